@@ -1,0 +1,92 @@
+"""Settings of the instance, from the environment. This table is the only place where a name is known.
+
+A STADTMAIL_ name that is not in the table is refused, so that a typing error cannot silently fall back to a default.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class BadSetting(Exception):
+    """A setting that is unknown or has a value that cannot be used; the text is for the operator."""
+
+
+# name -> (default, what it means); docs/operate.md prints this table (tests hold the two together)
+SETTINGS: dict[str, tuple[str, str]] = {
+    "DATA": ("./var", "Folder of the instance: databases, blobs, evidence, logs, generated certificate."),
+    "HOST": ("127.0.0.1", "Address on which every door listens."),
+    "PORT_WEB": ("8000", "Port of the portal (HTTP)."),
+    "PORT_SMTP": ("2525", "Port of incoming mail."),
+    "PORT_SUBMISSION": ("2587", "Port of submission with STARTTLS (opened when the door exists)."),
+    "PORT_SUBMISSIONS": ("2465", "Port of submission over TLS (opened when the door exists)."),
+    "PORT_LMTP": ("2424", "Port of LMTP (opened when the door exists)."),
+    "PORT_IMAP": ("2143", "Port of IMAP with STARTTLS (opened when the door exists)."),
+    "PORT_IMAPS": ("2993", "Port of IMAP over TLS (opened when the door exists)."),
+    "PORT_SIEVE": ("24190", "Port of ManageSieve (opened when the door exists)."),
+    "DATABASE_URL": ("", "Main database: empty for SQLite in the data folder, or postgresql://user:password@host/name."),
+    "KEYS_URL": ("", "Keystore: empty for its own SQLite file in the data folder, or postgresql://…"),
+    "VOLATILE_URL": ("", "Volatile store: empty for SQLite on tmpfs, or a folder on another tmpfs."),
+    "BLOBS_URL": ("", "Large sealed bytes: empty for the data folder, or another folder."),
+    "WITNESS_URL": ("", "Folder on another disk or host that keeps the newest tree head and ledger; empty: none (prove says so)."),
+    "TLS_CERT": ("", "Certificate chain (PEM); empty: self-signed, made under the data folder."),
+    "TLS_KEY": ("", "Private key of the certificate (PEM)."),
+    "RESOLVER": ("", "Name server for DNS look-ups, host:port; empty: the system's."),
+    "SMARTHOST": ("", "Relay for outgoing mail, host:port; empty: direct delivery."),
+    "DEMO_PASSWORD": ("", "Login password of the demo people (demo instances only); empty: made at first start and printed."),
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of one process, checked; paths are absolute."""
+
+    data: Path
+    host: str
+    ports: Mapping[str, int]
+    database_url: str
+    keys_url: str
+    volatile_url: str
+    blobs_url: str
+    witness_url: str
+    tls_cert: str
+    tls_key: str
+    resolver: str
+    smarthost: str
+    demo_password: str
+
+
+def load(environ: Mapping[str, str] | None = None) -> Config:
+    """Read and check the settings. Raises BadSetting with a text that names the setting."""
+    environ = os.environ if environ is None else environ
+    unknown = sorted(n for n in environ if n.startswith("STADTMAIL_") and n[10:] not in SETTINGS)
+    if unknown:
+        raise BadSetting(f"unknown setting {', '.join(unknown)}: see the table in docs/operate.md")
+    value = {name: environ.get(f"STADTMAIL_{name}") or default for name, (default, _) in SETTINGS.items()}
+    if bool(value["TLS_CERT"]) != bool(value["TLS_KEY"]):
+        raise BadSetting("STADTMAIL_TLS_CERT and STADTMAIL_TLS_KEY go together")
+    for name in ("DATABASE_URL", "KEYS_URL"):
+        if value[name] and not value[name].startswith(("postgresql://", "postgres://")):
+            raise BadSetting(f"STADTMAIL_{name} must be empty or start with postgresql://")
+    return Config(
+        data=Path(value["DATA"]).absolute(),
+        host=value["HOST"],
+        ports={name[5:].lower(): _port(name, value[name]) for name in SETTINGS if name.startswith("PORT_")},
+        database_url=value["DATABASE_URL"],
+        keys_url=value["KEYS_URL"],
+        volatile_url=value["VOLATILE_URL"],
+        blobs_url=value["BLOBS_URL"],
+        witness_url=value["WITNESS_URL"],
+        tls_cert=value["TLS_CERT"],
+        tls_key=value["TLS_KEY"],
+        resolver=value["RESOLVER"],
+        smarthost=value["SMARTHOST"],
+        demo_password=value["DEMO_PASSWORD"],
+    )
+
+
+def _port(name: str, text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise BadSetting(f"STADTMAIL_{name} must be a port number from 1 to 65535")
+    return int(text)

@@ -1,0 +1,133 @@
+"""Mailboxes, folders, messages. In clear: uid, modseq, flags, size, day of arrival, state. Everything else is sealed."""
+
+from uuid import uuid4
+
+from django.db import models
+
+from stadtmail.people.models import Address, Contract
+from stadtmail.privacy.models import Unit
+from stadtmail.tenants.models import Tenant
+
+OPEN, CLOSED = "open", "closed"
+
+
+class Mailbox(models.Model):
+    """A resident's mailbox (contract set) or a role's (postmaster, abuse, officer: role set)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    contract = models.ForeignKey(Contract, null=True, on_delete=models.PROTECT, related_name="+")
+    role = models.CharField(max_length=16, blank=True)
+    state = models.CharField(max_length=8, default=OPEN)
+    quota_bytes = models.BigIntegerField()
+    used_bytes = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"mailbox {self.id}"
+
+
+class Route(models.Model):
+    """Which mailbox an address leads to."""
+
+    address = models.OneToOneField(Address, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    mailbox = models.ForeignKey(Mailbox, on_delete=models.PROTECT, related_name="routes")
+
+    def __str__(self) -> str:
+        return f"route {self.pk}"
+
+
+class MailboxKey(models.Model):
+    """A key pair of a mailbox (category INH; a role's mailbox has a new one each month, category CONT).
+
+    Delivery seals to the public half. The private half is sealed under the unit's key (the key service's wrap of a standard
+    mailbox); other holders' wraps are in Wrap. Destroying the unit's key ends all messages under this pair at once.
+    """
+
+    unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    mailbox = models.ForeignKey(Mailbox, on_delete=models.PROTECT, related_name="keys")
+    public = models.BinaryField(max_length=32)
+    private = models.BinaryField(null=True)  # None: sealed mailbox, the service has no wrap
+    current = models.BooleanField(default=True)  # new mail is sealed to this pair
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["mailbox"], condition=models.Q(current=True), name="one_current_pair"),
+        ]
+
+    def __str__(self) -> str:
+        return f"mailbox key {self.pk}"
+
+
+class Wrap(models.Model):
+    """The private half of a pair, wrapped for one holder: password, app password, passkey, recovery code, another person."""
+
+    pair = models.ForeignKey(MailboxKey, on_delete=models.CASCADE, related_name="wraps")
+    holder = models.CharField(max_length=12)  # password | app | passkey | recovery | collection | person
+    reference = models.UUIDField(null=True)
+    salt = models.BinaryField(max_length=32)
+    wrapped = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"wrap {self.pk}"
+
+
+class Folder(models.Model):
+    """A folder. `number` is its identity inside the mailbox; the name is sealed under the mailbox's unit key."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    mailbox = models.ForeignKey(Mailbox, on_delete=models.PROTECT, related_name="folders")
+    number = models.PositiveIntegerField()
+    role = models.CharField(max_length=8, blank=True)  # inbox | drafts | sent | junk | trash | archive
+    name = models.BinaryField()
+    uidvalidity = models.PositiveIntegerField()
+    uidnext = models.PositiveIntegerField(default=1)
+    modseq = models.PositiveBigIntegerField(default=1)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["mailbox", "number"], name="folder_number_once")]
+
+    def __str__(self) -> str:
+        return f"folder {self.id}"
+
+
+class Message(models.Model):
+    """A message. Its record key is sealed to the mailbox's pair; envelope and body are sealed under the record key."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    mailbox = models.ForeignKey(Mailbox, on_delete=models.PROTECT, related_name="messages")
+    folder = models.ForeignKey(Folder, on_delete=models.PROTECT, related_name="messages")
+    pair = models.ForeignKey(MailboxKey, on_delete=models.PROTECT, related_name="messages")
+    uid = models.PositiveIntegerField()
+    modseq = models.PositiveBigIntegerField()
+    flags = models.PositiveSmallIntegerField(default=0)  # bits of wire-independent system flags: see mail/flags.py
+    size_bytes = models.BigIntegerField()
+    arrived_on = models.DateField()
+    record_key = models.BinaryField()
+    envelope = models.BinaryField()  # envelope, exact times, MIME tree with offsets
+    blob = models.UUIDField(null=True, unique=True)  # sealed body in the blob store; None: Body row
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["folder", "uid"], name="uid_once")]
+        indexes = [models.Index(fields=["folder", "modseq"])]
+
+    def __str__(self) -> str:
+        return f"message {self.id}"
+
+
+class Body(models.Model):
+    """Sealed bytes of a message up to 64 KiB: in a table of their own, so that a batch costs one fsync."""
+
+    message = models.OneToOneField(Message, primary_key=True, on_delete=models.CASCADE, related_name="body")
+    sealed = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"body {self.pk}"
+
+
+class BlobGone(models.Model):
+    """A blob whose message was deleted: unlinked after the commit, found again after a crash."""
+
+    blob = models.UUIDField(primary_key=True)
+
+    def __str__(self) -> str:
+        return f"blob {self.pk}"

@@ -1,0 +1,210 @@
+"""Persons, their contracts and credentials. Each table that holds something personal hangs on a privacy.Unit.
+
+In clear: random ids, states, tariff code, policy version. Sealed: everything that says who somebody is.
+"""
+
+from uuid import uuid4
+
+from django.db import models
+
+from stadtmail.privacy.models import Unit
+from stadtmail.tenants.models import Tenant
+
+
+class Person(models.Model):
+    """Somebody with at least one contract: a random id and nothing else. Goes with the last unit."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+
+    def __str__(self) -> str:
+        return f"person {self.id}"
+
+
+class Contract(models.Model):
+    """The anchor of inventory data and mailbox. A new order of the same person is a new contract."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="contracts")
+    tariff = models.CharField(max_length=20)
+    state = models.CharField(max_length=8, default="active")  # active | ended (effective end reached)
+    ends_at = models.DateTimeField(null=True)  # effective end of the term, set by the cancellation
+    notice_version = models.PositiveIntegerField()  # shown at the order, as information and never as consent (C-1.3)
+    notice_digest = models.CharField(max_length=64)
+    terms_version = models.CharField(max_length=20)
+
+    def __str__(self) -> str:
+        return f"contract {self.id}"
+
+
+class Identity(models.Model):
+    """BD-ID, the sealed partition of K1: the four fields of § 172(3) TKG. After contract end: purpose tkg172 only."""
+
+    unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="identities")
+    name = models.BinaryField()
+    address = models.BinaryField()
+    birth_date = models.BinaryField()
+    identifier = models.BinaryField()  # the mail address
+    dates = models.BinaryField()  # conclusion and end of the contract, ISO
+    source = models.CharField(max_length=10)  # order_form | clerk | import (C-2.3)
+
+    def __str__(self) -> str:
+        return f"identity {self.pk}"
+
+
+class Inventory(models.Model):
+    """BD: what else the contract needs. Phone only where the tariff needs it (C-2.2)."""
+
+    unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="inventories")
+    display_name = models.BinaryField()
+    salutation = models.BinaryField()  # person or organisation, and how it is addressed
+    language = models.BinaryField()
+    phone = models.BinaryField(null=True)
+    source = models.CharField(max_length=10)
+
+    def __str__(self) -> str:
+        return f"inventory {self.pk}"
+
+
+class Payment(models.Model):
+    """BD-PAY: bank details, only where the tariff is paid by direct debit."""
+
+    unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="payments")
+    iban = models.BinaryField()
+    holder = models.BinaryField()
+    source = models.CharField(max_length=10)
+
+    def __str__(self) -> str:
+        return f"payment {self.pk}"
+
+
+class Credential(models.Model):
+    """BD-CRED: Argon2id hash of the login password and of the recovery code, sealed once more; gone an hour after the end."""
+
+    unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="credentials")
+    password = models.BinaryField()
+    recovery = models.BinaryField()  # keyed hash of the recovery code
+    mail_login = models.BooleanField(default=False)  # "mail programs may use my login password"
+
+    def __str__(self) -> str:
+        return f"credential {self.pk}"
+
+
+class Voluntary(models.Model):
+    """BD-OPT: one voluntary field, one unit, so that each can be withdrawn alone and at once (C-2.6)."""
+
+    unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="voluntary")
+    field = models.CharField(max_length=20)
+    value = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"voluntary {self.pk}"
+
+
+class Consent(models.Model):
+    """CONS: that a consent was given to which text, and when it was withdrawn. One unit a consent."""
+
+    unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="consents")
+    purpose = models.CharField(max_length=20)
+    record = models.BinaryField()  # text version, given and withdrawn at
+    withdrawn = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return f"consent {self.pk}"
+
+
+class Address(models.Model):
+    """A mail address in use, known only as a keyed hash (blind index). Row goes at contract end; then it is in quarantine."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    blind = models.BinaryField(max_length=32)
+    contract = models.OneToOneField(Contract, null=True, on_delete=models.PROTECT, related_name="address")
+    role = models.CharField(max_length=16, blank=True)  # postmaster | abuse | officer: the city's own, no contract
+    unit = models.OneToOneField(Unit, null=True, on_delete=models.PROTECT, related_name="+")  # BD-CRED's unit: gone within the hour
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "blind"], name="address_once")]
+
+    def __str__(self) -> str:
+        return f"address {self.id}"
+
+
+class Quarantine(models.Model):
+    """TOMB: keyed hash of an address that was given up, so that no stranger gets it for a while (K21)."""
+
+    unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    digest = models.BinaryField(max_length=32)
+    reclaim = models.BinaryField(max_length=32)  # keyed hash of the code in the receipt: its former holder gets it back
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "digest"], name="quarantine_once")]
+
+    def __str__(self) -> str:
+        return f"quarantine {self.pk}"
+
+
+class Collection(models.Model):
+    """COLL: keyed hash of the collection code: the narrow place between contract end and the end of the contents."""
+
+    unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    contract = models.OneToOneField(Contract, on_delete=models.PROTECT, related_name="collection")
+    digest = models.BinaryField(max_length=32, unique=True)
+    credential = models.BinaryField()  # login hash kept sealed, so that taking the cancellation back restores the login
+
+    def __str__(self) -> str:
+        return f"collection {self.pk}"
+
+
+class Order(models.Model):
+    """ORD: an order that waits for the desk or for the code of a letter; refused or forgotten, it is erased."""
+
+    unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    form = models.BinaryField()  # the whole order
+    blind = models.BinaryField(max_length=32)  # reserves the address
+    letter = models.BinaryField(max_length=32, null=True)  # keyed hash of the code in the letter
+    state = models.CharField(max_length=8)  # approval | letter
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "blind"], name="order_address_once")]
+
+    def __str__(self) -> str:
+        return f"order {self.pk}"
+
+
+class Staff(models.Model):
+    """STAFF: a person at the desk of city or operator. No mailbox, no path to content (law 4)."""
+
+    unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    role = models.CharField(max_length=16)  # desk | officer
+    blind = models.BinaryField(max_length=32)
+    name = models.BinaryField()
+    password = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "blind"], name="staff_once")]
+
+    def __str__(self) -> str:
+        return f"staff {self.pk}"
+
+
+class Access(models.Model):
+    """ACC: that a member of staff looked at a person's data: who, why, when. Shown to the person, gone after its period."""
+
+    unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    contract = models.ForeignKey(Contract, null=True, on_delete=models.PROTECT, related_name="accesses")
+    record = models.BinaryField()  # role, purpose, categories, time
+
+    def __str__(self) -> str:
+        return f"access {self.pk}"

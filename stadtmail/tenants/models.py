@@ -1,0 +1,26 @@
+"""A city that uses this instance. Its parties, periods and texts live in its policy file, not here."""
+
+from uuid import uuid4
+
+from django.db import models
+
+
+class Tenant(models.Model):
+    """One city: the controller of everything that hangs on it. `slug` names its policy file (policies/<slug>.toml)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    slug = models.CharField(max_length=63, unique=True)
+    domain = models.CharField(max_length=253, unique=True)
+
+    def __str__(self) -> str:
+        return f"tenant {self.id}"
+
+
+class Host(models.Model):
+    """A host name on which the city's portal answers; an unknown one gets 421. The first city also has the bare address."""
+
+    name = models.CharField(max_length=253, primary_key=True)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="hosts")
+
+    def __str__(self) -> str:
+        return f"host {self.pk}"
