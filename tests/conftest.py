@@ -3,24 +3,9 @@
 The standing cast: Anna and Ben of AHAUS.NET, Clara of Musterstadt, one person at the desk.
 """
 
-import atexit
-import os
-import shutil
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-
-for _name in [n for n in os.environ if n.startswith("STADTMAIL_")]:
-    del os.environ[_name]
-_folder = Path(tempfile.mkdtemp(prefix="stadtmail-test-"))
-atexit.register(shutil.rmtree, _folder, ignore_errors=True)
-os.environ["STADTMAIL_DATA"] = str(_folder)
-
-from stadtmail.kit import instance  # noqa: E402
-
-instance.create(_folder, kind="test", root_key=_folder / "root.key")
 
 PURE = ("tests/wire/", "tests/kit/", "tests/journeys/", "tests/verifier/")
 

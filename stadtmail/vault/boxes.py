@@ -1,0 +1,48 @@
+"""Boxes: bytes sealed to a mailbox's public key, so that mail can arrive while nobody is logged in.
+
+X25519 with an ephemeral key, HKDF-SHA-256 over both public keys and the context, AES-256-GCM with a zero nonce (each box
+has a key of its own). Frame: version (1), ephemeral public key (32), ciphertext with tag.
+"""
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from stadtmail.vault.seal import Unreadable
+
+_VERSION = b"\x01"
+_ZERO = bytes(12)
+
+
+def pair() -> tuple[bytes, bytes]:
+    """A new key pair: (private, public), 32 bytes each."""
+    private = X25519PrivateKey.generate()
+    return private.private_bytes_raw(), private.public_key().public_bytes_raw()
+
+
+def seal_to(public: bytes, plain: bytes, *, context: bytes) -> bytes:
+    """Seal `plain` to the holder of the private half; `context` must be the same at opening."""
+    ephemeral = X25519PrivateKey.generate()
+    own = ephemeral.public_key().public_bytes_raw()
+    shared = ephemeral.exchange(X25519PublicKey.from_public_bytes(bytes(public)))
+    return _VERSION + own + AESGCM(_key(shared, own, bytes(public), context)).encrypt(_ZERO, plain, None)
+
+
+def open_with(private: bytes, box: bytes, *, context: bytes) -> bytes:
+    """Open a box. Raises Unreadable."""
+    box = bytes(box)
+    if len(box) < 49 or box[:1] != _VERSION:
+        raise Unreadable
+    holder = X25519PrivateKey.from_private_bytes(private)
+    own = box[1:33]
+    try:
+        shared = holder.exchange(X25519PublicKey.from_public_bytes(own))
+        return AESGCM(_key(shared, own, holder.public_key().public_bytes_raw(), context)).decrypt(_ZERO, box[33:], None)
+    except (InvalidTag, ValueError):
+        raise Unreadable from None
+
+
+def _key(shared: bytes, own: bytes, public: bytes, context: bytes) -> bytes:
+    return HKDF(SHA256(), 32, salt=own + public, info=b"stadtmail box 1" + context).derive(shared)

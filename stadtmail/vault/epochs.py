@@ -1,0 +1,128 @@
+"""Epochs: what makes destruction final for copies that nobody can reach.
+
+All keys are wrapped under the epoch's key. Once a day the next epoch begins: its key is made durable, every row is
+rewrapped, and the old key leaves the ring when no row names it and the keystore's backups made under it have expired.
+From then on no copy of the keystore opens anything that had been destroyed.
+"""
+
+import threading
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+from django.db import connections
+
+from stadtmail.kit import config, store
+from stadtmail.vault import ring
+from stadtmail.vault.models import Key
+
+BACKUP_DAYS = 7
+BATCH = 2_000
+_lock = threading.Lock()
+_known: dict[int, bytes] = {}
+_seen: list[object] = [None]  # identity of the ring file that _known was read from
+
+
+def current(now: datetime) -> ring.Epoch:
+    """The newest epoch; the very first one is made here."""
+    found = ring.epochs()
+    if found:
+        return found[-1]
+    with ring.turn():
+        found = ring.epochs()
+        return found[-1] if found else ring.add(1, _day(now))
+
+
+def key(number: int) -> bytes | None:
+    """The key of an epoch, or None when it has left the ring."""
+    with _lock:
+        mark = _mark()
+        if _seen[0] != mark:
+            _known.clear()
+            _known.update({epoch.number: epoch.key for epoch in ring.epochs()})
+            _seen[0] = mark
+        return _known.get(number)
+
+
+def forget() -> None:
+    """Forget this process's epoch keys."""
+    with _lock:
+        _known.clear()
+        _seen[0] = None
+
+
+def turn(now: datetime) -> int:
+    """Begin the next epoch if its day has come, and rewrap what still names an older one. Returns rows rewrapped.
+
+    Resumable: after a crash at any point the next call goes on where the last one stopped.
+    """
+    newest = current(now)
+    if newest.day < _day(now):
+        with ring.turn():
+            newest = ring.epochs()[-1]
+            if newest.day < _day(now):
+                newest = ring.add(newest.number + 1, _day(now))
+    return _rewrap(newest)
+
+
+def retire(now: datetime) -> list[int]:
+    """Take those epochs out of the ring that no row names and whose backups have expired. Returns their numbers."""
+    gone = []
+    with ring.turn():
+        found = ring.epochs()
+        for epoch, successor in zip(found, found[1:], strict=False):
+            ended = successor.day  # an epoch ends when the next one begins
+            if _day(now) >= ended + BACKUP_DAYS and not Key.objects.filter(epoch=epoch.number).exists():
+                ring.remove(epoch.number)
+                gone.append(epoch.number)
+    if gone:
+        forget()
+    return gone
+
+
+def irrecoverable_at(destroyed_at: datetime) -> datetime:
+    """When the last copy of a key destroyed then becomes unreadable: end of the epoch plus the backups' seven days."""
+    end = date.fromordinal(_day(destroyed_at) + 1 + BACKUP_DAYS)
+    return datetime.combine(end, time(), UTC)
+
+
+def backup(path: Path) -> None:
+    """A consistent copy of the SQLite keystore at `path`, which holds no ring and no root key: useless alone."""
+    connection = connections["keys"]
+    if connection.vendor != "sqlite":
+        raise ValueError("a PostgreSQL keystore is backed up with pg_dump: see docs/operate.md")
+    path.unlink(missing_ok=True)
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM INTO %s", [str(path)])
+    path.chmod(0o600)
+
+
+def _rewrap(newest: ring.Epoch) -> int:
+    from stadtmail.vault import keys  # keys needs epochs to wrap; the other way round only here
+
+    done = 0
+    while True:
+        rows = list(Key.objects.exclude(epoch=newest.number).order_by("epoch")[:BATCH])
+        if not rows:
+            break
+        with store.writing("keys"):
+            rows = list(store.locked(Key.objects.filter(id__in=[row.id for row in rows]), "keys"))
+            for row in rows:
+                opened = keys.unwrap(row.id, row.epoch, bytes(row.wrapped))
+                row.epoch, row.wrapped = newest.number, keys.wrap(row.id, opened, newest)
+            Key.objects.bulk_update(rows, ["epoch", "wrapped"], batch_size=200)
+        done += len(rows)
+    if done:
+        keys.truncate()
+    return done
+
+
+def _mark() -> object:
+    try:
+        stat = (config.load().data / "ring").stat()
+    except FileNotFoundError:
+        return None
+    return stat.st_mtime_ns, stat.st_ino
+
+
+def _day(moment: datetime) -> int:
+    return moment.astimezone(UTC).date().toordinal()

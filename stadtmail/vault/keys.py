@@ -1,0 +1,171 @@
+"""The keystore: make, open and destroy the keys of units. Destroying a key is the erasure of everything under it.
+
+A key is durable before the row that names it; a key without a row is found again by `orphans`. Nothing here knows what a
+key is for, and no opened key is ever written anywhere.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID, uuid4, uuid5
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.db import IntegrityError, connections
+
+from stadtmail.kit import errors, store
+from stadtmail.vault import epochs, ring
+from stadtmail.vault.copies import units as copies
+from stadtmail.vault.models import Key
+
+CHUNK = 400  # ids in one statement: below SQLite's limit of variables
+BUSY_SECONDS = 30.0
+_cities = UUID("6f1f6a1e-2f0c-4a53-9f0f-5b7f6f8d2a10")
+_city_lock = threading.Lock()
+
+
+class KeyGone(errors.NotFound):
+    """The key has been destroyed, or never was."""
+
+
+class StillRead(errors.TryLater):
+    """A reader keeps the keystore's log from being truncated; the erasure is repeated later."""
+
+
+@dataclass(frozen=True)
+class NewKey:
+    """A key that is already durable. The key itself never shows in a repr."""
+
+    id: UUID
+    key: bytes = field(repr=False)
+
+
+def new(tenant: UUID, *, count: int, now: datetime) -> list[NewKey]:
+    """Make `count` keys for units of the city, durable when this returns (one transaction)."""
+    epoch = epochs.current(now)
+    made = [NewKey(uuid4(), os.urandom(32)) for _ in range(count)]
+    with store.writing("keys"):
+        _insert(tenant, "unit", made, epoch, now)
+    return made
+
+
+def one(key_id: UUID) -> bytes:
+    """The opened key. Raises KeyGone."""
+    found = copies.find(key_id) or many([key_id]).get(key_id)
+    if found is None:
+        raise KeyGone
+    return found
+
+
+def many(ids: Iterable[UUID]) -> dict[UUID, bytes]:
+    """The opened keys of those ids that exist."""
+    wanted = list(dict.fromkeys(ids))
+    generation = copies.generation()
+    opened = {key_id: key for key_id in wanted if (key := copies.find(key_id)) is not None}
+    missing = [key_id for key_id in wanted if key_id not in opened]
+    for part in _parts(missing):
+        for key_id, epoch, wrapped in Key.objects.filter(id__in=part).values_list("id", "epoch", "wrapped"):
+            opened[key_id] = unwrap(key_id, epoch, bytes(wrapped))
+            copies.keep(key_id, opened[key_id], generation)
+    return opened
+
+
+def exists(ids: Iterable[UUID]) -> set[UUID]:
+    """Which of the keys are still in the keystore (read back after destruction, never from a copy)."""
+    return {key_id for part in _parts(list(ids)) for key_id in Key.objects.filter(id__in=part).values_list("id", flat=True)}
+
+
+def destroy(ids: Sequence[UUID]) -> None:
+    """Overwrite and delete the keys, truncate the log, and make every process drop its copies. Idempotent.
+
+    Raises StillRead when a reader blocks the truncation for longer than half a minute: the caller repeats the step.
+    """
+    for part in _parts(list(ids)):
+        with store.writing("keys"):
+            Key.objects.filter(id__in=part).update(wrapped=os.urandom(60))
+            Key.objects.filter(id__in=part).delete()
+    copies.raise_generation()
+    truncate()
+
+
+def truncate() -> None:
+    """Bring the keystore's log to length zero, so that no wrapped key stays in it (SQLite). Raises StillRead."""
+    connection = connections["keys"]
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        return
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            busy = cursor.fetchone()[0]
+        if not busy:
+            return
+        if time.monotonic() > until:
+            raise StillRead
+        time.sleep(0.02)
+
+
+def drop_copies() -> None:
+    """Forget this process's opened keys."""
+    copies.drop()
+    epochs.forget()
+
+
+def city(tenant: UUID, purpose: str) -> bytes:
+    """The city's own 32-byte key for a purpose ("blind.address", "signing", …): made once, then always the same."""
+    key_id = city_id(tenant, purpose)
+    found = copies.find(key_id) or many([key_id]).get(key_id)
+    if found is not None:
+        return found
+    with _city_lock:
+        made = [NewKey(key_id, os.urandom(32))]
+        now = datetime.now(UTC)
+        epoch = epochs.current(now)
+        try:
+            with store.writing("keys"):
+                _insert(tenant, purpose, made, epoch, now)
+        except IntegrityError:  # another process was first: its key is the city's
+            pass
+    return many([key_id])[key_id]
+
+
+def city_id(tenant: UUID, purpose: str) -> UUID:
+    """Id of the city's key for a purpose."""
+    return uuid5(_cities, f"{tenant}/{purpose}")
+
+
+def orphans(before: datetime) -> list[tuple[UUID, UUID]]:
+    """(tenant, key id) of unit keys made before that moment: whoever knows the rows destroys those that have none."""
+    return list(Key.objects.filter(kind="unit", made_at__lt=before).values_list("tenant", "id"))
+
+
+def wrap(key_id: UUID, key: bytes, epoch: ring.Epoch) -> bytes:
+    """The key, wrapped under the epoch key (60 bytes), bound to its id and epoch."""
+    nonce = os.urandom(12)
+    return nonce + AESGCM(epoch.key).encrypt(nonce, key, key_id.bytes + epoch.number.to_bytes(4, "big"))
+
+
+def unwrap(key_id: UUID, epoch: int, wrapped: bytes) -> bytes:
+    """Open a wrapped key. Raises KeyGone when its epoch has left the ring or the bytes were overwritten."""
+    key = epochs.key(epoch)
+    if key is None:
+        raise KeyGone
+    try:
+        return AESGCM(key).decrypt(wrapped[:12], wrapped[12:], key_id.bytes + epoch.to_bytes(4, "big"))
+    except InvalidTag:
+        raise KeyGone from None
+
+
+def _insert(tenant: UUID, kind: str, made: Sequence[NewKey], epoch: ring.Epoch, now: datetime) -> None:
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    Key.objects.bulk_create(
+        [Key(id=k.id, tenant=tenant, kind=kind, epoch=epoch.number, wrapped=wrap(k.id, k.key, epoch), made_at=hour) for k in made],
+        batch_size=CHUNK // 4,
+    )
+
+
+def _parts(ids: list[UUID]) -> Iterable[list[UUID]]:
+    return (ids[at : at + CHUNK] for at in range(0, len(ids), CHUNK))

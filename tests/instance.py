@@ -1,0 +1,17 @@
+"""The instance on which the tests run: a data folder of their own, gone at the end. Loaded (-p) before Django's settings."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+for _name in [n for n in os.environ if n.startswith("STADTMAIL_")]:
+    del os.environ[_name]
+FOLDER = Path(tempfile.mkdtemp(prefix="stadtmail-test-"))
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
+os.environ["STADTMAIL_DATA"] = str(FOLDER)
+
+from stadtmail.kit import instance  # noqa: E402
+
+instance.create(FOLDER, kind="test", root_key=FOLDER / "root.key")
