@@ -47,7 +47,8 @@ class Event(models.Model):
     anchor = models.UUIDField()
     name = models.CharField(max_length=32)
     at = models.DateTimeField()
-    revoked = models.BooleanField(default=False)  # a correction adds a row and revokes the old one: both values stay
+    recorded_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)  # a correction adds a row and revokes the old one: both values stay
 
     class Meta:
         indexes = [models.Index(fields=["anchor", "name"])]
@@ -111,8 +112,9 @@ class LedgerEntry(models.Model):
     rule_due = models.DateTimeField(null=True)
     units = models.BinaryField()  # unit ids, 16 bytes each
     keys = models.BinaryField()  # key ids, 16 bytes each
-    anchors = models.BinaryField()  # anchor ids, 16 bytes each, in the order of units
-    step = models.PositiveSmallIntegerField()  # last step of house.md section 3 that is complete (2 … 7)
+    commitments = models.BinaryField(default=bytes)  # 32 bytes each: HMAC(k, unit id), k dies with the unit's key
+    cause = models.CharField(max_length=12)  # due | withdrawn | refused | deleted | released | orphan
+    step = models.PositiveSmallIntegerField()  # last step of house.md section 3 that is complete (2 to 7)
     intent_at = models.DateTimeField()
     keys_gone_at = models.DateTimeField(null=True)
     done_at = models.DateTimeField(null=True)
