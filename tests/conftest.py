@@ -33,13 +33,13 @@ def _fresh_copies(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture
 def ahaus(now: datetime):
-    from stadtmail.tenants import actions
+    from stadtmail.privacy.policy import actions
 
     return actions.open_city(slug="ahaus.net", domain="ahaus.net", hosts=["ahaus.localhost"], now=now)
 
 
 @pytest.fixture
 def musterstadt(now: datetime):
-    from stadtmail.tenants import actions
+    from stadtmail.privacy.policy import actions
 
     return actions.open_city(slug="musterstadt.example", domain="musterstadt.example", hosts=["musterstadt.localhost"], now=now)

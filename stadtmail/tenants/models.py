@@ -21,6 +21,12 @@ class Host(models.Model):
 
     name = models.CharField(max_length=253, primary_key=True)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="hosts")
+    bare = models.BooleanField(default=False)  # this city also answers on the bare address (one city of the instance)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["bare"], condition=models.Q(bare=True), name="one_city_on_the_bare_address"),
+        ]
 
     def __str__(self) -> str:
         return f"host {self.pk}"

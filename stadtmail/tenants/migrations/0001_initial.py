@@ -26,6 +26,10 @@ class Migration(migrations.Migration):
             fields=[
                 ('name', models.CharField(max_length=253, primary_key=True, serialize=False)),
                 ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='hosts', to='tenants.tenant')),
+                ('bare', models.BooleanField(default=False)),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(condition=models.Q(('bare', True)), fields=('bare',), name='one_city_on_the_bare_address')],
+            },
         ),
     ]

@@ -1,0 +1,127 @@
+"""What lint and compiler say about a policy file: a code, a severity, the place, and a sentence in both languages."""
+
+from dataclasses import dataclass
+
+from stadtmail.privacy.policy.model import Words
+
+# code -> sentence; {where} is the place in the file. The codes are the contract with tests and documentation (docs/policy.md).
+TEXTS: dict[str, Words] = {
+    "unreadable": Words("Die Datei ist kein gültiges TOML: {where}.", "The file is not valid TOML: {where}."),
+    "no_file": Words("Für diese Stadt gibt es keine Datei {where}.", "There is no file {where} for this city."),
+    "unknown_key": Words("Der Eintrag {where} ist unbekannt.", "The key {where} is unknown."),
+    "missing_key": Words("Der Eintrag {where} fehlt.", "The key {where} is missing."),
+    "wrong_type": Words("Der Eintrag {where} hat die falsche Art von Wert.", "The key {where} has the wrong kind of value."),
+    "empty_text": Words("Der Text {where} fehlt in einer Sprache.", "The text {where} is missing in one language."),
+    "bad_period": Words("Die Frist {where} lässt sich so nicht zählen.", "The period {where} cannot be counted like this."),
+    "unknown_value": Words("Der Wert von {where} steht in keiner Liste.", "The value of {where} is in no list."),
+    "unknown_time_zone": Words("Die Zeitzone {where} gibt es nicht.", "There is no time zone {where}."),
+    "slug_differs": Words("Die Datei nennt eine andere Stadt: {where}.", "The file names another city: {where}."),
+    "unknown_reference": Words("{where} nennt etwas, das die Datei nicht kennt.", "{where} names something that the file does not know."),
+    "missing_decision": Words(
+        "Der Widerspruch {where} ist nicht entschieden (Entscheider, Datum, Begründung, Textänderung).",
+        "Conflict {where} has no recorded decision (decider, date, reason, change of text).",
+    ),
+    "keep_beyond_gone": Words(
+        "{where}: Die Pflicht zum Aufbewahren dauert länger als das Versprechen zu löschen (K1). Trennen Sie die Daten.",
+        "{where}: the duty to keep outlasts the promise to erase (K1). Put the data into a partition of their own.",
+    ),
+    "identity_not_partitioned": Words(
+        "§ 172 TKG verlangt die Identitätsdaten bis zum Ende des folgenden Kalenderjahres, eigens getrennt in BD-ID (K1): {where}.",
+        "§ 172 TKG demands identity data until the end of the following calendar year, apart in BD-ID (K1): {where}.",
+    ),
+    "cookie_without_basis": Words(
+        "Das Cookie {where} ist nicht unbedingt erforderlich: ein berechtigtes Interesse trägt es nicht (§ 25 TDDDG, K5).",
+        "Cookie {where} is not strictly necessary: a legitimate interest cannot carry it (§ 25 TDDDG, K5).",
+    ),
+    "cookie_not_session": Words(
+        "Das Cookie {where} soll länger leben als die Sitzung (C-3.3).", "Cookie {where} would outlive the session (C-3.3)."
+    ),
+    "authority_basis_f": Words(
+        "{where}: Ein berechtigtes Interesse (Art. 6 Abs. 1 Buchst. f DSGVO) gilt für Behörden bei ihren Aufgaben nicht (K5).",
+        "{where}: authorities cannot rely on a legitimate interest (Art. 6(1)(f) GDPR) in their tasks (K5).",
+    ),
+    "operator_decides": Words(
+        "Der Zweck {where} gehört dem Dienstleister, ohne Vereinbarung über gemeinsame Verantwortung (C-5.4, K8).",
+        "Purpose {where} belongs to the operator without a joint-controller agreement (C-5.4, K8).",
+    ),
+    "marketing_without_consent": Words(
+        "Der Zweck {where} braucht eine Art der Einwilligung (§ 9 Abs. 2 TDDDG, K6).",
+        "Purpose {where} needs a type of consent (§ 9(2) TDDDG, K6).",
+    ),
+    "captcha_without_consent": Words(
+        "Der Spamschutz {where} sendet Daten an Dritte und braucht vorher eine Einwilligung (K9).",
+        "Form protection {where} sends data to a third party and needs consent first (K9).",
+    ),
+    "recipient_not_listed": Words(
+        "{where} nennt einen Empfänger, der nicht in der Liste steht (C-2.7, K11).",
+        "{where} names a recipient that is not in the list (C-2.7, K11).",
+    ),
+    "destination_not_listed": Words(
+        "Die Einstellung {where} führt zu einem Ziel, das die Datei nicht nennt (C-1.2).",
+        "Setting {where} leads to a destination that the file does not list (C-1.2).",
+    ),
+    "contract_expired": Words(
+        "Der Vertrag zur Auftragsverarbeitung {where} ist abgelaufen (C-1.2).", "Processing contract {where} has expired (C-1.2)."
+    ),
+    "contract_not_begun": Words(
+        "Der Vertrag zur Auftragsverarbeitung {where} ist noch nicht geschlossen (C-1.2).",
+        "Processing contract {where} has not been signed yet (C-1.2).",
+    ),
+    "contract_expires_soon": Words(
+        "Der Vertrag zur Auftragsverarbeitung {where} endet in weniger als 90 Tagen.",
+        "Processing contract {where} ends in less than 90 days.",
+    ),
+    "unknown_hold": Words("{where}: Diese Art von Sperre gibt es nicht.", "{where}: there is no such type of hold."),
+    "hold_not_in_matrix": Words(
+        "{where}: Diese Sperre kann diese Daten nicht halten.", "{where}: this type of hold cannot stop the erasure of these data."
+    ),
+    "category_missing": Words(
+        "Das Programm speichert Daten der Art {where}, die Datei kennt sie nicht.",
+        "The program stores data of category {where}, which the file does not know.",
+    ),
+    "category_without_rule": Words("Die Datenart {where} hat keine Löschregel.", "Category {where} has no rule of erasure."),
+    "contents_without_period": Words(
+        "Für Inhalte ({where}) ist keine Frist bestimmt (C-4.7, K20).", "Contents ({where}) have no period (C-4.7, K20)."
+    ),
+    "rule_without_clause": Words("Die Datenart {where} steht in keiner Klausel.", "Category {where} is in no clause of the notice."),
+    "unknown_clause": Words("{where} nennt eine Klausel, die es nicht gibt.", "{where} names a clause that does not exist."),
+    "clause_without_rule": Words(
+        "Zu der Klausel {where} gibt es keine Datenart mit Regel.", "No category with a rule stands behind clause {where}."
+    ),
+    "authority_missing": Words(
+        "Die Aufsichtsbehörde fehlt oder ist die falsche: {where} (C-6.4, K7).",
+        "The supervisory authority is missing or the wrong one: {where} (C-6.4, K7).",
+    ),
+    "authority_not_reviewed": Words(
+        "Die Anschrift der Aufsichtsbehörde {where} ist länger als zwölf Monate nicht geprüft (C-6.5).",
+        "The address of authority {where} has not been reviewed for more than twelve months (C-6.5).",
+    ),
+    "data_not_needed": Words(
+        "{where}: Der Tarif verlangt Bankdaten, obwohl er nichts kostet (C-2.1, C-2.2).",
+        "{where}: the tariff asks for bank details although it costs nothing (C-2.1, C-2.2).",
+    ),
+    "not_in_force": Words("Die Datei gilt erst ab {where}.", "The file is in force from {where} only."),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong ("error": the policy is refused) or soon will be ("warning")."""
+
+    code: str
+    severity: str
+    where: str
+
+    @property
+    def text(self) -> str:
+        """The sentence in German and in English."""
+        return f"{self.words.de} / {self.words.en}"
+
+    @property
+    def words(self) -> Words:
+        """The sentence in each language."""
+        found = TEXTS[self.code]
+        return Words(found.de.format(where=self.where), found.en.format(where=self.where))
+
+
+Findings = list[Finding]

@@ -1,0 +1,207 @@
+"""What a policy must not say: contradictions with the law, with itself and with what the program really stores.
+
+`examine` takes a compiled policy; every check is one function that yields findings. An "error" refuses the policy.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, timedelta
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from stadtmail.kit.config import Config
+from stadtmail.privacy.periods import YEAR_END, Period, Term, may_outlast
+from stadtmail.privacy.policy.authorities import TELECOM
+from stadtmail.privacy.policy.clauses import BY_ID, CLAUSES, EXECUTABLE
+from stadtmail.privacy.policy.findings import Finding, Findings
+from stadtmail.privacy.policy.model import Contract, Policy
+
+DECISIONS = tuple(f"K{number}" for number in range(1, 22))
+# what this program stores, by category: a policy that does not know one of them cannot be used (C-1.1)
+STORED = frozenset(
+    {"BD", "BD-ID", "BD-PAY", "BD-CRED", "BD-OPT", "INH", "CONS", "ORD", "TOMB", "COLL", "ACC", "STAFF", "CONT"}
+    | {"ND", "VD", "COOK", "CAPT", "EVID", "KEYS"}
+)
+EVENTS = frozenset(
+    {"contract_end", "last_collection", "withdrawal", "order_submitted", "order_refused", "order_accepted", "access", "role_end"}
+    | {"month_end", "use_end", "session_end", "challenge_issued"}
+)
+HOLDS = frozenset(
+    {"objection", "unpaid_claim", "tkg172", "tax_open", "legal_hold", "lea_preservation", "dsr_open", "fault_case", "abuse_case"}
+    | {"restriction", "conciliation"}
+)
+_CLAIM = frozenset({"objection", "unpaid_claim", "tax_open", "legal_hold", "dsr_open", "restriction"})
+# which hold can stop which erasure at all (privacy.md 5.5, holds of the clauses); a city can narrow it, never widen it
+MATRIX: dict[str, frozenset[str]] = {
+    "BD": _CLAIM | {"lea_preservation"},
+    "BD-ID": _CLAIM | {"tkg172", "lea_preservation"},
+    "BD-PAY": _CLAIM,
+    "INH": frozenset({"legal_hold", "lea_preservation", "dsr_open"}),
+    "CONS": frozenset({"legal_hold", "dsr_open"}),
+    "ACC": frozenset({"legal_hold", "dsr_open"}),
+    "CONT": frozenset({"legal_hold", "dsr_open"}),
+    "ND": frozenset({"fault_case", "abuse_case"}),
+    "VD": frozenset({"fault_case", "abuse_case"}),
+}
+LAW_OF_IDENTITY = Term(Period(months=12), YEAR_END)  # § 172(6) TKG: end of the calendar year after the end of the contract
+CONTENTS = "INH"
+IDENTITY = "BD-ID"
+_REVIEW = timedelta(days=366)  # C-6.5: P12M
+_SOON = timedelta(days=90)
+
+
+def examine(policy: Policy, *, today: date | None = None, used: Iterable[str] = ()) -> Findings:
+    """Every finding about a policy, errors first. `today` adds what has expired; `used` are categories that rooms declare."""
+    found = [finding for check in CHECKS for finding in check(policy)]
+    found += _without_category(policy, STORED | set(used))
+    if today is not None:
+        found += _dated(policy, today)
+    return sorted(found, key=lambda f: (f.severity != "error", f.code, f.where))
+
+
+def destinations(policy: Policy, config: Config) -> Findings:
+    """Configured destinations that the policy does not list (C-1.2). Loopback and the system's own resolver are no destination."""
+    stores = {host for place in policy.parties.operator.places for host in place.hosts}
+    others = {entry.host for entry in policy.egress}
+    wanted = [
+        ("STADTMAIL_DATABASE_URL", urlsplit(config.database_url).hostname or "", stores),
+        ("STADTMAIL_KEYS_URL", urlsplit(config.keys_url).hostname or "", stores),
+        ("STADTMAIL_SMARTHOST", config.smarthost.rpartition(":")[0] or config.smarthost, others),
+        ("STADTMAIL_RESOLVER", config.resolver.rpartition(":")[0] or config.resolver, others),
+    ]
+    return [_error("destination_not_listed", name) for name, host, listed in wanted if host and not _local(host) and host not in listed]
+
+
+def _local(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _error(code: str, where: str) -> Finding:
+    return Finding(code, "error", where)
+
+
+def _decisions(policy: Policy) -> Iterator[Finding]:
+    yield from (_error("missing_decision", code) for code in DECISIONS if code not in policy.decisions)
+    yield from (_error("unknown_value", f"decision.{code}") for code in policy.decisions if code not in DECISIONS)
+
+
+def _references(policy: Policy) -> Iterator[Finding]:
+    """Whatever is named must be there: bases, purposes, recipients, clauses, events."""
+    named = [(f"purpose.{p.code}.basis", basis, policy.bases) for p in policy.purposes.values() for basis in p.basis]
+    named += [(f"category.{c.code}.purposes", purpose, policy.purposes) for c in policy.categories.values() for purpose in c.purposes]
+    named += [(f"cookie.{c.name}.purpose", c.purpose, policy.purposes) for c in policy.cookies]
+    named += [(f"cookie.{c.name}.basis", c.basis, policy.bases) for c in policy.cookies]
+    named += [(f"recipient.{r.code}.basis", r.basis, policy.bases) for r in policy.recipients]
+    named += [(f"recipient.{r.code}.purpose", r.purpose, policy.purposes) for r in policy.recipients]
+    named += [(f"egress.{e.host}.purpose", e.purpose, policy.purposes) for e in policy.egress]
+    yield from (_error("unknown_reference", where) for where, name, known in named if name not in known)
+    for code, rule in policy.rules.items():
+        yield from (_error("unknown_value", f"category.{code}.rule {s.event}") for s in rule.starts if s.event not in EVENTS)
+
+
+def _duties(policy: Policy) -> Iterator[Finding]:
+    """K1: a duty to keep that outlasts the promise to erase is only possible in a partition of its own."""
+    for code, rule in policy.rules.items():
+        if rule.keep_until and any(may_outlast(rule.keep_until, start.gone_by) for start in rule.starts):
+            yield _error("keep_beyond_gone", code)
+    rule_of_identity = policy.rules.get(IDENTITY)
+    if policy.collects_identity and rule_of_identity is not None:
+        kept = rule_of_identity.keep_until
+        if kept is None or may_outlast(LAW_OF_IDENTITY, kept):
+            yield _error("identity_not_partitioned", IDENTITY)
+
+
+def _bases(policy: Policy) -> Iterator[Finding]:
+    """K5: no legitimate interest of an authority, none for a cookie."""
+    for cookie in policy.cookies:
+        basis = policy.bases.get(cookie.basis)
+        if not cookie.consent and (not cookie.necessary or (basis is not None and basis.article == "6-1-f")):
+            yield _error("cookie_without_basis", cookie.name)
+        if cookie.lifetime != "session":
+            yield _error("cookie_not_session", cookie.name)
+    for purpose in policy.purposes.values():
+        if purpose.owner == "controller" and any(policy.bases[b].article == "6-1-f" for b in purpose.basis if b in policy.bases):
+            yield _error("authority_basis_f", purpose.code)
+
+
+def _purposes(policy: Policy) -> Iterator[Finding]:
+    for purpose in policy.purposes.values():
+        if purpose.owner == "operator" and not purpose.agreement:
+            yield _error("operator_decides", purpose.code)
+        if purpose.code == "marketing" and not purpose.consent:
+            yield _error("marketing_without_consent", purpose.code)
+    if policy.captcha != "local" and not policy.captcha_consent:
+        yield _error("captcha_without_consent", policy.captcha)
+
+
+def _recipients(policy: Policy) -> Iterator[Finding]:
+    listed = {recipient.code for recipient in policy.recipients}
+    yield from (_error("recipient_not_listed", f"egress.{entry.host}") for entry in policy.egress if entry.recipient not in listed)
+
+
+def _holds(policy: Policy) -> Iterator[Finding]:
+    yield from (_error("unknown_hold", f"hold.{code}") for code in policy.hold_types if code not in HOLDS)
+    for category in policy.categories.values():
+        for hold in sorted(category.holds):
+            if hold not in HOLDS or hold not in policy.hold_types:
+                yield _error("unknown_hold", f"category.{category.code}: {hold}")
+            elif hold not in MATRIX.get(category.code, frozenset()):
+                yield _error("hold_not_in_matrix", f"category.{category.code}: {hold}")
+
+
+def _rules(policy: Policy) -> Iterator[Finding]:
+    for category in policy.categories.values():
+        if category.rule is None and category.person:
+            yield _error("contents_without_period" if category.code == CONTENTS else "category_without_rule", category.code)
+        if not category.clauses:
+            yield _error("rule_without_clause", category.code)
+        yield from (_error("unknown_clause", f"category.{category.code}: {c}") for c in category.clauses if c not in BY_ID)
+
+
+def _clauses(policy: Policy) -> Iterator[Finding]:
+    covered = {clause for category in policy.categories.values() for clause in category.clauses}
+    for clause in CLAUSES:
+        if clause.built and clause.kind == EXECUTABLE and clause.data and clause.id not in covered:
+            yield _error("clause_without_rule", clause.id)
+
+
+def _authorities(policy: Policy) -> Iterator[Finding]:
+    """C-6.4: the Land's authority for digital services, the federal one for telecom services."""
+    for service, code in (("digital", policy.land), ("telecom", TELECOM)):
+        authority = policy.parties.authority(service)
+        if authority is None or authority.code != code:
+            yield _error("authority_missing", f"{service}: {code}")
+
+
+def _tariffs(policy: Policy) -> Iterator[Finding]:
+    yield from (_error("data_not_needed", f"tariff.{t.code}") for t in policy.tariffs.values() if "bank" in t.needs and not t.price)
+
+
+def _without_category(policy: Policy, stored: Iterable[str]) -> Iterator[Finding]:
+    yield from (_error("category_missing", code) for code in sorted(stored) if code not in policy.categories)
+
+
+def _dated(policy: Policy, today: date) -> Iterator[Finding]:
+    """What was right when it was written and is not any more."""
+    operator = policy.parties.operator
+    for contract in (operator.contract, *(s.contract for s in operator.sub_processors)):
+        yield from _contract(contract, today)
+    for authority in policy.parties.authorities:
+        if today - authority.reviewed > _REVIEW:
+            yield Finding("authority_not_reviewed", "warning", authority.code)
+
+
+def _contract(contract: Contract, today: date) -> Iterator[Finding]:
+    if contract.ends < today:
+        yield _error("contract_expired", contract.id)
+    elif contract.ends - today < _SOON:
+        yield Finding("contract_expires_soon", "warning", contract.id)
+    if contract.signed > today:
+        yield _error("contract_not_begun", contract.id)
+
+
+CHECKS: tuple[Callable[[Policy], Iterator[Finding]], ...] = (
+    _decisions, _references, _duties, _bases, _purposes, _recipients, _holds, _rules, _clauses, _authorities, _tariffs,
+)  # fmt: skip
