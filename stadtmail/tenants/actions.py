@@ -1,18 +1,35 @@
-"""Opening a city. The city's policy is checked above, in privacy: nobody else calls this."""
+"""Opening a city. The rows are made here; whether a city may open is decided by its policy, one floor up.
 
-from stadtmail.kit import errors, store
+privacy.policy.actions.open_city is the door to this: nothing else passes a `check` that permits.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from django.db import IntegrityError
+
+from stadtmail.kit.errors import Conflict
+from stadtmail.kit.store import writing
 from stadtmail.tenants.models import Host, Tenant
 
 
-class CityExists(errors.Conflict):
-    """A city of that name or host is already open."""
+class CityExists(Conflict):
+    """A city with this slug, domain or host name has been opened before."""
 
 
-def make_city(*, slug: str, domain: str, hosts: list[str]) -> Tenant:
-    """Write the city and its host names. Raises CityExists."""
-    with store.writing():
-        if Tenant.objects.filter(slug=slug).exists() or Host.objects.filter(name__in=hosts).exists():
-            raise CityExists
-        made = Tenant.objects.create(slug=slug, domain=domain.lower())
-        Host.objects.bulk_create([Host(name=name.lower(), tenant=made) for name in hosts])
-    return made
+def open_city(*, slug: str, domain: str, hosts: list[str], check: Callable[[Tenant, datetime], object], now: datetime) -> Tenant:
+    """Make a city and its host names; the instance's first city also answers on the bare address.
+
+    `check` runs inside the transaction and raises NotAllowed where the city may not open (C-1.1, C-1.2): then nothing
+    stays. Raises CityExists.
+    """
+    try:
+        with writing():
+            tenant = Tenant.objects.create(slug=slug, domain=domain.lower())
+            first = not Host.objects.filter(bare=True).exists()
+            for number, name in enumerate(hosts):
+                Host.objects.create(name=name.lower(), tenant=tenant, bare=first and number == 0)
+            check(tenant, now)
+            return tenant
+    except IntegrityError as error:
+        raise CityExists("slug, domain or host name is taken") from error

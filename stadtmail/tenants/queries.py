@@ -1,39 +1,63 @@
-"""All reads of cities. An unknown host or domain is NotFound: the web answers 421, mail 550."""
+"""Which city is meant: by host name, by mail domain, by id. An unknown name is NotFound, never the first city."""
 
+from ipaddress import ip_address
 from uuid import UUID
 
-from stadtmail.kit import errors
+from stadtmail.kit import config
+from stadtmail.kit.errors import NotFound
 from stadtmail.tenants.models import Host, Tenant
 
 
-class NoSuchCity(errors.NotFound):
-    """No city of this instance has that name."""
+class NoSuchCity(NotFound):
+    """No city of this instance answers to that name: the web says 421, mail 550."""
 
 
 def city_of_host(host: str) -> Tenant:
-    """The city that answers on this host name (without port). Raises NoSuchCity."""
-    found = Host.objects.filter(name=host.rstrip(".").lower()).select_related("tenant").first()
+    """The city that answers on this host name (no port; case and a trailing dot do not matter).
+
+    The bare address (loopback, localhost, the configured STADTMAIL_HOST) leads to the first city. Raises NoSuchCity.
+    """
+    name = host.strip().lower().rstrip(".").removeprefix("[").removesuffix("]")
+    rows = Host.objects.filter(bare=True) if is_bare(name) else Host.objects.filter(name=name)
+    found = rows.select_related("tenant").first()
     if found is None:
-        raise NoSuchCity
+        raise NoSuchCity("no city on this host name")
     return found.tenant
 
 
-def city_of_domain(domain: str) -> Tenant:
-    """The city whose mail domain this is. Raises NoSuchCity."""
-    found = Tenant.objects.filter(domain=domain.lower()).first()
-    if found is None:
-        raise NoSuchCity
-    return found
+def is_bare(name: str) -> bool:
+    """Is that the machine's own address and not the name of a city?"""
+    configured = config.load().host.lower()
+    if name in ("localhost", configured):
+        return True
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return False
+    return address.is_loopback or configured in ("0.0.0.0", "::")  # noqa: S104 - read from the settings, not opened here
 
 
-def city(tenant: UUID) -> Tenant:
+def city(tenant_id: UUID) -> Tenant:
     """The city with this id. Raises NoSuchCity."""
-    found = Tenant.objects.filter(id=tenant).first()
+    found = Tenant.objects.filter(pk=tenant_id).first()
     if found is None:
-        raise NoSuchCity
+        raise NoSuchCity("no city with this id")
     return found
 
 
 def cities() -> list[Tenant]:
-    """All cities, in the order of their names."""
+    """All cities of the instance, by slug."""
     return list(Tenant.objects.order_by("slug"))
+
+
+def city_of_domain(domain: str) -> Tenant:
+    """The city whose residents have addresses in this mail domain. Raises NoSuchCity."""
+    found = Tenant.objects.filter(domain=domain.strip().lower().rstrip(".")).first()
+    if found is None:
+        raise NoSuchCity("no city with this domain")
+    return found
+
+
+def hosts_of(tenant: Tenant) -> list[str]:
+    """Host names of one city, the one it also answers on the bare address with first."""
+    return list(Host.objects.filter(tenant=tenant).order_by("-bare", "name").values_list("name", flat=True))

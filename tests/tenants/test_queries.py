@@ -20,7 +20,7 @@ def test_second_city_answers_on_its_own_name_only(ahaus, musterstadt):
 
 @pytest.mark.parametrize("host", ["example.org", "192.0.2.1", "", "ahaus.localhost.example.org", "ahaus.localhost:8000"])
 def test_city_of_host_does_not_know_strangers(ahaus, host):
-    with pytest.raises(queries.UnknownCity):
+    with pytest.raises(queries.NoSuchCity):
         queries.city_of_host(host)
 
 
@@ -33,7 +33,7 @@ def test_city_of_domain_and_city(ahaus, musterstadt):
     assert queries.city_of_domain("Ahaus.NET") == ahaus
     assert queries.city(musterstadt.pk) == musterstadt
     assert queries.cities() == [ahaus, musterstadt]
-    with pytest.raises(queries.UnknownCity):
+    with pytest.raises(queries.NoSuchCity):
         queries.city_of_domain("example.org")
 
 
