@@ -8,3 +8,9 @@ class PeopleConfig(AppConfig):
 
     name = "stadtmail.people"
     label = "people"
+
+    def ready(self) -> None:
+        """Declare what lies in the tables."""
+        from stadtmail.people import privacy
+
+        privacy.register()

@@ -121,11 +121,12 @@ class Consent(models.Model):
 
 
 class Address(models.Model):
-    """A mail address in use, known only as a keyed hash (blind index). Row goes at contract end; then it is in quarantine."""
+    """A mail address, known only as a keyed hash (blind index). Closed at contract end, gone with the credentials."""
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
     blind = models.BinaryField(max_length=32)
+    open = models.BooleanField(default=True)
     contract = models.OneToOneField(Contract, null=True, on_delete=models.PROTECT, related_name="address")
     role = models.CharField(max_length=16, blank=True)  # postmaster | abuse | officer: the city's own, no contract
     unit = models.OneToOneField(Unit, null=True, on_delete=models.PROTECT, related_name="+")  # BD-CRED's unit: gone within the hour
@@ -159,7 +160,7 @@ class Collection(models.Model):
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
     contract = models.OneToOneField(Contract, on_delete=models.PROTECT, related_name="collection")
     digest = models.BinaryField(max_length=32, unique=True)
-    credential = models.BinaryField()  # login hash kept sealed, so that taking the cancellation back restores the login
+    kept = models.BinaryField()  # login hash, so that taking the cancellation back restores the login
 
     def __str__(self) -> str:
         return f"collection {self.pk}"
@@ -170,7 +171,7 @@ class Order(models.Model):
 
     unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
-    form = models.BinaryField()  # the whole order
+    form = models.BinaryField()  # the whole order; the password only as its hash
     blind = models.BinaryField(max_length=32)  # reserves the address
     letter = models.BinaryField(max_length=32, null=True)  # keyed hash of the code in the letter
     state = models.CharField(max_length=8)  # approval | letter
@@ -203,7 +204,7 @@ class Access(models.Model):
     """ACC: that a member of staff looked at a person's data: who, why, when. Shown to the person, gone after its period."""
 
     unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
-    contract = models.ForeignKey(Contract, null=True, on_delete=models.PROTECT, related_name="accesses")
+    contract = models.ForeignKey(Contract, null=True, on_delete=models.SET_NULL, related_name="accesses")
     record = models.BinaryField()  # role, purpose, categories, time
 
     def __str__(self) -> str:

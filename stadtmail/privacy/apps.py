@@ -1,4 +1,4 @@
-"""Django's registration of the room."""
+"""Django's registration of the room; its own tables, the vault's and the cities' are declared here."""
 
 from django.apps import AppConfig
 
@@ -8,3 +8,9 @@ class PrivacyConfig(AppConfig):
 
     name = "stadtmail.privacy"
     label = "privacy"
+
+    def ready(self) -> None:
+        """Declare what lies in the tables."""
+        from stadtmail.privacy import privacy
+
+        privacy.register()

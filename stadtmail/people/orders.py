@@ -1,0 +1,149 @@
+"""What an order must look like. `problems` says (field, code); the door has the words in the reader's language."""
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from stadtmail.people import fields
+from stadtmail.privacy.policy import Policy
+
+_LOCALPART = re.compile(r"[a-z0-9](?:[a-z0-9]|[._-](?=[a-z0-9])){1,38}[a-z0-9]\Z")
+_POSTCODE = re.compile(r"\d{5}\Z")
+_PHONE = re.compile(r"\+?[0-9][0-9 /()-]{4,28}[0-9]\Z")
+_MAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[A-Za-z0-9.-]{1,253}\Z")
+# letters that look like others: folded before a name is compared with the reserved ones (homographs are refused by _LOCALPART)
+_LOOKS = (("rn", "m"), ("vv", "w"), ("0", "o"), ("1", "l"), ("i", "l"), ("5", "s"), ("3", "e"), ("4", "a"), ("8", "b"))
+SHORTEST_PASSWORD = 10
+_COMMON = frozenset(
+    "passwort12 passwort123 passwort1234 password123 password1234 1234567890 12345678910 0123456789 qwertzuiop qwertyuiop "
+    "qwertz1234 qwerty1234 hallohallo hallo12345 sommer2025 sommer2026 winter2025 winter2026 fussball12 schalke0404 "
+    "borussia09 iloveyou12 ichliebedich schatz1234 geheim1234 geheimgeheim asdfghjkl1 1q2w3e4r5t abcdefghij abc1234567 "
+    "1111111111 0000000000 aaaaaaaaaa willkommen willkommen1 administrator changeme123 letmein123 dragon1234 master1234".split()
+)
+
+
+@dataclass(frozen=True)
+class OrderForm:
+    """An order as it was filled in. `voluntary`: field -> value, empty ones left out."""
+
+    kind: str  # person | organisation
+    name: str
+    street: str
+    postcode: str
+    town: str
+    birth_date: str  # ISO date; empty for an organisation
+    localpart: str
+    tariff: str
+    language: str
+    password: str = field(repr=False)
+    phone: str = ""
+    iban: str = ""
+    account_holder: str = ""
+    reclaim: str = ""
+    voluntary: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with one field."""
+
+    field: str
+    code: str
+
+
+def problems(form: OrderForm, *, policy: Policy, now: datetime) -> list[Problem]:
+    """Everything that is wrong with the form itself; whether the address is free is asked elsewhere."""
+    found = [Problem(name, "too_long") for name in fields.CATALOGUE if len(_value(form, name)) > fields.CATALOGUE[name].most]
+    found += [Problem(name, "bad_characters") for name in fields.CATALOGUE if _has_controls(_value(form, name))]
+    if form.kind not in ("person", "organisation"):
+        found.append(Problem("kind", "choose"))
+    found += [Problem(name, "missing") for name in ("name", "street", "town") if not _value(form, name).strip()]
+    if not _POSTCODE.match(form.postcode):
+        found.append(Problem("postcode", "bad_postcode"))
+    found += _birth_date(form, policy, now) + _localpart(form, policy) + _password(form)
+    tariff = policy.tariffs.get(form.tariff)
+    if tariff is None:
+        return [*found, Problem("tariff", "choose")]
+    if "phone" in tariff.needs and not _PHONE.match(form.phone):
+        found.append(Problem("phone", "bad_phone"))
+    if "bank" in tariff.needs:
+        found += [] if is_iban(form.iban) else [Problem("iban", "bad_iban")]
+        found += [] if form.account_holder.strip() else [Problem("account_holder", "missing")]
+    if form.voluntary.get("contact_mail") and not _MAIL.match(form.voluntary["contact_mail"]):
+        found.append(Problem("contact_mail", "bad_mail"))
+    return list(dict.fromkeys(found))
+
+
+def is_iban(text: str) -> bool:
+    """ISO 13616 check digits."""
+    iban = re.sub(r"\s", "", text).upper()
+    if not re.match(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}\Z", iban) or (iban.startswith("DE") and len(iban) != 22):
+        return False
+    return int("".join(str(int(sign, 36)) for sign in iban[4:] + iban[:4])) % 97 == 1
+
+
+def folded(localpart: str) -> str:
+    """The local part as the eye sees it: separators gone, look-alikes made equal."""
+    seen = re.sub(r"[._-]", "", unicodedata.normalize("NFKC", localpart).lower())
+    for looks, like in _LOOKS:
+        seen = seen.replace(looks, like)
+    return seen
+
+
+def is_reserved(localpart: str, policy: Policy) -> bool:
+    """Is the name, or one that looks like it, reserved by the city?"""
+    plain = re.sub(r"[._-]", "", localpart.lower())
+    if policy.order.is_reserved(localpart) or policy.order.is_reserved(plain):
+        return True
+    return folded(localpart) in {folded(name) for name in policy.order.reserved if "*" not in name}
+
+
+def age(born: date, today: date) -> int:
+    """Full years."""
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+
+
+def _value(form: OrderForm, name: str) -> str:
+    return str(form.voluntary.get(name, "") if name in fields.VOLUNTARY else getattr(form, name))
+
+
+def _has_controls(text: str) -> bool:
+    return any(unicodedata.category(sign) in ("Cc", "Cs", "Co") or sign in "\u202a\u202b\u202d\u202e\u2066\u2067\u2068" for sign in text)
+
+
+def _birth_date(form: OrderForm, policy: Policy, now: datetime) -> list[Problem]:
+    if form.kind == "organisation":
+        return [Problem("birth_date", "not_asked")] if form.birth_date else []
+    try:
+        born = date.fromisoformat(form.birth_date)
+    except ValueError:
+        return [Problem("birth_date", "bad_date")]
+    today = now.astimezone(policy.tz).date()
+    if born > today or age(born, today) > 130:
+        return [Problem("birth_date", "bad_date")]
+    return [Problem("birth_date", "too_young")] if age(born, today) < policy.order.smallest_age else []
+
+
+def _localpart(form: OrderForm, policy: Policy) -> list[Problem]:
+    if not _LOCALPART.match(form.localpart):
+        return [Problem("localpart", "bad_localpart")]
+    return [Problem("localpart", "reserved")] if is_reserved(form.localpart, policy) else []
+
+
+def _password(form: OrderForm) -> list[Problem]:
+    return [Problem("password", code) for code in password_problems(form.password, form.name, form.localpart)]
+
+
+def password_problems(password: str, *known: str) -> list[str]:
+    """Codes of what is wrong with a password; `known` are words that it must not consist of (name, address)."""
+    lowered = password.lower()
+    if len(password) < SHORTEST_PASSWORD:
+        return ["password_short"]
+    if lowered in _COMMON or len(set(lowered)) < 4:
+        return ["password_common"]
+    words = [word for text in known for word in re.split(r"[^\w]+", text.lower()) if len(word) > 3]
+    rest = lowered
+    for word in words:
+        rest = rest.replace(word, "")
+    return ["password_personal"] if words and len(rest) < 5 else []

@@ -1,0 +1,148 @@
+"""What the room holds, and how it is read out, locked, unlocked and erased. Functions take unit ids, nothing else."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import models as db
+
+from stadtmail.kit.holdings import Column, Holding
+from stadtmail.people import models
+from stadtmail.privacy import holdings, units
+from stadtmail.privacy.models import Unit
+
+ID, REF, STATE = "random id", "reference by random id", "a closed word"
+CHUNK = 400
+TABLES: list[type[db.Model]] = [
+    models.Identity, models.Inventory, models.Payment, models.Credential, models.Voluntary, models.Consent,
+    models.Quarantine, models.Collection, models.Order, models.Staff, models.Access,
+]  # fmt: skip
+
+
+def _purge(model: type[db.Model]) -> Callable[[Sequence[UUID]], int]:
+    def purge(ids: Sequence[UUID]) -> int:
+        return sum(model._default_manager.filter(unit__in=part)._raw_delete("default") for part in _parts(ids))  # type: ignore[attr-defined]
+
+    return purge
+
+
+def _find(model: type[db.Model]) -> Callable[[Sequence[UUID]], int]:
+    def find(ids: Sequence[UUID]) -> int:
+        return sum(model._default_manager.filter(unit__in=part).count() for part in _parts(ids))
+
+    return find
+
+
+def _export(model: type[db.Model], columns: Mapping[str, Column]) -> Callable[[UUID], Iterable[Mapping[str, Any]]]:
+    def export(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
+        for row in model._default_manager.filter(unit=unit_id).select_related("unit"):
+            yield {c.export: _readable(row, name, c) for name, c in columns.items() if c.export and getattr(row, name) is not None}
+
+    return export
+
+
+def _readable(row: db.Model, name: str, column: Column) -> Any:
+    if column.form != "sealed":
+        return str(getattr(row, name))
+    unit: Unit = row.unit  # type: ignore[attr-defined]
+    text = units.text(unit, name, getattr(row, name))
+    return json.loads(text) if text[:1] in "{[" else text
+
+
+def _holding(model: type[db.Model], category: str, *, sealed: Mapping[str, str | None], harmless: Mapping[str, str],
+             hashed: Sequence[str] = (), **extra: Any) -> Holding:  # fmt: skip
+    personal = {name: Column(category, "sealed", export) for name, export in sealed.items()}
+    personal |= {name: Column(category, "keyed_hash", None) for name in hashed}
+    return Holding(
+        table=f"people.{model.__name__}", personal=personal, harmless={"unit": ID, **harmless},
+        purge=_purge(model), find=_find(model), export=_export(model, personal), **extra,
+    )  # fmt: skip
+
+
+def _close_addresses(ids: Sequence[UUID]) -> None:
+    """At contract end the address stops being one: no login, no mail (550). It lies in quarantine from then on."""
+    for part in _parts(ids):
+        contracts = models.Credential.objects.filter(unit__in=part).values_list("contract", flat=True)
+        models.Address.objects.filter(contract__in=list(contracts)).update(open=False)
+
+
+def _open_addresses(ids: Sequence[UUID]) -> None:
+    for part in _parts(ids):
+        contracts = models.Inventory.objects.filter(unit__in=part).values_list("contract", flat=True)
+        models.Address.objects.filter(contract__in=list(contracts)).update(open=True)
+
+
+def _tidy(anchors: Sequence[tuple[str, UUID]]) -> None:
+    """A contract whose last unit is gone is an empty shell, and so is a person without contracts."""
+    ended = [anchor for kind, anchor in anchors if kind == "contract"]
+    for part in _parts(ended):
+        persons = list(models.Contract.objects.filter(id__in=part).values_list("person", flat=True))
+        models.Address.objects.filter(contract__in=part).delete()
+        models.Contract.objects.filter(id__in=part).delete()
+        models.Person.objects.filter(id__in=persons, contracts=None).delete()
+
+
+def _forget_addresses(ids: Sequence[UUID]) -> int:
+    """The blind index of an address goes with the credentials, within the hour."""
+    return sum(models.Address.objects.filter(unit__in=part).delete()[0] for part in _parts(ids))
+
+
+def _addresses_left(ids: Sequence[UUID]) -> int:
+    return sum(models.Address.objects.filter(unit__in=part).count() for part in _parts(ids))
+
+
+def register() -> None:
+    """Declare every table of the room."""
+    contract, source = {"contract": REF}, {"contract": REF, "source": STATE}
+    holdings.register(
+        Holding(table="people.Person", personal={}, harmless={"id": ID, "tenant": "the city"}, after=_tidy),
+        Holding(
+            table="people.Contract",
+            personal={},
+            harmless={
+                "id": ID, "tenant": "the city", "person": REF, "tariff": STATE, "state": STATE, "ends_at": "date on a random id",
+                "notice_version": "version", "notice_digest": "hash of the city's policy", "terms_version": "version",
+            },
+        ),
+        _holding(
+            models.Identity, "BD-ID",
+            sealed={"name": "name", "address": "address", "birth_date": "birth_date", "identifier": "mail_address", "dates": "contract_dates"},
+            harmless=source,
+        ),
+        _holding(
+            models.Inventory, "BD",
+            sealed={"display_name": "display_name", "salutation": "salutation", "language": "language", "phone": "phone"},
+            harmless=source, release=_open_addresses,
+        ),
+        _holding(models.Payment, "BD-PAY", sealed={"iban": "iban", "holder": "account_holder"}, harmless=source),
+        _holding(
+            models.Credential, "BD-CRED", sealed={"password": None}, hashed=["recovery"],
+            harmless={**contract, "mail_login": "switch on a random id"}, restrict=_close_addresses,
+        ),
+        _holding(models.Voluntary, "BD-OPT", sealed={"value": "value"}, harmless={**contract, "field": STATE}),
+        _holding(models.Consent, "CONS", sealed={"record": "record"}, harmless={**contract, "purpose": STATE, "withdrawn": "mark"}),
+        Holding(
+            table="people.Address",
+            personal={"blind": Column("BD-CRED", "keyed_hash", None)},
+            harmless={"id": ID, "tenant": "the city", "contract": REF, "role": STATE, "unit": ID, "open": "mark"},
+            purge=_forget_addresses, find=_addresses_left,
+        ),
+        _holding(models.Quarantine, "TOMB", sealed={}, hashed=["digest", "reclaim"], harmless={"tenant": "the city"}),
+        _holding(
+            models.Collection, "COLL", sealed={"kept": None}, hashed=["digest"], harmless={"tenant": "the city", "contract": REF}
+        ),
+        _holding(
+            models.Order, "ORD", sealed={"form": "order"}, hashed=["blind", "letter"],
+            harmless={"tenant": "the city", "state": STATE},
+        ),
+        _holding(
+            models.Staff, "STAFF", sealed={"name": "name", "password": None}, hashed=["blind"],
+            harmless={"tenant": "the city", "role": STATE},
+        ),
+        _holding(models.Access, "ACC", sealed={"record": "access"}, harmless={"contract": REF}),
+    )  # fmt: skip
+
+
+def _parts(ids: Sequence[UUID]) -> Iterable[list[UUID]]:
+    return (list(ids[at : at + CHUNK]) for at in range(0, len(ids), CHUNK))

@@ -1,0 +1,96 @@
+"""Holds: narrow, dated reasons not to erase. A hold wins the race against the sweep, or is told that it came too late.
+
+Placing locks the same units as the claim of an erasure. Releasing erases at once what has fallen due meanwhile.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q
+
+from stadtmail.kit import errors, store
+from stadtmail.privacy import policy
+from stadtmail.privacy.evidence import log
+from stadtmail.privacy.models import ERASING, Hold, HoldItem, Unit
+from stadtmail.tenants.models import Tenant
+
+
+class TooLate(errors.Conflict):
+    """A unit is being erased or gone: nothing can be held any more, and nothing of the hold was placed."""
+
+
+class NotInMatrix(errors.NotAllowed):
+    """The policy does not allow this hold for this category, or not with this reason: it could not block anything."""
+
+
+class SecondPersonMissing(errors.NotAllowed):
+    """This type of hold needs the approval of a second person."""
+
+
+class NoSuchHold(errors.NotFound):
+    """The city has no open hold with this id."""
+
+
+def place(
+    *, tenant: Tenant, type: str, reason: str, units: Sequence[UUID], by: str, review_at: datetime, now: datetime,  # noqa: A002
+    approved_by: str = "", ends_at: datetime | None = None,
+) -> Hold:  # fmt: skip
+    """Hold exactly these units. `by` and `approved_by` are role and random id. Raises TooLate, NotInMatrix, SecondPersonMissing."""
+    rules = policy.current(tenant)
+    kind = rules.hold_types.get(type)
+    if kind is None or reason not in kind.reasons or not units or review_at <= now or (ends_at and ends_at <= now):
+        raise NotInMatrix
+    if kind.four_eyes and (not approved_by or approved_by == by):
+        raise SecondPersonMissing
+    with store.writing():
+        rows = list(store.locked(Unit.objects.filter(tenant=tenant, id__in=units)))
+        if len(rows) != len(set(units)) or any(row.state == ERASING for row in rows):
+            raise TooLate
+        if any(type not in rules.holds.get(row.category, ()) for row in rows):
+            raise NotInMatrix
+        made = Hold.objects.create(
+            tenant=tenant, type=type, reason=reason, placed_by=by, approved_by=approved_by,
+            placed_at=now, review_at=review_at, ends_at=ends_at,
+        )  # fmt: skip
+        HoldItem.objects.bulk_create([HoldItem(hold=made, unit=row) for row in rows], batch_size=200)
+        log.note(tenant, {"type": "hold_placed", "hold": type, "count": len(rows)}, now=now)
+    return made
+
+
+def release(hold: UUID, *, tenant: Tenant, now: datetime) -> int:
+    """Release the hold and erase at once what is due. Returns the number of units erased. Raises NoSuchHold."""
+    from stadtmail.privacy import erasure  # the claim asks for holds, a release asks for erasure
+
+    with store.writing():
+        if not Hold.objects.filter(id=hold, tenant=tenant, released_at=None).update(released_at=now):
+            raise NoSuchHold
+        kind = Hold.objects.values_list("type", flat=True).get(id=hold)
+        held = list(HoldItem.objects.filter(hold=hold).values_list("unit", flat=True))
+        log.note(tenant, {"type": "hold_released", "hold": kind, "count": len(held)}, now=now)
+    due = list(Unit.objects.filter(tenant=tenant, id__in=held, due_at__lte=now).values_list("id", flat=True))
+    return erasure.erase(due, tenant=tenant, now=now, cause="due").erased if due else 0
+
+
+def standing(units: Sequence[UUID], *, now: datetime) -> dict[UUID, Hold]:
+    """unit -> a hold that stands now, for those that have one."""
+    found = {}
+    for at in range(0, len(units), 400):
+        rows = HoldItem.objects.filter(open_at(now), unit__in=units[at : at + 400]).select_related("hold")
+        found.update({row.unit_id: row.hold for row in rows})
+    return found
+
+
+def open_at(now: datetime) -> Q:
+    """Condition on HoldItem rows: the hold has neither been released nor run out."""
+    return Q(hold__released_at=None) & (Q(hold__ends_at=None) | Q(hold__ends_at__gt=now))
+
+
+def open_holds(tenant: Tenant) -> list[Hold]:
+    """The city's open holds, oldest first."""
+    return list(Hold.objects.filter(tenant=tenant, released_at=None).order_by("placed_at"))
+
+
+def run_out(now: datetime) -> list[Hold]:
+    """Holds whose end has passed and which nobody has released yet."""
+    return list(Hold.objects.filter(released_at=None, ends_at__lte=now).select_related("tenant"))
