@@ -1,3 +1,27 @@
-"""What every template knows."""
+"""What every template knows: the city, its policy, the language, who is logged in."""
 
-def portal(request): return {}
+from typing import Any
+
+from django.http import HttpRequest
+
+from stadtmail.doors.web.looks import look
+
+
+def portal(request: HttpRequest) -> dict[str, Any]:
+    """City, policy, language and session of the request; nothing personal."""
+    policy = getattr(request, "policy", None)
+    if policy is None:
+        return {"lang": "de"}
+    lang = request.language
+    path = request.get_full_path_info() if request.method == "GET" else request.path_info
+    other = "de" if lang == "en" else "en"
+    return {
+        "policy": policy,
+        "lang": lang,
+        "other_lang": other,
+        "other_url": f"{request.session_prefix}{'/en' if other == 'en' else ''}{path}",
+        "session": request.visit.session if request.visit else None,
+        "url_session": bool(request.session_prefix),
+        "look": look(policy),
+        "controller": policy.parties.controller,
+    }

@@ -1,5 +1,98 @@
-"""Placeholder until the door is built."""
+"""What happens to every request before and after its page: city, language, session, form token, headers, cookies.
+
+Order matters: the city comes first (an unknown host learns nothing), claims of proxies are removed before anything reads
+the request, and cookies are checked last. There is no access log.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.core.exceptions import DisallowedHost, SuspiciousOperation
+from django.http import HttpResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
+from django.http.response import HttpResponseBase
+from django.http.request import split_domain_port
+from django.urls import set_script_prefix
+from django.utils import translation
+
+from stadtmail.doors.web import cookies, errors, headers, origin, tokens, visit
+from stadtmail.doors.web.request import PortalRequest
+from stadtmail.kit import clock
+from stadtmail.kit.errors import NotAllowed, NotFound
+from stadtmail.privacy import policy
+from stadtmail.tenants import queries as tenants
+
+METHODS = frozenset({"GET", "HEAD", "POST"})
+
 
 class Portal:
-    def __init__(self, get_response): self.get_response = get_response
-    def __call__(self, request): return self.get_response(request)
+    """The only middleware of our own."""
+
+    def __init__(self, get_response: Callable[[PortalRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: PortalRequest) -> HttpResponseBase:
+        origin.forget_claims(request)
+        translation.activate("de")
+        response = self._refusal(request) or self._answer(request)
+        headers.secure(request, response)
+        if isinstance(response, HttpResponse):
+            cookies.enforce(request, response)
+        return response
+
+    def process_view(self, request: PortalRequest, view: Callable[..., Any], args: Any, kwargs: Any) -> HttpResponse | None:
+        """Every POST has a token of its own form, city and session, and does not come from another site."""
+        if request.method != "POST":
+            return None
+        if origin.is_foreign(request):
+            return errors.page(request, 403, "foreign")
+        form = request.resolver_match.url_name or "" if request.resolver_match else ""
+        mark = request.visit.mark if request.visit else ""
+        try:
+            tokens.check(request.city.id, form, request.POST.get("token", ""), session=mark, now=request.now)
+        except (NotAllowed, SuspiciousOperation, MultiPartParserError, UnreadablePostError) as error:
+            return errors.answer(request, error)  # Django shows process_exception only what a page raises
+        return None
+
+    def process_exception(self, request: PortalRequest, error: Exception) -> HttpResponse:
+        """Expected errors have their page; anything else is a bug."""
+        return errors.answer(request, error)
+
+    def _refusal(self, request: PortalRequest) -> HttpResponse | None:
+        request.visit = None
+        request.now = clock.now()
+        request.language = "de"
+        try:
+            request.city = tenants.city_of_host(split_domain_port(request.get_host())[0])
+        except (NotFound, DisallowedHost):
+            return errors.bare(421)
+        request.policy = policy.current(request.city)
+        return None if request.method in METHODS else errors.page(request, 405)
+
+    def _answer(self, request: PortalRequest) -> HttpResponseBase:
+        if request.path_info.startswith("/static/"):
+            return self.get_response(request)
+        prefix, url_token = "", ""
+        if found := visit.URL_SESSION.match(request.path_info):
+            url_token, prefix = found[1], found[0]
+        rest = request.path_info[len(prefix) :]
+        if rest == "/en" or rest.startswith("/en/"):
+            request.language, prefix, rest = "en", f"{prefix}/en", rest[3:]
+        translation.activate(request.language)
+        request.session_prefix = found[0] if found else ""
+        request.path_info = rest or "/"
+        set_script_prefix(f"{prefix}/")
+        try:
+            request.visit = visit.find(request, request.city, url_token, now=request.now)
+        except visit.TwoSessions as error:
+            return errors.answer(request, error)
+        if url_token and request.visit is None:
+            # a dead or shared link: the page behind it, without its session
+            set_script_prefix("/en/" if request.language == "en" else "/")
+            request.session_prefix = ""
+        response = self.get_response(request)
+        if request.visit is not None or request.method == "POST":
+            headers.keep_private(response)
+        else:
+            response.headers.setdefault("Cache-Control", "no-cache")
+        return response

@@ -1,0 +1,140 @@
+"""Error pages: one table from the five kinds of errors to status codes, one page that explains each of them.
+
+Nothing about the person, the address or the error's text is shown or logged; a bug is noted by class and place only.
+"""
+
+from dataclasses import dataclass
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+
+from stadtmail.doors.web import tokens, visit
+from stadtmail.kit import errors as kinds
+from stadtmail.kit import log
+
+CODES: dict[type[Exception], tuple[int, str]] = {
+    tokens.StaleForm: (403, "stale"),
+    visit.TwoSessions: (400, "two"),
+    RequestDataTooBig: (413, ""),
+    TooManyFieldsSent: (400, "surplus"),
+    MultiPartParserError: (400, ""),
+    UnreadablePostError: (400, ""),
+    SuspiciousOperation: (400, ""),
+    PermissionDenied: (403, ""),
+    Http404: (404, ""),
+    kinds.NotFound: (404, ""),
+    kinds.NotAllowed: (403, ""),
+    kinds.Conflict: (409, ""),
+    kinds.OverQuota: (429, ""),
+    kinds.TryLater: (503, ""),
+}
+
+
+@dataclass(frozen=True)
+class Words:
+    """What an error page says: what happened, and what the reader can do now."""
+
+    title: str
+    text: str
+
+
+def answer(request: HttpRequest, error: Exception) -> HttpResponse:
+    """The page for an exception that a handler raised."""
+    for kind in type(error).__mro__:
+        if kind in CODES:
+            code, reason = CODES[kind]
+            return page(request, code, reason)
+    log.bug(error, role="web")
+    return page(request, 500)
+
+
+def page(request: HttpRequest, code: int, reason: str = "") -> HttpResponse:
+    """The page of a status code, in the city's look; without a city, a bare one."""
+    if not hasattr(request, "policy"):
+        return bare(code)
+    words = _words(code, reason)
+    html = render_to_string("web/error.html", {"words": words, "code": code}, request=request)
+    response = HttpResponse(html, status=code, headers={"Cache-Control": "no-store"})
+    if code == 405:
+        response.headers["Allow"] = "GET, HEAD, POST"
+    if code in (429, 503):
+        response.headers["Retry-After"] = "60"
+    return response
+
+
+def bare(code: int) -> HttpResponse:
+    """A page that belongs to no city: the host name is unknown (421), or nothing could be read."""
+    html = render_to_string("web/bare.html", {"words": _words(code, ""), "code": code})
+    return HttpResponse(html, status=code, headers={"Cache-Control": "no-store"})
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler400."""
+    return answer(request, exception)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
+    """Django's handler403."""
+    return page(request, 403)
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
+    """Django's handler404."""
+    return page(request, 404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
+    """Django's handler500: something outside a page failed, so nothing of the page is trusted."""
+    log.event("bug", role="web", error="OutsidePage")
+    return bare(500)
+
+
+def _words(code: int, reason: str) -> Words:
+    table = {
+        (400, ""): Words(_("Diese Anfrage haben wir nicht verstanden"), _("Bitte gehen Sie zurück und versuchen Sie es noch einmal.")),
+        (400, "surplus"): Words(
+            _("Das Formular enthält mehr, als wir gefragt haben"),
+            _(
+                "Wir nehmen nur Angaben an, die wir brauchen und auf dieser Seite nennen. Ihre Eingaben wurden nicht gespeichert. "
+                "Manche Browser-Erweiterungen füllen Formulare selbstständig aus; schalten Sie sie für diese Seite bitte ab."
+            ),
+        ),
+        (400, "two"): Words(
+            _("Zwei Anmeldungen zugleich"),
+            _("Sie haben sich mit und ohne Cookies angemeldet. Melden Sie sich bitte an einer der beiden Stellen ab."),
+        ),
+        (403, ""): Words(_("Das ist hier nicht erlaubt"), _("Ihre Anmeldung reicht für diese Seite nicht aus.")),
+        (403, "stale"): Words(
+            _("Das Formular ist abgelaufen"),
+            _("Öffnen Sie die Seite bitte neu und senden Sie das Formular noch einmal ab. Es wurde nichts gespeichert."),
+        ),
+        (403, "foreign"): Words(
+            _("Diese Anfrage kam von einer anderen Website"),
+            _("Zu Ihrem Schutz nehmen wir Formulare nur von unseren eigenen Seiten an. Es ist nichts geschehen."),
+        ),
+        (404, ""): Words(
+            _("Diese Seite gibt es nicht"),
+            _("Vielleicht ist die Adresse falsch geschrieben, oder der Inhalt wurde gelöscht, wie es versprochen war."),
+        ),
+        (405, ""): Words(_("Das geht auf dieser Seite nicht"), _("Bitte benutzen Sie die Knöpfe und Verweise der Seite.")),
+        (409, ""): Words(
+            _("Das hat sich inzwischen geändert"),
+            _("Jemand war schneller, oder der Vorgang ist schon abgeschlossen. Laden Sie die Seite bitte neu."),
+        ),
+        (413, ""): Words(_("Das ist zu groß"), _("Die gesendeten Daten überschreiten die erlaubte Größe.")),
+        (421, ""): Words(
+            _("Diese Adresse bedienen wir nicht"), _("Bitte prüfen Sie den Namen der Stadt in der Adresszeile Ihres Browsers.")
+        ),
+        (429, ""): Words(
+            _("Zu viele Versuche"), _("Bitte warten Sie einige Minuten. Wir zählen nur im Arbeitsspeicher und schreiben nichts auf.")
+        ),
+        (500, ""): Words(
+            _("Hier ist uns ein Fehler unterlaufen"),
+            _("Wir haben die Stelle im Programm notiert, aber nichts über Sie. Bitte versuchen Sie es später noch einmal."),
+        ),
+        (503, ""): Words(_("Gerade nicht erreichbar"), _("Bitte versuchen Sie es in ein paar Minuten noch einmal.")),
+    }
+    return table.get((code, reason)) or table[(code, "")]

@@ -1,0 +1,61 @@
+"""Form fields as the templates draw them, and the rule for what a form may send: nothing that it did not ask (C-2.1)."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from django.core.exceptions import TooManyFieldsSent
+from django.http import QueryDict
+
+ALWAYS = frozenset({"token"})
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing to mend, at a field or at the whole form (field "")."""
+
+    field: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Field:
+    """One input with its label, hint and error."""
+
+    name: str
+    label: str
+    hint: str = ""
+    type: str = "text"
+    autocomplete: str = ""
+    inputmode: str = ""
+    value: str = ""
+    error: str = ""
+    optional: bool = False  # marked "voluntary"
+    required: bool = True  # the browser insists; the server does in any case
+    suffix: str = ""
+    maxlength: int = 120
+
+    @property
+    def described(self) -> str:
+        """Ids of what a screen reader reads after the label."""
+        parts = (("hint", self.hint), ("suffix", self.suffix), ("error", self.error))
+        return " ".join(f"{self.name}-{part}" for part, there in parts if there)
+
+
+def refuse_surplus(sent: QueryDict, wanted: Collection[str]) -> None:
+    """Raises TooManyFieldsSent (answered 400) for a field that the form does not have, or one sent twice (C-2.1)."""
+    allowed = ALWAYS | set(wanted)
+    if any(name not in allowed for name in sent) or any(len(values) > 1 for _, values in sent.lists()):
+        raise TooManyFieldsSent
+
+
+def texts(sent: QueryDict, names: Collection[str]) -> dict[str, str]:
+    """The named values, trimmed; a missing one is empty. Passwords are taken as they are."""
+    return {name: sent.get(name, "") if "password" in name else sent.get(name, "").strip() for name in names}
+
+
+def errors_of(problems: Collection[Problem]) -> Mapping[str, str]:
+    """Field -> text of its first problem."""
+    found: dict[str, str] = {}
+    for problem in problems:
+        found.setdefault(problem.field, problem.text)
+    return found

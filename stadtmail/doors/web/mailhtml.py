@@ -1,0 +1,115 @@
+"""HTML that strangers wrote, made safe to show: nothing in it runs, loads or phones home.
+
+First layer: nh3 keeps a short list of tags and style properties and drops every remote address. Second layer: the frame in
+which it is shown has a policy that allows no host at all, so that a miss here still cannot reach anybody.
+"""
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import nh3
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+
+FRAME_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; "
+    "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
+)
+PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})  # SVG is a program, not a picture
+PICTURE_BYTES = 3_000_000
+HTML_CHARS = 2_000_000
+TAGS = nh3.ALLOWED_TAGS - {"map", "area", "details", "summary"} | {"font", "tfoot"}
+ATTRIBUTES = {tag: set(names) - {"cite", "headers"} for tag, names in nh3.ALLOWED_ATTRIBUTES.items()}
+for _tag in ("table", "td", "th", "tr", "div", "p", "span", "font", "h1", "h2", "h3", "body"):
+    ATTRIBUTES.setdefault(_tag, set()).update({"align", "valign", "bgcolor", "width", "height", "dir", "lang", "color", "face", "size"})
+ATTRIBUTES["table"].update({"border", "cellpadding", "cellspacing"})
+ATTRIBUTES["*"] = {"style", "title"}
+STYLES = {
+    "background-color", "border", "border-bottom", "border-collapse", "border-color", "border-left", "border-radius", "border-right",
+    "border-spacing", "border-style", "border-top", "border-width", "color", "direction", "display", "font-family", "font-size",
+    "font-style", "font-variant", "font-weight", "height", "letter-spacing", "line-height", "list-style-type", "margin",
+    "margin-bottom", "margin-left", "margin-right", "margin-top", "max-width", "min-width", "overflow-wrap", "padding",
+    "padding-bottom", "padding-left", "padding-right", "padding-top", "text-align", "text-decoration", "text-indent",
+    "text-transform", "vertical-align", "white-space", "width", "word-break",
+}  # fmt: skip
+_ACTIVE = re.compile(r"url\s*\(|image|expression|import|\\|var\s*\(|@", re.IGNORECASE)
+_DATA = re.compile(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]+\Z", re.IGNORECASE)
+_LINK = re.compile(r"https?://[^\s<>\"'\x00-\x20]{1,2000}")
+
+
+@dataclass(frozen=True)
+class Safe:
+    """HTML for the frame, and how many remote things were left out."""
+
+    html: str
+    blocked: int
+
+
+def safe(html: str, pictures: Mapping[str, tuple[str, bytes]]) -> Safe:
+    """Make `html` harmless. `pictures` are the message's own images: Content-ID -> (type, bytes)."""
+    blocked = 0
+
+    def keep(tag: str, name: str, value: str) -> str | None:
+        nonlocal blocked
+        if name == "style":
+            return None if _ACTIVE.search(value) else value
+        if tag == "img" and name == "src":
+            if value.lower().startswith("cid:"):
+                return _inline(pictures.get(value[4:].strip("<> ")))
+            if _DATA.match(value):
+                return value
+            blocked += 1
+            return None
+        if name == "href":
+            return value if value.lower().startswith(("http://", "https://", "mailto:", "tel:")) else None
+        return value
+
+    clean = nh3.clean(
+        html[:HTML_CHARS],
+        tags=TAGS,
+        clean_content_tags={"script", "style", "svg", "math", "form", "iframe", "object", "template", "noscript", "title", "head"},
+        attributes=ATTRIBUTES,
+        attribute_filter=keep,
+        link_rel="noopener noreferrer nofollow",
+        set_tag_attribute_values={"a": {"target": "_blank"}},
+        url_schemes={"http", "https", "mailto", "tel", "cid", "data"},
+        filter_style_properties=STYLES,
+        url_relative="deny",
+    )
+    return Safe(clean, blocked)
+
+
+def document(body: str, *, lang: str) -> str:
+    """A whole page for the frame. The viewer's colours stay light: senders write for white paper."""
+    return (
+        f'<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        "<title>Nachricht</title><style>body{margin:1rem;font:16px/1.5 sans-serif;color:#111;background:#fff;overflow-wrap:anywhere}"
+        "img{max-width:100%;height:auto}table{max-width:100%}pre{white-space:pre-wrap}</style></head>"
+        f"<body>{body}</body></html>"
+    )
+
+
+def plain(text: str) -> SafeString:
+    """Plain text for the page: escaped, addresses of the web as links, quoted lines paler."""
+    lines = []
+    for line in text.splitlines():
+        shown = _LINK.sub(_link, str(escape(line)))
+        lines.append(f'<span class="quote">{shown}</span>' if line.startswith(">") else shown)
+    return mark_safe("\n".join(lines))  # noqa: S308 - every line is escaped above
+
+
+def _link(match: re.Match[str]) -> str:
+    address = match[0]
+    tail = ""
+    while address.endswith((".", ",", ")", ";", "&gt", "&quot", "&#x27")):
+        cut = address.rfind("&") if address.endswith(("&gt", "&quot", "&#x27")) else len(address) - 1
+        address, tail = address[:cut], address[cut:] + tail
+    return f'<a href="{address}" rel="noopener noreferrer nofollow" target="_blank">{address}</a>{tail}'
+
+
+def _inline(picture: tuple[str, bytes] | None) -> str | None:
+    if picture is None or picture[0] not in PICTURES or len(picture[1]) > PICTURE_BYTES:
+        return None
+    return f"data:{picture[0]};base64,{base64.b64encode(picture[1]).decode()}"

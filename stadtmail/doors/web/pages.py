@@ -1,0 +1,35 @@
+"""Pages that say something and do nothing: start, help, terms, accessibility."""
+
+from django.http import HttpResponse
+from django.shortcuts import render
+
+from stadtmail.doors.web.request import PortalRequest
+from stadtmail.privacy.policy.clauses import CLAUSES
+
+
+def start(request: PortalRequest) -> HttpResponse:
+    """GET /: the city's front door."""
+    context = {"tariffs": request.policy.tariffs.values(), "clause_count": len(CLAUSES), "section": "start"}
+    return render(request, "web/start.html", context)
+
+
+def help_page(request: PortalRequest) -> HttpResponse:
+    """GET /hilfe."""
+    return render(request, "web/help.html", {"section": "help"})
+
+
+def terms(request: PortalRequest) -> HttpResponse:
+    """GET /agb: the city's terms, dated, to read, print and keep."""
+    paragraphs = [part.strip() for part in request.policy.terms.text[request.language].split("\n\n") if part.strip()]
+    return render(request, "web/terms.html", {"terms": request.policy.terms, "paragraphs": paragraphs})
+
+
+def accessibility(request: PortalRequest) -> HttpResponse:
+    """GET /barrierefreiheit: declaration and feedback address."""
+    return render(request, "web/accessibility.html")
+
+
+def robots(request: PortalRequest) -> HttpResponse:  # noqa: ARG001
+    """GET /robots.txt: search engines may read the public pages, nothing behind them."""
+    lines = ("User-agent: *", "Disallow: /postfach", "Disallow: /abholen", "Disallow: /schreibtisch", "Disallow: /s/", "")
+    return HttpResponse("\n".join(lines), content_type="text/plain; charset=utf-8")

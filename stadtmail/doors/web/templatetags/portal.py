@@ -1,0 +1,94 @@
+"""Template tags: form tokens, versioned assets, dates and sizes as people write them."""
+
+from datetime import date, datetime
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from babel.dates import format_date, format_datetime
+from django import template
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
+
+from stadtmail.doors.web import tokens
+
+register = template.Library()
+ROOT = Path(__file__).parent.parent / "static"
+
+
+@register.simple_tag(takes_context=True)
+def form_token(context: template.Context, form: str) -> SafeString:
+    """The hidden field that every form of the portal carries. `form` is the URL name that it is sent to."""
+    request = context["request"]
+    mark = request.visit.mark if request.visit else ""
+    made = tokens.token(request.city.id, form, session=mark, now=request.now)
+    return format_html('<input type="hidden" name="token" value="{}">', made)
+
+
+@register.simple_tag
+def asset(path: str) -> str:
+    """Address of a static file, with its digest, so that browsers may keep it."""
+    return f"{static(path)}?v={_digest(path)}"
+
+
+@register.simple_tag(takes_context=True)
+def moment(context: template.Context, at: datetime | None, form: str = "long") -> str:
+    """A moment in the city's time zone, with its hour."""
+    if at is None:
+        return ""
+    zone = context["policy"].tz
+    return str(format_datetime(at.astimezone(zone), _pattern(form), tzinfo=zone, locale=_locale()))
+
+
+@register.simple_tag(takes_context=True)
+def day(context: template.Context, at: datetime | date | None, form: str = "long") -> str:
+    """A day in the city's time zone."""
+    if at is None:
+        return ""
+    if isinstance(at, datetime):
+        at = at.astimezone(context["policy"].tz).date()
+    return str(format_date(at, form, locale=_locale()))
+
+
+@register.filter
+def size(count: int) -> str:
+    """Bytes as people read them."""
+    value = float(count or 0)
+    for unit in ("Byte", "KB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            text = f"{value:.0f}" if unit == "Byte" or value >= 10 else f"{value:.1f}"
+            return f"{text if _locale() == 'en' else text.replace('.', ',')} {unit}"
+        value /= 1000
+    return ""
+
+
+@register.filter
+def words(value: Any) -> str:
+    """A text of the policy in the language of the page."""
+    return str(value[_locale()]) if hasattr(value, "de") else str(value)
+
+
+@register.filter
+def euro(cents: int) -> str:
+    """Cents as an amount."""
+    text = f"{cents / 100:,.2f}"
+    return f"€{text}" if _locale() == "en" else f"{text.translate(str.maketrans(',.', '.,'))} €"
+
+
+def _locale() -> str:
+    return "en" if get_language() == "en" else "de"
+
+
+def _pattern(form: str) -> str:
+    if form != "long":
+        return form
+    return "d MMMM y, HH:mm zzz" if _locale() == "en" else "d. MMMM y, HH:mm 'Uhr' (zzz)"
+
+
+@cache
+def _digest(path: str) -> str:
+    file = ROOT / path
+    return sha256(file.read_bytes()).hexdigest()[:10] if file.is_file() else "0"
