@@ -3,7 +3,9 @@
 import atexit
 import os
 import shutil
+import struct
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 for _name in [n for n in os.environ if n.startswith("STADTMAIL_")]:
@@ -15,3 +17,7 @@ os.environ["STADTMAIL_DATA"] = str(FOLDER)
 from stadtmail.kit import instance  # noqa: E402
 
 instance.create(FOLDER, kind="test", root_key=FOLDER / "root.key")
+
+# the clock of the tests begins at the moment that the fixture `now` names, so that epochs and dates agree with it
+_BEGIN = datetime(2026, 11, 23, 10, tzinfo=UTC)
+(FOLDER / "clock").write_bytes(struct.pack("<d", (_BEGIN - datetime.now(UTC)).total_seconds()))

@@ -13,7 +13,8 @@ from uuid import UUID, uuid4, uuid5
 
 from django.db import connections
 
-from stadtmail.kit import errors, instance, log as lines, store
+from stadtmail.kit import errors, instance, store
+from stadtmail.kit import log as lines
 from stadtmail.privacy import deadlines, holdings, holds, policy, units
 from stadtmail.privacy.evidence import leaves, log, tree
 from stadtmail.privacy.models import ERASING, Event, HoldItem, LedgerEntry, Unit
@@ -184,7 +185,7 @@ def _go_on(entry: LedgerEntry, now: datetime, step: Step) -> None:
     step(DONE)
 
 
-def _intend(entry: LedgerEntry, now: datetime) -> None:  # noqa: ARG001
+def _intend(entry: LedgerEntry, now: datetime) -> None:
     """The row itself is the intent: `_reached` writes it, and nothing has been destroyed before."""
 
 

@@ -10,7 +10,8 @@ from itertools import groupby
 
 from django.db.models import Exists, OuterRef
 
-from stadtmail.kit import config, log as lines
+from stadtmail.kit import config
+from stadtmail.kit import log as lines
 from stadtmail.privacy import deadlines, erasure, guard, holds
 from stadtmail.privacy.evidence import log
 from stadtmail.privacy.models import ERASING, HoldItem, Unit

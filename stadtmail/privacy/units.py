@@ -16,7 +16,8 @@ from stadtmail.privacy import deadlines, policy
 from stadtmail.privacy.models import ERASING, Unit
 from stadtmail.tenants.models import Tenant
 from stadtmail.vault import keys
-from stadtmail.vault.seal import open_sealed, seal as seal_bytes
+from stadtmail.vault.seal import open_sealed
+from stadtmail.vault.seal import seal as seal_bytes
 
 
 class Gone(errors.NotFound):

@@ -6,7 +6,7 @@ From then on no copy of the keystore opens anything that had been destroyed.
 """
 
 import threading
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 from django.db import connections

@@ -9,14 +9,14 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID, uuid4, uuid5
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.db import IntegrityError, connections
 
-from stadtmail.kit import errors, store
+from stadtmail.kit import clock, errors, store
 from stadtmail.vault import epochs, ring
 from stadtmail.vault.copies import units as copies
 from stadtmail.vault.models import Key
@@ -122,7 +122,7 @@ def city(tenant: UUID, purpose: str) -> bytes:
         return found
     with _city_lock:
         made = [NewKey(key_id, os.urandom(32))]
-        now = datetime.now(UTC)
+        now = clock.now()
         epoch = epochs.current(now)
         try:
             with store.writing("keys"):

@@ -44,6 +44,8 @@ BROKEN = [
     ("marketing_without_consent", "marketing", [("[purpose.order]", PURPOSE.format(code="marketing", owner="controller", more=""))]),
     # K9
     ("captcha_without_consent", "recaptcha", [('provider = "local"', 'provider = "recaptcha"')]),
+    ("not_built", "recaptcha", [('provider = "local"', 'provider = "recaptcha"\nconsent = "recaptcha"')]),
+    ("not_built", "analytics: cookieless", [('mode = "none"', 'mode = "cookieless"')]),
     # K11, C-2.7
     ("recipient_not_listed", "egress.mx.example.org", [("[captcha]", EGRESS.format(recipient="somebody", purpose="contract"))]),
     # holds

@@ -1,11 +1,11 @@
 """Units of a made-up room: rows of people.Voluntary on a contract, so that erasure has something real to erase."""
 
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
 from stadtmail.kit import store
-from stadtmail.people.models import Contract, Inventory, Person, Voluntary
+from stadtmail.people.models import Contract, Inventory, Person
 from stadtmail.privacy import units
 
 

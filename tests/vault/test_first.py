@@ -1,6 +1,9 @@
-from uuid import uuid4
 from datetime import timedelta
-from stadtmail.vault import keys, epochs, ring
+from uuid import uuid4
+
+from stadtmail.vault import epochs, keys
+
+
 def test_x(now):
     t=uuid4()
     ks=keys.new(t,count=3,now=now)

@@ -10,8 +10,8 @@ from typing import Any
 from django.core.exceptions import DisallowedHost, SuspiciousOperation
 from django.http import HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
-from django.http.response import HttpResponseBase
 from django.http.request import split_domain_port
+from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 from django.utils import translation
 

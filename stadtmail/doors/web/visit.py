@@ -14,6 +14,7 @@ from django.http import HttpRequest
 
 from stadtmail.doors.web import cookies, origin, tokens
 from stadtmail.kit import errors
+from stadtmail.tenants.models import Tenant
 from stadtmail.usage import sessions
 
 URL_SESSION = re.compile(r"/s/([A-Za-z0-9_-]{43})(?=/|$)")

@@ -100,6 +100,10 @@ TEXTS: dict[str, Words] = {
         "{where}: Der Tarif verlangt Bankdaten, obwohl er nichts kostet (C-2.1, C-2.2).",
         "{where}: the tariff asks for bank details although it costs nothing (C-2.1, C-2.2).",
     ),
+    "not_built": Words(
+        "{where}: Das kann dieses Programm noch nicht; die Erklärung darf es nicht versprechen.",
+        "{where}: this program cannot do that yet; the notice must not promise it.",
+    ),
     "not_in_force": Words("Die Datei gilt erst ab {where}.", "The file is in force from {where} only."),
 }
 

@@ -132,8 +132,10 @@ def _purposes(policy: Policy) -> Iterator[Finding]:
             yield _error("operator_decides", purpose.code)
         if purpose.code == "marketing" and not purpose.consent:
             yield _error("marketing_without_consent", purpose.code)
-    if policy.captcha != "local" and not policy.captcha_consent:
-        yield _error("captcha_without_consent", policy.captcha)
+    if policy.captcha != "local":
+        yield _error("not_built" if policy.captcha_consent else "captcha_without_consent", policy.captcha)
+    if policy.analytics != "none":
+        yield _error("not_built", f"analytics: {policy.analytics}")
 
 
 def _recipients(policy: Policy) -> Iterator[Finding]:

@@ -1,0 +1,78 @@
+"""Signing in, and changing what one signs in with. An unknown name costs the same work as a wrong password."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from stadtmail.kit import errors, store
+from stadtmail.people import passwords, queries
+from stadtmail.people.models import Contract, Credential
+from stadtmail.people.orders import password_problems
+from stadtmail.privacy import units
+from stadtmail.tenants.models import Tenant
+
+
+class WrongCredentials(errors.NotAllowed):
+    """Name or password is wrong; which of them is not told."""
+
+
+class BadPassword(errors.NotAllowed):
+    """The new password is too weak. `codes` say why."""
+
+    def __init__(self, codes: list[str]) -> None:
+        super().__init__()
+        self.codes = codes
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """Who signed in: random ids only."""
+
+    person: UUID
+    contract: Contract
+
+
+def sign_in(tenant: Tenant, address: str, password: str) -> SignedIn:
+    """Check login name (the full mail address) and password. Raises WrongCredentials, passwords.Busy."""
+    localpart, _, domain = address.strip().lower().rpartition("@")
+    known = queries.address(tenant, localpart) if domain == tenant.domain else None
+    contract = known.contract if known else None
+    credential = queries.credential(tenant, contract) if contract and contract.state == "active" else None
+    stored = units.text(credential.unit, "password", credential.password) if credential else None
+    if not passwords.matches(stored, password) or contract is None or credential is None or stored is None:
+        raise WrongCredentials
+    if passwords.needs_rehash(stored):
+        _store(credential, passwords.hashed(password))
+    return SignedIn(contract.person_id, contract)
+
+
+def check_password(contract: Contract, password: str, *, tenant: Tenant) -> None:
+    """Re-authentication before something that cannot be undone. Raises WrongCredentials."""
+    credential = queries.credential(tenant, contract)
+    stored = units.text(credential.unit, "password", credential.password) if credential else None
+    if not passwords.matches(stored, password):
+        raise WrongCredentials
+
+
+def set_password(contract: Contract, *, tenant: Tenant, old: str, new: str, now: datetime) -> None:  # noqa: ARG001
+    """Change the login password. Raises WrongCredentials, BadPassword. The caller ends all sessions of the person."""
+    check_password(contract, old, tenant=tenant)
+    holder = queries.holder(tenant, contract)
+    codes = password_problems(new, holder.name, holder.address)
+    if codes:
+        raise BadPassword(codes)
+    credential = queries.credential(tenant, contract)
+    if credential is None:
+        raise WrongCredentials
+    _store(credential, passwords.hashed(new))
+
+
+def set_mail_login(contract: Contract, *, tenant: Tenant, on: bool) -> None:
+    """Mail programs may use the login password, or may not."""
+    with store.writing():
+        Credential.objects.filter(contract=contract, contract__tenant=tenant).update(mail_login=on)
+
+
+def _store(credential: Credential, hashed: str) -> None:
+    with store.writing():
+        Credential.objects.filter(unit=credential.unit).update(password=units.seal(credential.unit, "password", hashed))
