@@ -24,11 +24,16 @@ def now() -> datetime:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_copies(request: pytest.FixtureRequest) -> None:
+def _fresh_world(request: pytest.FixtureRequest) -> None:
+    """Tables are emptied after each test; what lies outside of them begins anew as well."""
     if "db" in request.fixturenames or request.node.get_closest_marker("django_db"):
+        from stadtmail.kit import config
+        from stadtmail.privacy import guard
         from stadtmail.vault import keys
 
+        (config.load().data / "ring").unlink(missing_ok=True)
         keys.drop_copies()
+        guard.forget()
 
 
 @pytest.fixture

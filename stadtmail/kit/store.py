@@ -10,12 +10,14 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from django.db import connections, transaction
 from django.db.models import Model, QuerySet
 
 from stadtmail.kit import config
 
+M = TypeVar("M", bound=Model)
 ORDER = ("default", "evidence", "keys")
 _held = threading.local()
 
@@ -38,9 +40,13 @@ def writing(using: str = "default") -> Iterator[None]:
         depth[using] = 0
 
 
-def locked(rows: "QuerySet[Model]", using: str = "default") -> "QuerySet[Model]":
-    """The rows, locked until the end of the write transaction (FOR UPDATE on PostgreSQL; SQLite has the turn)."""
-    return rows.select_for_update() if connections[using].vendor == "postgresql" else rows
+def locked(rows: "QuerySet[M]", using: str = "default") -> "QuerySet[M]":
+    """The rows, locked until the end of the write transaction (FOR UPDATE on PostgreSQL; SQLite has the turn).
+
+    Locked in the order of their keys, so that two transactions cannot wait for each other, and without the rows they join:
+    a locked city would stop everybody who writes for it.
+    """
+    return rows.select_for_update(of=("self",)).order_by("pk") if connections[using].vendor == "postgresql" else rows
 
 
 @contextmanager

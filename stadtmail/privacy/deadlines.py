@@ -1,41 +1,78 @@
-"""Deadlines: what the city's rule makes of the events that have happened. Recomputed whenever an event changes."""
+"""Deadlines: what the city's rule makes of the events that have happened. Recomputed whenever an event or the policy changes.
 
-from collections.abc import Sequence
+A new policy may shorten what is stored already; it lengthens only what was taken in under its own notice (privacy.md 5.2):
+of the rule of then and the rule of now the earlier date counts.
+"""
+
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from stadtmail.kit import store
 from stadtmail.privacy import policy
-from stadtmail.privacy.models import ERASING, Event, Unit
+from stadtmail.privacy.models import ERASING, Event, HoldItem, Unit
 from stadtmail.tenants.models import Tenant
+
+PART = 400
+
+
+class Rules:
+    """Rules of the cities, by version, read once for a whole recomputation."""
+
+    def __init__(self) -> None:
+        self._now: dict[UUID, policy.Policy] = {}
+        self._then: dict[tuple[UUID, int], policy.Policy] = {}
+
+    def of(self, unit: Unit) -> tuple[policy.Policy, policy.Policy]:
+        """The policy of now, and the one under which the unit was taken in."""
+        now = self._now.get(unit.tenant_id)
+        if now is None:
+            now = self._now[unit.tenant_id] = policy.current(unit.tenant)
+        then = now if unit.policy == now.version else self._then.get((unit.tenant_id, unit.policy))
+        if then is None:
+            then = self._then[unit.tenant_id, unit.policy] = policy.version(unit.tenant, unit.policy)
+        return now, then
+
+    def since(self, unit: Unit) -> datetime:
+        """When the policy of now was published: before that nobody could know what it shortens."""
+        return policy.versions(unit.tenant)[0].since
 
 
 def recompute(rows: Sequence[Unit]) -> None:
-    """Set keep_until and due_at of these units from their anchors' events. Call inside `store.writing()`."""
-    anchors = {(row.tenant_id, row.anchor) for row in rows}
-    happened = events_of([anchor for _, anchor in anchors])
-    policies: dict[UUID, policy.Policy] = {}
-    changed = []
+    """Set keep_until, due_at and known_at of these units from their anchors' events. Call inside `store.writing()`."""
+    happened = events_of(list(dict.fromkeys(row.anchor for row in rows)))
+    rules, changed = Rules(), []
     for row in rows:
         if row.state == ERASING:
             continue
-        current = policies.setdefault(row.tenant_id, policy.current(row.tenant))
-        rule = current.rules.get(row.category)
         events = happened.get((row.tenant_id, row.anchor), {})
-        due = rule.due(events, current.tz) if rule else None
-        kept = rule.kept_until(events, current.tz) if rule else None
-        if (due, kept) != (row.due_at, row.keep_until):
-            row.due_at, row.keep_until, row.policy = due, kept, current.version
+        dates = _dates(row, events, rules)
+        if dates != (row.keep_until, row.due_at, row.known_at):
+            row.keep_until, row.due_at, row.known_at = dates
             changed.append(row)
-    Unit.objects.bulk_update(changed, ["due_at", "keep_until", "policy"], batch_size=100)
+    Unit.objects.bulk_update(changed, ["keep_until", "due_at", "known_at"], batch_size=100)
 
 
-def events_of(anchors: Sequence[UUID]) -> dict[tuple[UUID, UUID], dict[str, datetime]]:
-    """(city, anchor) -> name -> when, of the events that stand. Of several of one name the last recorded counts."""
-    found: dict[tuple[UUID, UUID], dict[str, datetime]] = {}
-    for at in range(0, len(anchors), 400):
-        rows = Event.objects.filter(anchor__in=anchors[at : at + 400], revoked_at=None)
-        for tenant, anchor, name, moment in rows.values_list("tenant_id", "anchor", "name", "at"):
-            found.setdefault((tenant, anchor), {})[name] = moment
+def follow(tenant: Tenant) -> int:
+    """After a new policy: recompute every clock of the city that runs, drop holds that it does not allow. Returns units."""
+    count, last = 0, UUID(int=0)
+    while True:
+        with store.writing():
+            rows = Unit.objects.filter(tenant=tenant, id__gt=last, due_at__isnull=False).exclude(state=ERASING)
+            part = list(store.locked(rows.select_related("tenant").order_by("id"))[:PART])
+            recompute(part)
+            _drop_holds(tenant, part)
+        if not part:
+            return count
+        count, last = count + len(part), part[-1].id
+
+
+def events_of(anchors: Sequence[UUID]) -> dict[tuple[UUID, UUID], dict[str, Event]]:
+    """(city, anchor) -> name -> the event that stands. Of several of one name the last recorded counts."""
+    found: dict[tuple[UUID, UUID], dict[str, Event]] = {}
+    for at in range(0, len(anchors), PART):
+        for event in Event.objects.filter(anchor__in=anchors[at : at + PART], revoked_at=None).order_by("recorded_at"):
+            found.setdefault((event.tenant_id, event.anchor), {})[event.name] = event
     return found
 
 
@@ -45,3 +82,27 @@ def next_due(tenant: Tenant | None, *, after: datetime) -> datetime | None:
     if tenant is not None:
         rows = rows.filter(tenant=tenant)
     return rows.order_by("due_at").values_list("due_at", flat=True).first()
+
+
+def _dates(
+    row: Unit, events: Mapping[str, Event], rules: Rules
+) -> tuple[datetime | None, datetime | None, datetime | None]:
+    now, then = rules.of(row)
+    moments = {name: event.at for name, event in events.items()}
+    rule = now.rules.get(row.category)
+    due = rule.due(moments, now.tz) if rule else None
+    kept = rule.kept_until(moments, now.tz) if rule else None
+    old = then.rules[row.category].due(moments, then.tz) if then is not now and row.category in then.rules else due
+    shortened = due is not None and old is not None and due < old
+    due = min((date for date in (due, old) if date is not None), default=None)
+    if due is None or rule is None:
+        return kept, due, None
+    known = [events[start.event].recorded_at for start in rule.starts if start.event in events]
+    return kept, due, max([*known, *([rules.since(row)] if shortened else [])], default=None)
+
+
+def _drop_holds(tenant: Tenant, rows: Sequence[Unit]) -> None:
+    allowed = policy.current(tenant).holds
+    for item in HoldItem.objects.filter(unit__in=[row.id for row in rows], hold__released_at=None).select_related("hold", "unit"):
+        if item.hold.type not in allowed.get(item.unit.category, frozenset()):
+            item.delete()

@@ -7,6 +7,7 @@ a revoked end is told to release. A correction keeps both values until the ancho
 from datetime import datetime
 from uuid import UUID
 
+from stadtmail.kit import store
 from stadtmail.privacy import deadlines, holdings
 from stadtmail.privacy.models import ERASING, LIVE, RESTRICTED, Event, Unit
 from stadtmail.tenants.models import Tenant
@@ -14,11 +15,19 @@ from stadtmail.tenants.models import Tenant
 LOCKING = frozenset({"contract_end"})
 
 
-def record(*, tenant: Tenant, anchor_kind: str, anchor: UUID, name: str, at: datetime, now: datetime) -> None:
-    """Record that something happened, revoke an earlier event of the same name, recompute. Call inside `store.writing()`."""
-    Event.objects.filter(tenant=tenant, anchor=anchor, name=name, revoked_at=None).update(revoked_at=now)
-    Event.objects.create(tenant=tenant, anchor_kind=anchor_kind, anchor=anchor, name=name, at=at, recorded_at=now)
+def record(
+    *, tenant: Tenant, anchor_kind: str, anchor: UUID, name: str, at: datetime, now: datetime, known_at: datetime | None = None
+) -> None:
+    """Record that something happened, revoke an earlier event of the same name, recompute. Call inside `store.writing()`.
+
+    `known_at` is when we could first know it (default: now): for an end that was scheduled its own moment, so that a machine
+    that slept over it is late; for a correction backwards the moment of the correction.
+    """
     rows = _rows(tenant, anchor)
+    Event.objects.filter(tenant=tenant, anchor=anchor, name=name, revoked_at=None).update(revoked_at=now)
+    Event.objects.create(
+        tenant=tenant, anchor_kind=anchor_kind, anchor=anchor, name=name, at=at, recorded_at=known_at or now
+    )
     deadlines.recompute(rows)
     if name in LOCKING:
         _lock(rows)
@@ -26,9 +35,9 @@ def record(*, tenant: Tenant, anchor_kind: str, anchor: UUID, name: str, at: dat
 
 def revoke(*, tenant: Tenant, anchor: UUID, name: str, now: datetime) -> bool:
     """The event does not stand any more. Returns whether there was one. Call inside `store.writing()`."""
+    rows = _rows(tenant, anchor)
     if not Event.objects.filter(tenant=tenant, anchor=anchor, name=name, revoked_at=None).update(revoked_at=now):
         return False
-    rows = _rows(tenant, anchor)
     deadlines.recompute(rows)
     if name in LOCKING:
         _unlock(rows)
@@ -41,7 +50,8 @@ def happened(tenant: Tenant, anchor: UUID, name: str) -> datetime | None:
 
 
 def _rows(tenant: Tenant, anchor: UUID) -> list[Unit]:
-    return list(Unit.objects.filter(tenant=tenant, anchor=anchor).exclude(state=ERASING).select_related("tenant"))
+    rows = Unit.objects.filter(tenant=tenant, anchor=anchor).exclude(state=ERASING).select_related("tenant")
+    return list(store.locked(rows))  # the claim of an erasure locks the same rows: one of the two comes first
 
 
 def _lock(rows: list[Unit]) -> None:

@@ -42,9 +42,14 @@ def note(now: datetime) -> None:
             mark.save(update_fields=["at"])
 
 
+def forget() -> None:
+    """Compare the clocks from here on (a start, or the operator's word)."""
+    _anchor.clear()
+
+
 def trust(now: datetime) -> None:
     """The operator vouches for the clock: destructive work goes on."""
-    _anchor.clear()
+    forget()
     with store.writing("evidence"):
         Watermark.objects.update_or_create(name="time", defaults={"at": now, "paused": False})
 

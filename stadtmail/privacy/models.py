@@ -26,9 +26,10 @@ class Unit(models.Model):
     key = models.UUIDField(null=True, unique=True)  # vault.Key; None for a keyed hash without content (TOMB)
     commitment = models.BinaryField(null=True)  # the random k of HMAC(k, id), sealed under the unit's key
     state = models.CharField(max_length=8, default=LIVE)
-    policy = models.PositiveIntegerField()  # version of the city's policy that computed the dates
+    policy = models.PositiveIntegerField()  # version of the city's policy under which the data were taken in
     keep_until = models.DateTimeField(null=True)
     due_at = models.DateTimeField(null=True)  # gone_by; None while no start event has happened
+    known_at = models.DateTimeField(null=True)  # since when we could know due_at: a correction backwards makes nothing late
     erasure = models.UUIDField(null=True, db_index=True)  # set by the claim: from then on nobody reads it
 
     class Meta:
@@ -47,7 +48,7 @@ class Event(models.Model):
     anchor = models.UUIDField()
     name = models.CharField(max_length=32)
     at = models.DateTimeField()
-    recorded_at = models.DateTimeField()
+    recorded_at = models.DateTimeField()  # when we could first know it
     revoked_at = models.DateTimeField(null=True)  # a correction adds a row and revokes the old one: both values stay
 
     class Meta:

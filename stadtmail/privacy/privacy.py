@@ -22,7 +22,7 @@ def register() -> None:
         _harmless(
             "privacy.Unit", id=ID, tenant=CITY, subject="random id of a person, named nowhere else in clear", category=STATE,
             anchor_kind=STATE, anchor=ID, key=ID, commitment="random bytes, sealed", state=STATE, policy="version", keep_until=DUE,
-            due_at=DUE, erasure=ID,
+            due_at=DUE, known_at=DUE, erasure=ID,
         ),
         _harmless(
             "privacy.Event", id=ID, tenant=CITY, anchor_kind=STATE, anchor=ID, name=STATE, at=DUE, recorded_at=DUE, revoked_at=DUE,

@@ -2,23 +2,26 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import groupby
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
-from stadtmail.kit import config
+from stadtmail.kit import config, errors, store
 from stadtmail.kit import log as lines
-from stadtmail.privacy import deadlines, erasure, guard, holds
+from stadtmail.privacy import deadlines, erasure, guard, holds, recovery
 from stadtmail.privacy.evidence import log
-from stadtmail.privacy.models import ERASING, HoldItem, Unit
+from stadtmail.privacy.models import ERASING, HoldItem, Unit, Watermark
+from stadtmail.tenants.models import Tenant
+from stadtmail.tenants.queries import cities
 from stadtmail.vault import keys
 
 ORPHAN_AGE = timedelta(hours=1)
-READ = 5_000
+READ = 5_000  # units of one city that are claimed before the first key is destroyed
 next_due = deadlines.next_due
 
 
@@ -34,20 +37,22 @@ class Swept:
     orphans: int = 0
     leaves: int = 0
     paused: bool = False
+    repeated: int = 0  # erasures that could not be finished and go on in the next sweep
 
 
-def run(now: datetime, *, step: erasure.Step = lambda number: None) -> Swept:
+def run(now: datetime, *, step: erasure.Step = erasure.no_step) -> Swept:
     """One sweep. Only one runs at a time on a data folder; destructive work pauses while time cannot be trusted."""
     swept = Swept()
     with _alone():
         if guard.paused(now):
             swept.paused = True
             return swept
-        swept.recovered = erasure.recover(now, step=step)
+        _each_finished(swept, partial(_recover, now, swept, step))
         for hold in holds.run_out(now):
             swept.released += 1
             swept.erased += holds.release(hold.id, tenant=hold.tenant, now=now)
-        _erase_due(now, swept, step)
+        for tenant in cities():
+            _each_finished(swept, partial(_erase_due, tenant, now, swept, step))
         swept.orphans = _destroy_orphans(now)
         swept.leaves = log.move(now)
         guard.note(now)
@@ -61,38 +66,54 @@ def is_due(now: datetime) -> bool:
     return _due(now).exists()
 
 
-def _erase_due(now: datetime, swept: Swept, step: erasure.Step) -> None:
-    seen: set[object] = set()
+def _each_finished(swept: Swept, work: Callable[[], None]) -> None:
+    """What has to be repeated (a reader blocks the keystore, something was still there) must not stop the others."""
+    try:
+        work()
+    except errors.TryLater as error:
+        swept.repeated += 1
+        lines.event("erasure_repeated", error=type(error).__name__)
+
+
+def _recover(now: datetime, swept: Swept, step: erasure.Step) -> None:
+    swept.recovered = recovery.recover(now, step=step)
+
+
+def _erase_due(tenant: Tenant, now: datetime, swept: Swept, step: erasure.Step) -> None:
+    refused: set[UUID] = set()
     while True:
-        rows = [row for row in _due(now).select_related("tenant").order_by("due_at", "tenant", "category")[:READ] if row.id not in seen]
-        if not rows:
+        ids = list(_due(now).filter(tenant=tenant).order_by("due_at", "category").values_list("id", flat=True)[: READ + len(refused)])
+        ids = [unit for unit in ids if unit not in refused]
+        if not ids:
             return
-        for _, group in groupby(rows, key=lambda row: (row.due_at, row.tenant_id, row.category)):
-            members = list(group)
-            done = erasure.erase([row.id for row in members], tenant=members[0].tenant, now=now, cause="due", step=step)
-            swept.erased += done.erased
-            swept.late += done.late
-            swept.withheld += len(done.withheld)
-        seen |= {row.id for row in rows}
+        done = erasure.erase(ids, tenant=tenant, now=now, cause="due", step=step)
+        refused |= {withheld.unit for withheld in done.withheld}
+        swept.erased += done.erased
+        swept.late += done.late
+        swept.withheld += len(done.withheld)
 
 
-def _due(now: datetime):  # type: ignore[no-untyped-def]
+def _due(now: datetime) -> QuerySet[Unit]:
     held = HoldItem.objects.filter(holds.open_at(now), unit=OuterRef("id"))
     return Unit.objects.filter(due_at__lte=now).exclude(state=ERASING).exclude(Exists(held))
 
 
 def _destroy_orphans(now: datetime) -> int:
-    found = keys.orphans(now - ORPHAN_AGE)
-    if not found:
-        return 0
-    known = {key for at in range(0, len(found), 400) for key in _known([key for _, key in found[at : at + 400]])}
-    lost = [key for _, key in found if key not in known]
-    keys.destroy(lost) if lost else None
+    """Keys whose row never came. Each hour's keys are looked at once: the cost follows what was made, not what is stored."""
+    until = now - ORPHAN_AGE
+    seen = Watermark.objects.filter(name="orphans").values_list("at", flat=True).first()
+    lost: list[UUID] = []
+    for part in keys.made_between(seen or _BEGIN, until):
+        known = set(Unit.objects.filter(key__in=part).values_list("key", flat=True))
+        lost += [key for key in part if key not in known]
+    if lost:
+        keys.destroy(lost)
+    with store.writing("evidence"):
+        Watermark.objects.update_or_create(name="orphans", defaults={"at": until})
     return len(lost)
 
 
-def _known(ids: list) -> set:  # type: ignore[type-arg]
-    return set(Unit.objects.filter(key__in=ids).values_list("key", flat=True))
+_BEGIN = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @contextmanager

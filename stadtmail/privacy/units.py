@@ -136,7 +136,7 @@ def commitments(rows: Sequence[Unit]) -> Mapping[UUID, bytes]:
     for row in rows:
         if row.key in opened and row.commitment:
             found[row.id] = open_sealed(
-                opened[row.key], row.commitment, tenant=row.tenant_id, category=row.category, object=f"{row.id}/commitment"
+                opened[row.key], bytes(row.commitment), tenant=row.tenant_id, category=row.category, object=f"{row.id}/commitment"
             )
     return found
 

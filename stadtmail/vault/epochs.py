@@ -7,11 +7,13 @@ From then on no copy of the keystore opens anything that had been destroyed.
 
 import threading
 from datetime import UTC, date, datetime, time
+from itertools import pairwise
 from pathlib import Path
+from uuid import UUID
 
 from django.db import connections
 
-from stadtmail.kit import config, store
+from stadtmail.kit import config, log, store
 from stadtmail.vault import ring
 from stadtmail.vault.models import Key
 
@@ -69,7 +71,7 @@ def retire(now: datetime) -> list[int]:
     gone = []
     with ring.turn():
         found = ring.epochs()
-        for epoch, successor in zip(found, found[1:], strict=False):
+        for epoch, successor in pairwise(found):
             ended = successor.day  # an epoch ends when the next one begins
             if _day(now) >= ended + BACKUP_DAYS and not Key.objects.filter(epoch=epoch.number).exists():
                 ring.remove(epoch.number)
@@ -97,23 +99,36 @@ def backup(path: Path) -> None:
 
 
 def _rewrap(newest: ring.Epoch) -> int:
-    from stadtmail.vault import keys  # keys needs epochs to wrap; the other way round only here
-
-    done = 0
+    done, last = 0, UUID(int=0)
     while True:
-        rows = list(Key.objects.exclude(epoch=newest.number).order_by("epoch")[:BATCH])
-        if not rows:
+        rows = Key.objects.exclude(epoch=newest.number).filter(id__gt=last).order_by("id")
+        ids = list(rows.values_list("id", flat=True)[:BATCH])
+        if not ids:
             break
-        with store.writing("keys"):
-            rows = list(store.locked(Key.objects.filter(id__in=[row.id for row in rows]), "keys"))
-            for row in rows:
-                opened = keys.unwrap(row.id, row.epoch, bytes(row.wrapped))
-                row.epoch, row.wrapped = newest.number, keys.wrap(row.id, opened, newest)
-            Key.objects.bulk_update(rows, ["epoch", "wrapped"], batch_size=200)
-        done += len(rows)
+        done, last = done + _rewrap_part(ids, newest), ids[-1]
     if done:
+        from stadtmail.vault import keys  # keys needs epochs to wrap; the other way round only here
+
         keys.truncate()
     return done
+
+
+def _rewrap_part(ids: list[UUID], newest: ring.Epoch) -> int:
+    from stadtmail.vault import keys
+
+    with store.writing("keys"):
+        rows = [row for part in keys.parts(ids) for row in store.locked(Key.objects.filter(id__in=part), "keys")]
+        fresh = []
+        for row in rows:
+            try:
+                opened = keys.unwrap(row.id, row.epoch, bytes(row.wrapped))
+            except keys.KeyGone:  # its epoch has left the ring: nothing opens it any more, so nothing is to be kept
+                log.event("key_unreadable", key=row.id)
+                continue
+            row.epoch, row.wrapped = newest.number, keys.wrap(row.id, opened, newest)
+            fresh.append(row)
+        Key.objects.bulk_update(fresh, ["epoch", "wrapped"], batch_size=200)
+    return len(fresh)
 
 
 def _mark() -> object:

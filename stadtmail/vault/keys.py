@@ -66,7 +66,7 @@ def many(ids: Iterable[UUID]) -> dict[UUID, bytes]:
     generation = copies.generation()
     opened = {key_id: key for key_id in wanted if (key := copies.find(key_id)) is not None}
     missing = [key_id for key_id in wanted if key_id not in opened]
-    for part in _parts(missing):
+    for part in parts(missing):
         for key_id, epoch, wrapped in Key.objects.filter(id__in=part).values_list("id", "epoch", "wrapped"):
             opened[key_id] = unwrap(key_id, epoch, bytes(wrapped))
             copies.keep(key_id, opened[key_id], generation)
@@ -75,7 +75,7 @@ def many(ids: Iterable[UUID]) -> dict[UUID, bytes]:
 
 def exists(ids: Iterable[UUID]) -> set[UUID]:
     """Which of the keys are still in the keystore (read back after destruction, never from a copy)."""
-    return {key_id for part in _parts(list(ids)) for key_id in Key.objects.filter(id__in=part).values_list("id", flat=True)}
+    return {key_id for part in parts(list(ids)) for key_id in Key.objects.filter(id__in=part).values_list("id", flat=True)}
 
 
 def destroy(ids: Sequence[UUID]) -> None:
@@ -83,7 +83,7 @@ def destroy(ids: Sequence[UUID]) -> None:
 
     Raises StillRead when a reader blocks the truncation for longer than half a minute: the caller repeats the step.
     """
-    for part in _parts(list(ids)):
+    for part in parts(list(ids)):
         with store.writing("keys"):
             Key.objects.filter(id__in=part).update(wrapped=os.urandom(60))
             Key.objects.filter(id__in=part).delete()
@@ -137,9 +137,10 @@ def city_id(tenant: UUID, purpose: str) -> UUID:
     return uuid5(_cities, f"{tenant}/{purpose}")
 
 
-def orphans(before: datetime) -> list[tuple[UUID, UUID]]:
-    """(tenant, key id) of unit keys made before that moment: whoever knows the rows destroys those that have none."""
-    return list(Key.objects.filter(kind="unit", made_at__lt=before).values_list("tenant", "id"))
+def made_between(after: datetime, before: datetime) -> Iterable[list[UUID]]:
+    """Unit keys made in that time (by the hour), in parts: whoever knows the rows destroys those that have none."""
+    rows = Key.objects.filter(kind="unit", made_at__gte=after.replace(minute=0, second=0, microsecond=0), made_at__lt=before)
+    return parts(list(rows.values_list("id", flat=True)))
 
 
 def wrap(key_id: UUID, key: bytes, epoch: ring.Epoch) -> bytes:
@@ -167,5 +168,6 @@ def _insert(tenant: UUID, kind: str, made: Sequence[NewKey], epoch: ring.Epoch, 
     )
 
 
-def _parts(ids: list[UUID]) -> Iterable[list[UUID]]:
-    return (ids[at : at + CHUNK] for at in range(0, len(ids), CHUNK))
+def parts(ids: Sequence[UUID]) -> Iterable[list[UUID]]:
+    """The ids in portions that fit one statement."""
+    return (list(ids[at : at + CHUNK]) for at in range(0, len(ids), CHUNK))

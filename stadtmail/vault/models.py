@@ -15,7 +15,7 @@ class Key(models.Model):
     kind = models.CharField(max_length=32)  # "unit", or the purpose of a city's own key: "blind.address", "signing", …
     epoch = models.PositiveIntegerField(db_index=True)
     wrapped = models.BinaryField(max_length=80)
-    made_at = models.DateTimeField()  # to the hour: only to find keys whose row never came (after an hour)
+    made_at = models.DateTimeField(db_index=True)  # to the hour: only to find keys whose row never came (after an hour)
 
     def __str__(self) -> str:
         return f"key {self.id}"

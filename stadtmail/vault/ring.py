@@ -7,7 +7,7 @@ The root key lies outside the data folder on production instances, and no backup
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
@@ -57,10 +57,8 @@ def root_key() -> bytes:
     given = Path(folder) / "stadtmail-root-key" if folder else None
     path = given if given and given.exists() else instance.current().root_key
     if not path.exists() and instance.current().is_test:
-        try:
+        with suppress(FileExistsError):  # another process was first
             make_root_key(path)
-        except FileExistsError:  # another process was first
-            pass
     try:
         key = path.read_bytes()
     except OSError:

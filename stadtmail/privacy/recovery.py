@@ -1,0 +1,87 @@
+"""After a crash or a restore: what was begun is brought to its end, and what was erased is erased again.
+
+Runs at every start before a port opens (`replay`) and in every sweep (`recover`). A restore of `default` cannot raise the
+dead: what the ledger names, and what has lost its key, goes again.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import groupby
+from uuid import UUID, uuid4
+
+from stadtmail.kit import log as lines
+from stadtmail.kit import store
+from stadtmail.privacy import erasure
+from stadtmail.privacy.models import ERASING, LedgerEntry, Unit
+from stadtmail.vault import keys
+
+PART = 400
+
+
+def recover(now: datetime, *, step: erasure.Step = erasure.no_step) -> int:
+    """Bring every begun erasure to its end, forward only. Returns how many. Raises TryLater like `erasure.forward`."""
+    begun = list(LedgerEntry.objects.filter(done_at=None).order_by("intent_at")) + _claimed_only(now)
+    if begun:
+        erasure.forward(begun, now, step)
+    return len(begun)
+
+
+def replay(now: datetime) -> int:
+    """After a start: erase again each unit that is in the ledger or whose key is missing. Returns how many units."""
+    recover(now)
+    gone = _in_ledger()
+    again = lost = 0
+    for rows in _all_units():
+        dead = [row for row in rows if row.id.bytes in gone]
+        _purge_again(dead)
+        living = keys.exists([row.key for row in rows if row.key])
+        keyless = [row for row in rows if row.key and row.key not in living and row.id.bytes not in gone]
+        _claim_lost(keyless)
+        again, lost = again + len(dead), lost + len(keyless)
+    if lost:
+        recover(now)
+    if again or lost:
+        lines.event("replayed", count=again + lost)
+    return again + lost
+
+
+def _claimed_only(now: datetime) -> list[LedgerEntry]:
+    """Claims that were committed and whose intent was not: the keys still live, so the entry can be made again."""
+    rows = list(Unit.objects.filter(state=ERASING).select_related("tenant").order_by("erasure", "id"))
+    known = set(LedgerEntry.objects.filter(erasure__in={row.erasure for row in rows}).values_list("erasure", flat=True)) if rows else set()
+    waiting = [row for row in rows if row.erasure not in known]
+    return [
+        erasure.entry_of(members, now, "due" if members[0].due_at else "deleted", number)
+        for number, group in groupby(waiting, key=lambda row: row.erasure)
+        if (members := list(group))
+    ]
+
+
+def _purge_again(rows: Sequence[Unit]) -> None:
+    """Erased before the restore: once more, without a second leaf."""
+    if not rows:
+        return
+    keys.destroy([row.key for row in rows if row.key])
+    for category, group in groupby(sorted(rows, key=lambda row: row.category), key=lambda row: row.category):
+        erasure.purge([row.id for row in group], category)
+
+
+def _claim_lost(rows: Sequence[Unit]) -> None:
+    """The key is gone and nobody wrote it down: the rows follow, with their leaf."""
+    by_rule = sorted(rows, key=lambda row: (str(row.tenant_id), row.category, str(row.due_at)))
+    for _, group in groupby(by_rule, key=lambda row: (row.tenant_id, row.category, row.due_at)):
+        ids = [row.id for row in group]
+        with store.writing():
+            Unit.objects.filter(id__in=ids).update(state=ERASING, erasure=uuid4())
+
+
+def _all_units() -> Iterator[list[Unit]]:
+    last = UUID(int=0)
+    while rows := list(Unit.objects.filter(id__gt=last).order_by("id")[:PART]):
+        yield rows
+        last = rows[-1].id
+
+
+def _in_ledger() -> set[bytes]:
+    packed = (bytes(raw) for raw in LedgerEntry.objects.values_list("units", flat=True).iterator())
+    return {raw[at : at + 16] for raw in packed for at in range(0, len(raw), 16)}
