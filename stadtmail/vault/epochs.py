@@ -125,10 +125,20 @@ def _rewrap_part(ids: list[UUID], newest: ring.Epoch) -> int:
             except keys.KeyGone:  # its epoch has left the ring: nothing opens it any more, so nothing is to be kept
                 log.event("key_unreadable", key=row.id)
                 continue
-            row.epoch, row.wrapped = newest.number, keys.wrap(row.id, opened, newest)
-            fresh.append(row)
-        Key.objects.bulk_update(fresh, ["epoch", "wrapped"], batch_size=200)
+            fresh.append((newest.number, keys.wrap(row.id, opened, newest), row.id))
+        _update(fresh)
     return len(fresh)
+
+
+def _update(rows: list[tuple[int, bytes, UUID]]) -> None:
+    # by hand: a whole city's keys are rewrapped each day, and bulk_update takes ten times as long
+    connection = connections["keys"]
+    id_of = Key._meta.get_field("id").get_db_prep_value
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "UPDATE vault_key SET epoch = %s, wrapped = %s WHERE id = %s",
+            [(number, wrapped, id_of(key, connection)) for number, wrapped, key in rows],
+        )
 
 
 def _mark() -> object:
