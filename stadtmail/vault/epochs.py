@@ -117,15 +117,17 @@ def _rewrap_part(ids: list[UUID], newest: ring.Epoch) -> int:
     from stadtmail.vault import keys
 
     with store.writing("keys"):
-        rows = [row for part in keys.parts(ids) for row in store.locked(Key.objects.filter(id__in=part), "keys")]
+        locked = (store.locked(Key.objects.filter(id__in=part), "keys") for part in keys.parts(ids))
+        rows = [row for part in locked for row in part.values_list("id", "epoch", "wrapped")]
+        old = {number: key(number) for number in {row[1] for row in rows}}
         fresh = []
-        for row in rows:
+        for key_id, number, wrapped in rows:
             try:
-                opened = keys.unwrap(row.id, row.epoch, bytes(row.wrapped))
+                opened = keys.unwrap(key_id, number, bytes(wrapped), old[number])
             except keys.KeyGone:  # its epoch has left the ring: nothing opens it any more, so nothing is to be kept
-                log.event("key_unreadable", key=row.id)
+                log.event("key_unreadable", key=key_id)
                 continue
-            fresh.append((newest.number, keys.wrap(row.id, opened, newest), row.id))
+            fresh.append((newest.number, keys.wrap(key_id, opened, newest), key_id))
         _update(fresh)
     return len(fresh)
 

@@ -149,9 +149,9 @@ def wrap(key_id: UUID, key: bytes, epoch: ring.Epoch) -> bytes:
     return nonce + AESGCM(epoch.key).encrypt(nonce, key, key_id.bytes + epoch.number.to_bytes(4, "big"))
 
 
-def unwrap(key_id: UUID, epoch: int, wrapped: bytes) -> bytes:
+def unwrap(key_id: UUID, epoch: int, wrapped: bytes, epoch_key: bytes | None = None) -> bytes:
     """Open a wrapped key. Raises KeyGone when its epoch has left the ring or the bytes were overwritten."""
-    key = epochs.key(epoch)
+    key = epoch_key or epochs.key(epoch)
     if key is None:
         raise KeyGone
     try:
