@@ -79,10 +79,9 @@ def move(contract: Contract, *, at: datetime, now: datetime) -> Contract:
         place = Collection.objects.filter(contract=contract).exclude(unit__state=ERASING).select_related("unit", "contract").first()
         if place is None:
             raise CannotMove
-        resumed = resume(place, tenant=contract.tenant, until=at, now=now)
-        clear(resumed, now=now)
-        return resumed
-    if contract.state == "active":
+        resume(place, tenant=contract.tenant, until=at, now=now)
+        clear(contract, now=now)
+    elif contract.state == "active":
         with store.writing():
             rows = Contract.objects.filter(id=contract.id, tenant=contract.tenant, state="active").exclude(ends_at=None)
             if not rows.update(ends_at=at):
