@@ -60,6 +60,13 @@ def _export(
     return export
 
 
+def _export_accesses(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
+    """What the person sees of an access: never who of the staff it was, only in which role."""
+    for row in list(models.Access.objects.filter(unit=unit_id).select_related("unit")):
+        record = json.loads(units.text(row.unit, "record", row.record))
+        yield {name: record[name] for name in ("at", "role", "purpose", "categories")}
+
+
 def _readable(row: db.Model, name: str, column: Column) -> Any:
     if column.form != "sealed":
         return str(getattr(row, name))
@@ -73,10 +80,8 @@ def _holding(model: type[db.Model], category: str, *, sealed: Mapping[str, str |
     """`shown`: harmless columns that belong into the access file all the same (which field, which switch)."""
     personal = {name: Column(category, "sealed", export) for name, export in sealed.items()}
     personal |= {name: Column(category, "keyed_hash", None) for name in hashed}
-    return Holding(
-        table=f"people.{model.__name__}", personal=personal, harmless={"unit": ID, **harmless},
-        find=_find(model), export=_export(model, personal, shown), **{"purge": _purge(model), **extra},
-    )  # fmt: skip
+    functions = {"purge": _purge(model), "find": _find(model), "export": _export(model, personal, shown), **extra}
+    return Holding(table=f"people.{model.__name__}", personal=personal, harmless={"unit": ID, **harmless}, **functions)
 
 
 def _close_addresses(ids: Sequence[UUID]) -> None:
@@ -133,14 +138,14 @@ def register() -> None:
         _holding(
             models.Identity, "BD-ID",
             sealed={"name": "name", "address": "address", "birth_date": "birth_date", "identifier": "mail_address", "dates": "contract_dates"},
-            harmless=source,
+            harmless=source, shown=["source"],
         ),
         _holding(
             models.Inventory, "BD",
             sealed={"display_name": "display_name", "salutation": "salutation", "language": "language", "phone": "phone"},
-            harmless=source, release=_open_addresses,
+            harmless=source, shown=["source"], release=_open_addresses,
         ),
-        _holding(models.Payment, "BD-PAY", sealed={"iban": "iban", "holder": "account_holder"}, harmless=source),
+        _holding(models.Payment, "BD-PAY", sealed={"iban": "iban", "holder": "account_holder"}, harmless=source, shown=["source"]),
         _holding(
             models.Credential, "BD-CRED", sealed={"password": None}, hashed=["recovery"], shown=["mail_login"],
             harmless={**contract, "mail_login": "switch on a random id"}, restrict=_close_addresses,
@@ -169,7 +174,8 @@ def register() -> None:
             harmless={"tenant": "the city", "role": STATE},
         ),
         _holding(
-            models.Access, "ACC", sealed={"record": "access"}, harmless={"contract": REF}, purge=_purge_and_tidy(models.Access)
+            models.Access, "ACC", sealed={"record": "access"}, harmless={"contract": REF}, purge=_purge_and_tidy(models.Access),
+            export=_export_accesses,
         ),
     )  # fmt: skip
 

@@ -25,7 +25,7 @@ from stadtmail.people.models import (
     Voluntary,
 )  # fmt: skip
 from stadtmail.privacy import units
-from stadtmail.privacy.models import ERASING
+from stadtmail.privacy.models import ERASING, Unit
 from stadtmail.tenants.models import Tenant
 from stadtmail.vault import blind, keys
 
@@ -144,6 +144,12 @@ def anchors(tenant: Tenant, of: Contract) -> list[UUID]:
     """Everything that clocks of this contract hang on: the contract, its consents, the accesses to its data."""
     consents_of = Consent.objects.filter(contract=of, contract__tenant=tenant).values_list("unit__anchor", flat=True)
     return [of.id, *consents_of, *_accesses(tenant, of).values_list("unit__anchor", flat=True)]
+
+
+def units_of(tenant: Tenant, of: Contract) -> list[Unit]:
+    """Every living unit of a contract, those of rooms above included: what an overview, a download and a receipt cover."""
+    rows = Unit.objects.filter(tenant=tenant, anchor__in=anchors(tenant, of)).exclude(state=ERASING)
+    return list(rows.select_related("tenant").order_by("category", "id"))
 
 
 def _accesses(tenant: Tenant, of: Contract) -> QuerySet[Access]:
