@@ -154,13 +154,14 @@ class Quarantine(models.Model):
 
 
 class Collection(models.Model):
-    """COLL: keyed hash of the collection code: the narrow place between contract end and the end of the contents."""
+    """COLL: keyed hashes of the codes shown with a cancellation: the narrow place between contract end and end of contents."""
 
     unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
     contract = models.OneToOneField(Contract, on_delete=models.PROTECT, related_name="collection")
     digest = models.BinaryField(max_length=32, unique=True)
-    kept = models.BinaryField()  # login hash, so that taking the cancellation back restores the login
+    reclaim = models.BinaryField(max_length=32)  # of the receipt's code, until the address goes into quarantine with it
+    kept = models.BinaryField(null=True)  # from the end on: login hash, so that taking the cancellation back restores the login
 
     def __str__(self) -> str:
         return f"collection {self.pk}"
@@ -171,10 +172,10 @@ class Order(models.Model):
 
     unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
-    form = models.BinaryField()  # the whole order; the password only as its hash
+    form = models.BinaryField()  # the whole order; password and codes only as their hashes
     blind = models.BinaryField(max_length=32)  # reserves the address
     letter = models.BinaryField(max_length=32, null=True)  # keyed hash of the code in the letter
-    state = models.CharField(max_length=8)  # approval | letter
+    state = models.CharField(max_length=8)  # approval | letter | accepted | refused: the last two are being erased
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "blind"], name="order_address_once")]
@@ -201,7 +202,10 @@ class Staff(models.Model):
 
 
 class Access(models.Model):
-    """ACC: that a member of staff looked at a person's data: who, why, when. Shown to the person, gone after its period."""
+    """ACC: that a member of staff looked at a person's data: who, why, when. Shown to the person, gone after its period.
+
+    An order has no contract yet: its accesses find the person by the unit's subject once there is one.
+    """
 
     unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
     contract = models.ForeignKey(Contract, null=True, on_delete=models.SET_NULL, related_name="accesses")

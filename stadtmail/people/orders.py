@@ -20,9 +20,9 @@ _COMMON = frozenset(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class OrderForm:
-    """An order as it was filled in. `voluntary`: field -> value, empty ones left out."""
+    """An order as it was filled in. `voluntary`: field -> value, empty ones left out. Shows nothing of it in a repr."""
 
     kind: str  # person | organisation
     name: str
@@ -33,7 +33,7 @@ class OrderForm:
     localpart: str
     tariff: str
     language: str
-    password: str = field(repr=False)
+    password: str
     phone: str = ""
     iban: str = ""
     account_holder: str = ""

@@ -20,6 +20,21 @@ TABLES: list[type[db.Model]] = [
 ]  # fmt: skip
 
 
+def _purge_and_tidy(model: type[db.Model]) -> Callable[[Sequence[UUID]], int]:
+    """For rows that have an anchor of their own and may be the last that names their contract."""
+
+    def purge(ids: Sequence[UUID]) -> int:
+        gone = 0
+        for part in _parts(ids):
+            rows = model._default_manager.filter(unit__in=part)
+            named = [contract for contract in rows.values_list("contract", flat=True) if contract]
+            gone += rows._raw_delete("default")  # type: ignore[attr-defined]
+            _drop_shells(named)
+        return gone
+
+    return purge
+
+
 def _purge(model: type[db.Model]) -> Callable[[Sequence[UUID]], int]:
     def purge(ids: Sequence[UUID]) -> int:
         return sum(model._default_manager.filter(unit__in=part)._raw_delete("default") for part in _parts(ids))  # type: ignore[attr-defined]
@@ -34,12 +49,22 @@ def _find(model: type[db.Model]) -> Callable[[Sequence[UUID]], int]:
     return find
 
 
-def _export(model: type[db.Model], columns: Mapping[str, Column]) -> Callable[[UUID], Iterable[Mapping[str, Any]]]:
+def _export(
+    model: type[db.Model], columns: Mapping[str, Column], shown: Sequence[str]
+) -> Callable[[UUID], Iterable[Mapping[str, Any]]]:
     def export(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
-        for row in model._default_manager.filter(unit=unit_id).select_related("unit"):
-            yield {c.export: _readable(row, name, c) for name, c in columns.items() if c.export and getattr(row, name) is not None}
+        for row in list(model._default_manager.filter(unit=unit_id).select_related("unit")):
+            readable = {c.export: _readable(row, name, c) for name, c in columns.items() if c.export and getattr(row, name) is not None}
+            yield {**{name: getattr(row, name) for name in shown}, **readable}
 
     return export
+
+
+def _export_accesses(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
+    """What the person sees of an access: never who of the staff it was, only in which role."""
+    for row in list(models.Access.objects.filter(unit=unit_id).select_related("unit")):
+        record = json.loads(units.text(row.unit, "record", row.record))
+        yield {name: record[name] for name in ("at", "role", "purpose", "categories")}
 
 
 def _readable(row: db.Model, name: str, column: Column) -> Any:
@@ -51,13 +76,12 @@ def _readable(row: db.Model, name: str, column: Column) -> Any:
 
 
 def _holding(model: type[db.Model], category: str, *, sealed: Mapping[str, str | None], harmless: Mapping[str, str],
-             hashed: Sequence[str] = (), **extra: Any) -> Holding:  # fmt: skip
+             hashed: Sequence[str] = (), shown: Sequence[str] = (), **extra: Any) -> Holding:  # fmt: skip
+    """`shown`: harmless columns that belong into the access file all the same (which field, which switch)."""
     personal = {name: Column(category, "sealed", export) for name, export in sealed.items()}
     personal |= {name: Column(category, "keyed_hash", None) for name in hashed}
-    return Holding(
-        table=f"people.{model.__name__}", personal=personal, harmless={"unit": ID, **harmless},
-        purge=_purge(model), find=_find(model), export=_export(model, personal), **extra,
-    )  # fmt: skip
+    functions = {"purge": _purge(model), "find": _find(model), "export": _export(model, personal, shown), **extra}
+    return Holding(table=f"people.{model.__name__}", personal=personal, harmless={"unit": ID, **harmless}, **functions)
 
 
 def _close_addresses(ids: Sequence[UUID]) -> None:
@@ -74,12 +98,18 @@ def _open_addresses(ids: Sequence[UUID]) -> None:
 
 
 def _tidy(anchors: Sequence[tuple[str, UUID]]) -> None:
-    """A contract whose last unit is gone is an empty shell, and so is a person without contracts."""
-    ended = [anchor for kind, anchor in anchors if kind == "contract"]
-    for part in _parts(ended):
-        persons = list(models.Contract.objects.filter(id__in=part).values_list("person", flat=True))
-        models.Address.objects.filter(contract__in=part).delete()
-        models.Contract.objects.filter(id__in=part).delete()
+    _drop_shells([anchor for kind, anchor in anchors if kind == "contract"])
+
+
+def _drop_shells(contracts: Sequence[UUID]) -> None:
+    """A contract is an empty shell when no unit hangs on it and no consent or access names it; so is a person without one."""
+    named = [db.Exists(model._default_manager.filter(contract=db.OuterRef("id"))) for model in (models.Consent, models.Access)]
+    anchored = db.Exists(Unit.objects.filter(anchor=db.OuterRef("id")))
+    for part in _parts(contracts):
+        shells = models.Contract.objects.filter(~anchored, *(~one for one in named), id__in=part)
+        ids, persons = list(shells.values_list("id", flat=True)), list(shells.values_list("person", flat=True))
+        models.Address.objects.filter(contract__in=ids).delete()
+        models.Contract.objects.filter(id__in=ids).delete()
         models.Person.objects.filter(id__in=persons, contracts=None).delete()
 
 
@@ -108,20 +138,23 @@ def register() -> None:
         _holding(
             models.Identity, "BD-ID",
             sealed={"name": "name", "address": "address", "birth_date": "birth_date", "identifier": "mail_address", "dates": "contract_dates"},
-            harmless=source,
+            harmless=source, shown=["source"],
         ),
         _holding(
             models.Inventory, "BD",
             sealed={"display_name": "display_name", "salutation": "salutation", "language": "language", "phone": "phone"},
-            harmless=source, release=_open_addresses,
+            harmless=source, shown=["source"], release=_open_addresses,
         ),
-        _holding(models.Payment, "BD-PAY", sealed={"iban": "iban", "holder": "account_holder"}, harmless=source),
+        _holding(models.Payment, "BD-PAY", sealed={"iban": "iban", "holder": "account_holder"}, harmless=source, shown=["source"]),
         _holding(
-            models.Credential, "BD-CRED", sealed={"password": None}, hashed=["recovery"],
+            models.Credential, "BD-CRED", sealed={"password": None}, hashed=["recovery"], shown=["mail_login"],
             harmless={**contract, "mail_login": "switch on a random id"}, restrict=_close_addresses,
         ),
-        _holding(models.Voluntary, "BD-OPT", sealed={"value": "value"}, harmless={**contract, "field": STATE}),
-        _holding(models.Consent, "CONS", sealed={"record": "record"}, harmless={**contract, "purpose": STATE, "withdrawn": "mark"}),
+        _holding(models.Voluntary, "BD-OPT", sealed={"value": "value"}, shown=["field"], harmless={**contract, "field": STATE}),
+        _holding(
+            models.Consent, "CONS", sealed={"record": "consent"}, harmless={**contract, "purpose": STATE, "withdrawn": "mark"},
+            purge=_purge_and_tidy(models.Consent),
+        ),
         Holding(
             table="people.Address",
             personal={"blind": Column("BD-CRED", "keyed_hash", None)},
@@ -130,7 +163,7 @@ def register() -> None:
         ),
         _holding(models.Quarantine, "TOMB", sealed={}, hashed=["digest", "reclaim"], harmless={"tenant": "the city"}),
         _holding(
-            models.Collection, "COLL", sealed={"kept": None}, hashed=["digest"], harmless={"tenant": "the city", "contract": REF}
+            models.Collection, "COLL", sealed={"kept": None}, hashed=["digest", "reclaim"], harmless={"tenant": "the city", "contract": REF}
         ),
         _holding(
             models.Order, "ORD", sealed={"form": "order"}, hashed=["blind", "letter"],
@@ -140,7 +173,10 @@ def register() -> None:
             models.Staff, "STAFF", sealed={"name": "name", "password": None}, hashed=["blind"],
             harmless={"tenant": "the city", "role": STATE},
         ),
-        _holding(models.Access, "ACC", sealed={"record": "access"}, harmless={"contract": REF}),
+        _holding(
+            models.Access, "ACC", sealed={"record": "access"}, harmless={"contract": REF}, purge=_purge_and_tidy(models.Access),
+            export=_export_accesses,
+        ),
     )  # fmt: skip
 
 

@@ -1,11 +1,16 @@
 """All reads of people. Every function takes the city (law 5); what is being erased is not found."""
 
+import hmac
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from django.db.models import Q, QuerySet
+
 from stadtmail.kit import errors
+from stadtmail.people import passwords
 from stadtmail.people.models import (
     Access,
     Address,
@@ -20,9 +25,9 @@ from stadtmail.people.models import (
     Voluntary,
 )  # fmt: skip
 from stadtmail.privacy import units
-from stadtmail.privacy.models import ERASING
+from stadtmail.privacy.models import ERASING, Unit
 from stadtmail.tenants.models import Tenant
-from stadtmail.vault import blind
+from stadtmail.vault import blind, keys
 
 FREE, TAKEN, QUARANTINED = "free", "taken", "quarantined"
 
@@ -31,9 +36,9 @@ class NoSuchContract(errors.NotFound):
     """The city has no contract with this id."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Holder:
-    """Who a contract is with, opened for the holder."""
+    """Who a contract is with, opened for the holder. Shows nothing of it in a repr."""
 
     name: str
     display_name: str
@@ -71,15 +76,28 @@ def address(tenant: Tenant, localpart: str) -> Address | None:
     return Address.objects.filter(tenant=tenant, blind=address_digest(tenant, localpart), open=True).first()
 
 
-def address_state(tenant: Tenant, localpart: str, *, reclaim: str = "") -> str:
-    """free, taken or quarantined. With the receipt's code its former holder finds a quarantined address free."""
+def code_digest(tenant: Tenant, code: str) -> bytes:
+    """Keyed hash of a code that was shown once (recovery, collection, reclaim, letter); empty for no code."""
+    return passwords.code_digest(keys.city(tenant.id, "codes"), code) if code else b""
+
+
+def address_state(tenant: Tenant, localpart: str, *, reclaim: str = "", reclaim_digest: bytes = b"", order: UUID | None = None) -> str:
+    """free, taken or quarantined. With the receipt's code its former holder finds a quarantined address free.
+
+    `order`: the waiting order that asks; its own reservation does not stand in its way.
+    """
     digest = address_digest(tenant, localpart)
-    if Order.objects.filter(tenant=tenant, blind=digest).exists() or Address.objects.filter(tenant=tenant, blind=digest, open=True).exists():
+    if reserved(tenant, localpart, but=order) or Address.objects.filter(tenant=tenant, blind=digest, open=True).exists():
         return TAKEN
     waiting = quarantined(tenant, localpart)
     if waiting is None:
         return TAKEN if Address.objects.filter(tenant=tenant, blind=digest).exists() else FREE
-    return FREE if is_former_holder(tenant, waiting, reclaim) else QUARANTINED
+    return FREE if is_former_holder(waiting, reclaim_digest or code_digest(tenant, reclaim)) else QUARANTINED
+
+
+def reserved(tenant: Tenant, localpart: str, *, but: UUID | None = None) -> bool:
+    """Does a waiting order (another one than `but`) hold the address?"""
+    return Order.objects.filter(tenant=tenant, blind=address_digest(tenant, localpart)).exclude(unit=but).exists()
 
 
 def quarantined(tenant: Tenant, localpart: str) -> Quarantine | None:
@@ -88,12 +106,9 @@ def quarantined(tenant: Tenant, localpart: str) -> Quarantine | None:
     return Quarantine.objects.filter(tenant=tenant, digest=digest).exclude(unit__state=ERASING).first()
 
 
-def is_former_holder(tenant: Tenant, waiting: Quarantine, reclaim: str) -> bool:
-    """Does the code come from the receipt of whoever had the address?"""
-    from stadtmail.people import passwords
-    from stadtmail.vault import keys
-
-    return bool(reclaim) and passwords.code_digest(keys.city(tenant.id, "codes"), reclaim) == bytes(waiting.reclaim)
+def is_former_holder(waiting: Quarantine, reclaim: bytes) -> bool:
+    """Does the code with this digest come from the receipt of whoever had the address?"""
+    return bool(reclaim) and hmac.compare_digest(reclaim, bytes(waiting.reclaim))
 
 
 def credential(tenant: Tenant, of: Contract) -> Credential | None:
@@ -102,9 +117,9 @@ def credential(tenant: Tenant, of: Contract) -> Credential | None:
 
 
 def collection(tenant: Tenant, digest: bytes) -> Collection | None:
-    """The narrow place that a collection code opens."""
-    rows = Collection.objects.filter(tenant=tenant, digest=digest).exclude(unit__state=ERASING)
-    return rows.select_related("unit", "contract", "contract__tenant").first()
+    """The narrow place that a collection code (its `code_digest`) opens, from the end of the contract on."""
+    rows = Collection.objects.filter(tenant=tenant, digest=digest, contract__state="ended")
+    return rows.exclude(unit__state=ERASING).select_related("unit", "contract", "contract__tenant").first()
 
 
 def voluntary(tenant: Tenant, of: Contract) -> list[Voluntary]:
@@ -118,16 +133,35 @@ def consents(tenant: Tenant, of: Contract) -> list[Consent]:
     return list(Consent.objects.filter(contract=of, contract__tenant=tenant).exclude(unit__state=ERASING).select_related("unit"))
 
 
-def accesses(tenant: Tenant, of: Contract) -> list[dict[str, str]]:
-    """Who of the staff looked at this contract's data, newest first."""
-    rows = Access.objects.filter(contract=of, contract__tenant=tenant).exclude(unit__state=ERASING).select_related("unit")
-    found = [json.loads(units.text(row.unit, "record", row.record)) for row in rows]
-    return sorted(found, key=lambda record: record["at"], reverse=True)
+def accesses(tenant: Tenant, of: Contract) -> list[dict[str, Any]]:
+    """Who of the staff looked at this contract's data, as the person sees it: the role, never the name; newest first."""
+    found = [json.loads(units.text(row.unit, "record", row.record)) for row in _accesses(tenant, of).select_related("unit")]
+    shown = [{name: record[name] for name in ("at", "role", "purpose", "categories")} for record in found]
+    return sorted(shown, key=lambda record: record["at"], reverse=True)
+
+
+def anchors(tenant: Tenant, of: Contract) -> list[UUID]:
+    """Everything that clocks of this contract hang on: the contract, its consents, the accesses to its data."""
+    consents_of = Consent.objects.filter(contract=of, contract__tenant=tenant).values_list("unit__anchor", flat=True)
+    return [of.id, *consents_of, *_accesses(tenant, of).values_list("unit__anchor", flat=True)]
+
+
+def units_of(tenant: Tenant, of: Contract) -> list[Unit]:
+    """Every living unit of a contract, those of rooms above included: what an overview, a download and a receipt cover."""
+    rows = Unit.objects.filter(tenant=tenant, anchor__in=anchors(tenant, of)).exclude(state=ERASING)
+    return list(rows.select_related("tenant").order_by("category", "id"))
+
+
+def _accesses(tenant: Tenant, of: Contract) -> QuerySet[Access]:
+    # those to the order that became this contract have no contract of their own: they name its person
+    mine = Q(contract=of) | Q(contract=None, unit__subject=of.person_id)
+    return Access.objects.filter(mine, unit__tenant=tenant).exclude(unit__state=ERASING)
 
 
 def waiting_orders(tenant: Tenant) -> list[Order]:
-    """Orders that wait for the desk: ids and states only; whoever opens one says why first."""
-    return list(Order.objects.filter(tenant=tenant, state="approval").exclude(unit__state=ERASING).order_by("unit_id"))
+    """Orders that wait for the desk (its approval, or its letter), oldest first: ids and states; whoever opens one says why."""
+    rows = Order.objects.filter(tenant=tenant, state__in=("approval", "letter")).exclude(unit__state=ERASING)
+    return list(rows.select_related("unit").order_by("unit__due_at", "unit_id"))
 
 
 def ends_due(now: datetime) -> list[Contract]:

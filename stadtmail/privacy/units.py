@@ -91,12 +91,12 @@ def seal(unit: Prepared | Unit, column: str, plain: str | bytes) -> bytes:
     return seal_bytes(key_bytes, data, tenant=tenant, category=unit.category, object=f"{unit.id}/{column}")
 
 
-def unseal(unit: Unit, column: str, sealed: bytes) -> bytes:
+def unseal(unit: Unit, column: str, sealed: bytes | memoryview) -> bytes:
     """Open a sealed column. Raises Gone (being erased, or no key) or vault.seal.Unreadable."""
-    return open_sealed(key(unit), sealed, tenant=unit.tenant_id, category=unit.category, object=f"{unit.id}/{column}")
+    return open_sealed(key(unit), bytes(sealed), tenant=unit.tenant_id, category=unit.category, object=f"{unit.id}/{column}")
 
 
-def text(unit: Unit, column: str, sealed: bytes) -> str:
+def text(unit: Unit, column: str, sealed: bytes | memoryview) -> str:
     """`unseal` as text."""
     return unseal(unit, column, sealed).decode()
 

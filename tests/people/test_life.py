@@ -4,27 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from stadtmail.kit import store
 from stadtmail.people import queries
 from stadtmail.people.actions import contracts, credentials
 from stadtmail.people.models import Contract, Credential, Identity, Inventory, Person
-from stadtmail.people.orders import OrderForm
-from stadtmail.privacy import erasure, policy, sweep
-from stadtmail.privacy.models import Unit
-
-
-def form(**changes) -> OrderForm:
-    given = {
-        "kind": "person", "name": "Anna Kanariengelb", "street": "Marktstraße 1", "postcode": "48683", "town": "Ahaus",
-        "birth_date": "1980-02-29", "localpart": "anna.k", "tariff": "basis", "language": "de", "password": "ein langer Satz 7",
-    }  # fmt: skip
-    return OrderForm(**{**given, **changes})
-
-
-def order(tenant, now, **changes) -> Contract:
-    made = contracts.prepare(form(**changes), tenant=tenant, policy=policy.current(tenant), now=now)
-    with store.writing():
-        return contracts.conclude(made, now=now)
+from stadtmail.privacy import erasure, sweep
+from stadtmail.privacy.models import Event, Unit
+from tests.people.people import order
 
 
 def test_c28_nothing_runs_under_an_ended_contract(ahaus, now) -> None:
@@ -53,7 +38,9 @@ def test_c41_each_part_goes_at_its_own_moment(ahaus, now) -> None:
         day = sweep.next_due(None, after=day)
     assert not Identity.objects.exists()
     assert not Person.objects.exists()
+    assert not Contract.objects.exists()
     assert not Unit.objects.exists()
+    assert not Event.objects.exists()
     assert erasure.overdue(now + timedelta(days=4000)) == 0
 
 

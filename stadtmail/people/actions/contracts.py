@@ -31,7 +31,7 @@ from stadtmail.people.orders import OrderForm, is_iban
 from stadtmail.privacy import erasure, events, units
 from stadtmail.privacy.policy import Policy
 from stadtmail.tenants.models import Tenant
-from stadtmail.vault import blind, keys
+from stadtmail.vault import blind
 
 
 class AddressTaken(errors.Conflict):
@@ -39,7 +39,7 @@ class AddressTaken(errors.Conflict):
 
 
 class AlreadyEnded(errors.Conflict):
-    """The contract has ended already."""
+    """The contract has ended, or has been cancelled, already."""
 
 
 class CannotReturn(errors.Conflict):
@@ -56,44 +56,63 @@ class Prepared:
     person: UUID
     contract: UUID
     units: Mapping[str, units.Prepared]
-    recovery_code: str = field(repr=False)
     hash: str = field(repr=False)
+    recovery_code: str = field(repr=False)  # empty where the order showed it before
+    recovery: bytes = field(repr=False)
+    reclaim: bytes = field(repr=False)
     source: str = "order_form"
+    order: UUID | None = None
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """What an order brings along that waited: who it made of whom, and which codes it has shown already."""
+
+    order: UUID
+    person: UUID
+    hash: str = field(repr=False)
+    recovery: bytes = field(repr=False)
+    reclaim: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Ended:
-    """What a contract's end leaves in the holder's hands; both codes are shown once."""
+    """What a cancellation leaves in the holder's hands; both codes are shown once, now, whenever the end takes effect."""
 
     collection_code: str = field(repr=False)
     reclaim_code: str = field(repr=False)
+    ends_at: datetime
 
 
 def prepare(form: OrderForm, *, tenant: Tenant, policy: Policy, now: datetime, source: str = "order_form",
-            password_hash: str = "") -> Prepared:  # fmt: skip
-    """Make keys and hashes for a contract. Raises AddressTaken early, so that no key is made for nothing."""
-    if queries.address_state(tenant, form.localpart, reclaim=form.reclaim) != queries.FREE:
+            person: UUID | None = None, ordered: Ordered | None = None) -> Prepared:  # fmt: skip
+    """Make keys and hashes for a contract. Raises AddressTaken early, so that no key is made for nothing.
+
+    `policy` is the version that was shown. `person`: somebody who has a contract already and orders another one (a new
+    anchor: old dates stay). `ordered`: the order that waited.
+    """
+    waited = ordered.order if ordered else None
+    reclaim = ordered.reclaim if ordered else queries.code_digest(tenant, form.reclaim)
+    if queries.address_state(tenant, form.localpart, reclaim_digest=reclaim, order=waited) != queries.FREE:
         raise AddressTaken
-    person, contract = uuid4(), uuid4()
-    names = {"BD-ID": "BD-ID", "BD": "BD", "BD-CRED": "BD-CRED"}
-    if "bank" in policy.tariffs[form.tariff].needs and is_iban(form.iban):
-        names["BD-PAY"] = "BD-PAY"
-    for given in form.voluntary:
-        names[f"voluntary {given}"], names[f"consent {given}"] = "BD-OPT", "CONS"
-    wanted = [
-        units.Wanted(category, "consent", uuid4(), person) if category == "CONS" else units.Wanted(category, "contract", contract, person)
-        for category in names.values()
-    ]
-    hashed = password_hash or passwords.hashed(form.password)
-    made = dict(zip(names, units.prepare(tenant, wanted, now=now), strict=True))
-    return Prepared(tenant, policy, form, person, contract, made, passwords.new_code(), hashed, source)
+    if person is not None and not Person.objects.filter(tenant=tenant, id=person).exists():
+        raise queries.NoSuchContract
+    subject, contract = ordered.person if ordered else person or uuid4(), uuid4()
+    hashed = ordered.hash if ordered else passwords.hashed(form.password)
+    code = "" if ordered else passwords.new_code()
+    names = _parts(form, policy)
+    made = dict(zip(names, units.prepare(tenant, _wanted(names, contract, subject), now=now), strict=True))
+    recovery = ordered.recovery if ordered else queries.code_digest(tenant, code)
+    return Prepared(tenant, policy, form, subject, contract, made, hashed, code, recovery, reclaim, source, waited)
 
 
 def conclude(made: Prepared, *, now: datetime) -> Contract:
     """Write the contract. Call inside `store.writing()`. Raises AddressTaken when another order was faster."""
     form, tenant, policy = made.form, made.tenant, made.policy
-    _leave_quarantine(tenant, form)
-    person = Person.objects.create(id=made.person, tenant=tenant)
+    _leave_quarantine(made)
+    if queries.reserved(tenant, form.localpart, but=made.order):
+        raise AddressTaken
+    person = Person.objects.filter(tenant=tenant, id=made.person).first() or Person.objects.create(id=made.person, tenant=tenant)
     contract = Contract.objects.create(
         id=made.contract, tenant=tenant, person=person, tariff=form.tariff, notice_version=policy.version,
         notice_digest=policy.digest, terms_version=policy.terms.version,
@@ -112,17 +131,22 @@ def conclude(made: Prepared, *, now: datetime) -> Contract:
     return contract
 
 
-def cancel(contract: Contract, *, ends_at: datetime, now: datetime) -> Ended | None:
-    """End the contract now, or set its later end. Returns the codes when the end takes effect now. Raises AlreadyEnded."""
+def cancel(contract: Contract, *, ends_at: datetime, now: datetime) -> Ended:
+    """End the contract at `ends_at`, now or later. Shows both codes, once. Raises AlreadyEnded."""
     from stadtmail.people.actions import ends
 
-    if contract.state != "active":
-        raise AlreadyEnded
     return ends.schedule(contract, ends_at=ends_at, now=now)
 
 
+def keep_on(contract: Contract, *, tenant: Tenant, now: datetime) -> Contract:
+    """Withdraw a cancellation before its end has come: its codes open nothing. Raises CannotReturn."""
+    from stadtmail.people.actions import ends
+
+    return ends.unschedule(contract, tenant=tenant, now=now)
+
+
 def take_back(place: Collection, *, tenant: Tenant, now: datetime) -> Contract:
-    """Take the cancellation back while the contents are still there. Raises CannotReturn."""
+    """Take the cancellation back after the end, while the contents are still there. Raises CannotReturn."""
     from stadtmail.people.actions import ends
 
     return ends.take_back(place, tenant=tenant, now=now)
@@ -148,7 +172,7 @@ def withdraw(contract: Contract, name: str, *, tenant: Tenant, now: datetime) ->
 
 def reclaim_digest(tenant: Tenant, code: str) -> bytes:
     """Keyed hash of a code that was shown once (collection, reclaim, recovery, letter)."""
-    return passwords.code_digest(keys.city(tenant.id, "codes"), code)
+    return queries.code_digest(tenant, code)
 
 
 def quarantine_digest(tenant: Tenant, address: str) -> bytes:
@@ -156,13 +180,38 @@ def quarantine_digest(tenant: Tenant, address: str) -> bytes:
     return blind.digest(tenant.id, "quarantine", address.lower())
 
 
-def _leave_quarantine(tenant: Tenant, form: OrderForm) -> None:
-    waiting = queries.quarantined(tenant, form.localpart)
+def enter_quarantine(contract: Contract, unit: units.Prepared, *, address: str, reclaim: bytes) -> None:
+    """The address goes to nobody else for a while (K21). Call inside `store.writing()`."""
+    digest = quarantine_digest(contract.tenant, address)
+    # its former holder came back and leaves again: the younger quarantine counts, the older unit goes with its own date
+    Quarantine.objects.filter(tenant=contract.tenant, digest=digest).delete()
+    Quarantine.objects.create(unit_id=unit.id, tenant=contract.tenant, digest=digest, reclaim=reclaim)
+
+
+def _parts(form: OrderForm, policy: Policy) -> dict[str, str]:
+    """name -> category of every unit that this contract needs, and no other (C-2.2)."""
+    names = {"BD-ID": "BD-ID", "BD": "BD", "BD-CRED": "BD-CRED"}
+    if "bank" in policy.tariffs[form.tariff].needs and is_iban(form.iban):
+        names["BD-PAY"] = "BD-PAY"
+    for given in form.voluntary:
+        names[f"voluntary {given}"], names[f"consent {given}"] = "BD-OPT", "CONS"
+    return names
+
+
+def _wanted(names: Mapping[str, str], contract: UUID, person: UUID) -> list[units.Wanted]:
+    return [
+        units.Wanted(category, "consent", uuid4(), person) if category == "CONS" else units.Wanted(category, "contract", contract, person)
+        for category in names.values()
+    ]
+
+
+def _leave_quarantine(made: Prepared) -> None:
+    waiting = queries.quarantined(made.tenant, made.form.localpart)
     if waiting is None:
         return
-    if not queries.is_former_holder(tenant, waiting, form.reclaim):
+    if not queries.is_former_holder(waiting, made.reclaim):
         raise AddressTaken
-    closed = Address.objects.filter(tenant=tenant, blind=queries.address_digest(tenant, form.localpart), open=False)
+    closed = Address.objects.filter(tenant=made.tenant, blind=queries.address_digest(made.tenant, made.form.localpart), open=False)
     closed.delete()
 
 
@@ -186,7 +235,7 @@ def _write_inventory(made: Prepared, contract: Contract) -> None:
         display_name=units.seal(unit, "display_name", form.name.strip()),
         salutation=units.seal(unit, "salutation", form.kind),
         language=units.seal(unit, "language", form.language),
-        phone=units.seal(unit, "phone", form.phone) if form.phone else None,
+        phone=units.seal(unit, "phone", form.phone) if "phone" in made.policy.tariffs[form.tariff].needs else None,
     )  # fmt: skip
     if "BD-PAY" in made.units:
         bank = made.units["BD-PAY"]
@@ -201,7 +250,7 @@ def _write_credential(made: Prepared, contract: Contract) -> None:
     unit = made.units["BD-CRED"]
     Credential.objects.create(
         unit_id=unit.id, contract=contract, password=units.seal(unit, "password", made.hash),
-        recovery=reclaim_digest(made.tenant, made.recovery_code),
+        recovery=made.recovery,
     )  # fmt: skip
 
 
@@ -213,11 +262,3 @@ def _write_voluntary(made: Prepared, contract: Contract, now: datetime) -> None:
         Consent.objects.create(
             unit_id=consent.id, contract=contract, purpose=name, record=units.seal(consent, "record", json.dumps(record))
         )
-
-
-def enter_quarantine(contract: Contract, unit: units.Prepared, *, address: str, code: str) -> None:
-    """The address goes to nobody else for a while (K21). Call inside `store.writing()`."""
-    Quarantine.objects.create(
-        unit_id=unit.id, tenant=contract.tenant, digest=quarantine_digest(contract.tenant, address),
-        reclaim=reclaim_digest(contract.tenant, code),
-    )  # fmt: skip

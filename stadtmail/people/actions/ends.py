@@ -1,124 +1,213 @@
-"""The end of a contract takes effect: the address closes, the login moves behind the collection code, the clocks start.
+"""The end of a contract: cancelled, withdrawn, taken effect, corrected, taken back.
 
-Also its undoing: while the contents are still there, the holder can take the cancellation back.
+With the cancellation both codes are shown and kept as keyed hashes. When the end takes effect the address closes, the
+login moves behind the collection code and the clocks start. What a take-back leaves over, `mend` erases.
 """
 
 import json
 from datetime import datetime
+from uuid import UUID
 
 from django.db import IntegrityError
 
-from stadtmail.kit import store
+from stadtmail.kit import errors, store
 from stadtmail.people import passwords, queries
 from stadtmail.people.actions import contracts
 from stadtmail.people.models import Address, Collection, Consent, Contract, Credential, Identity, Quarantine
 from stadtmail.privacy import erasure, events, units
-from stadtmail.privacy.models import ERASING
+from stadtmail.privacy.models import ERASING, Unit
 from stadtmail.tenants.models import Tenant
 
-
-def schedule(contract: Contract, *, ends_at: datetime, now: datetime) -> contracts.Ended | None:
-    """Set the end of the term; one that has come takes effect at once."""
-    if ends_at > now:
-        with store.writing():
-            Contract.objects.filter(id=contract.id, state="active").update(ends_at=ends_at)
-        return None
-    return take_effect(contract, at=ends_at, now=now)
+GOES_AT_ONCE = ("BD-CRED", "BD-OPT")  # a take-back restores the login from its place, and cannot restore what was voluntary
+NEEDED = frozenset({"COLL", "BD-ID", "BD"})
 
 
-def take_due_effects(now: datetime) -> int:
-    """Let all ends take effect whose moment has come. Returns how many. (Their codes were shown with the cancellation.)"""
-    due = queries.ends_due(now)
-    for contract in due:
-        assert contract.ends_at is not None
-        take_effect(contract, at=contract.ends_at, now=now)
-    return len(due)
+class CannotMove(errors.Conflict):
+    """The end cannot be corrected: there is none, or the data are gone (there is no undelete)."""
 
 
-def take_effect(contract: Contract, *, at: datetime, now: datetime) -> contracts.Ended:
-    """The contract has ended at `at`. Raises AlreadyEnded."""
+def schedule(contract: Contract, *, ends_at: datetime, now: datetime) -> contracts.Ended:
+    """Note the cancellation and make its codes; an end that has come takes effect in the same transaction."""
     tenant = contract.tenant
-    collection_code, reclaim_code = passwords.new_code(), passwords.new_code()
-    wanted = [
-        units.Wanted("TOMB", "contract", contract.id, contract.person_id, keyless=True),
-        units.Wanted("COLL", "contract", contract.id, contract.person_id),
-    ]
-    tomb, coll = units.prepare(tenant, wanted, now=now)
+    clear(contract, now=now)
+    codes = passwords.new_code(), passwords.new_code()
+    coll, tomb = units.prepare(tenant, [_wanted("COLL", contract), _wanted("TOMB", contract)], now=now)
     with store.writing():
-        if not Contract.objects.filter(id=contract.id, state="active").update(state="ended", ends_at=at):
+        if not Contract.objects.filter(id=contract.id, tenant=tenant, state="active", ends_at=None).update(ends_at=ends_at):
             raise contracts.AlreadyEnded
-        identity = Identity.objects.select_related("unit").get(contract=contract)
-        address = units.text(identity.unit, "identifier", identity.identifier)
-        _note_end(identity, at)
-        credential = Credential.objects.select_related("unit").get(contract=contract)
-        units.save([tomb, coll])
-        _drop_old_quarantine(tenant, address)
-        contracts.enter_quarantine(contract, tomb, address=address, code=reclaim_code)
-        Collection.objects.create(
-            unit_id=coll.id, tenant=tenant, contract=contract, digest=contracts.reclaim_digest(tenant, collection_code),
-            kept=units.seal(coll, "kept", _kept(credential)),
-        )  # fmt: skip
-        events.record(tenant=tenant, anchor_kind="contract", anchor=contract.id, name="contract_end", at=at, now=now)
-        for anchor in Consent.objects.filter(contract=contract).values_list("unit__anchor", flat=True):
-            events.record(tenant=tenant, anchor_kind="consent", anchor=anchor, name="contract_end", at=at, now=now)
-    return contracts.Ended(collection_code, reclaim_code)
+        units.save([coll])
+        digest, reclaim = (queries.code_digest(tenant, code) for code in codes)
+        Collection.objects.create(unit_id=coll.id, tenant=tenant, contract=contract, digest=digest, reclaim=reclaim)
+        if ends_at <= now:
+            _take_effect(contract, tomb, at=ends_at, now=now)
+    contract.refresh_from_db()
+    return contracts.Ended(*codes, ends_at)
 
 
-def move(contract: Contract, *, at: datetime, now: datetime) -> None:
-    """Correct the end of an ended contract, earlier or later, before anything was erased: all dates follow (C-4.1)."""
+def unschedule(contract: Contract, *, tenant: Tenant, now: datetime) -> Contract:
+    """The cancellation is withdrawn before its end. Raises CannotReturn."""
     with store.writing():
-        Contract.objects.filter(id=contract.id, state="ended").update(ends_at=at)
-        events.record(
-            tenant=contract.tenant, anchor_kind="contract", anchor=contract.id, name="contract_end", at=at, now=now
-        )
-
-
-def take_back(place: Collection, *, tenant: Tenant, now: datetime) -> Contract:
-    """The contract goes on as if it had not been cancelled. Raises CannotReturn."""
-    contract = place.contract
-    identity = Identity.objects.filter(contract=contract).exclude(unit__state=ERASING).select_related("unit").first()
-    if identity is None or contract.state != "ended" or (place.unit.due_at and place.unit.due_at <= now):
-        raise contracts.CannotReturn
-    address = units.text(identity.unit, "identifier", identity.identifier)
-    kept = json.loads(units.text(place.unit, "kept", place.kept))
-    (fresh,) = units.prepare(tenant, [units.Wanted("BD-CRED", "contract", contract.id, contract.person_id)], now=now)
-    old = list(Credential.objects.filter(contract=contract).values_list("unit", flat=True))
-    tomb = list(Quarantine.objects.filter(tenant=tenant, digest=contracts.quarantine_digest(tenant, address)).values_list("unit", flat=True))
-    with store.writing():
-        Address.objects.filter(tenant=tenant, contract=contract).delete()
-        units.save([fresh])
-        _restore_login(contract, fresh, kept, address)
-        Contract.objects.filter(id=contract.id).update(state="active", ends_at=None)
-        events.revoke(tenant=tenant, anchor=contract.id, name="contract_end", now=now)
-        for anchor in Consent.objects.filter(contract=contract).values_list("unit__anchor", flat=True):
-            events.revoke(tenant=tenant, anchor=anchor, name="contract_end", now=now)
-    erasure.erase([*old, *tomb, place.unit_id], tenant=tenant, now=now, cause="withdrawn")
+        rows = Contract.objects.filter(id=contract.id, tenant=tenant, state="active", ends_at__gt=now)
+        if not rows.update(ends_at=None):
+            raise contracts.CannotReturn
+    clear(contract, now=now)
     contract.refresh_from_db()
     return contract
 
 
-def _restore_login(contract: Contract, fresh: units.Prepared, kept: dict[str, str], address: str) -> None:
+def take_due_effects(now: datetime) -> int:
+    """Let all ends take effect whose moment has come. Returns how many. (Their codes were shown with the cancellation.)"""
+    taken = 0
+    for contract in queries.ends_due(now):
+        assert contract.ends_at is not None
+        (tomb,) = units.prepare(contract.tenant, [_wanted("TOMB", contract)], now=now)
+        try:
+            with store.writing():
+                _take_effect(contract, tomb, at=contract.ends_at, now=now)
+            taken += 1
+        except contracts.AlreadyEnded:  # withdrawn, moved or taken effect in another process meanwhile
+            continue
+    return taken
+
+
+def move(contract: Contract, *, at: datetime, now: datetime) -> Contract:
+    """Correct the end, earlier or later: all dates follow, both values stay on record (C-4.1). Raises CannotMove, CannotReturn.
+
+    Moved to a moment that has not come yet, an ended contract goes on until then.
+    """
+    if contract.state == "ended" and at > now:
+        place = Collection.objects.filter(contract=contract).exclude(unit__state=ERASING).select_related("unit", "contract").first()
+        if place is None:
+            raise CannotMove
+        resume(place, tenant=contract.tenant, until=at, now=now)
+        clear(contract, now=now)
+    elif contract.state == "active":
+        with store.writing():
+            rows = Contract.objects.filter(id=contract.id, tenant=contract.tenant, state="active").exclude(ends_at=None)
+            if not rows.update(ends_at=at):
+                raise CannotMove
+        take_due_effects(now)
+    else:
+        _move_past(contract, at, now)
+    contract.refresh_from_db()
+    return contract
+
+
+def take_back(place: Collection, *, tenant: Tenant, now: datetime) -> Contract:
+    """The contract goes on as if it had not been cancelled. Raises CannotReturn."""
+    contract = resume(place, tenant=tenant, until=None, now=now)
+    clear(contract, now=now)
+    return contract
+
+
+def resume(place: Collection, *, tenant: Tenant, until: datetime | None, now: datetime) -> Contract:
+    """An ended contract goes on, until a later end or without one. Loses the race against its erasure: CannotReturn."""
+    contract = place.contract
+    (fresh,) = units.prepare(tenant, [_wanted("BD-CRED", contract)], now=now)
+    with store.writing():
+        anchored = list(store.locked(Unit.objects.filter(tenant=tenant, anchor=contract.id)))  # the claim locks the same rows
+        rows = Contract.objects.filter(id=contract.id, tenant=tenant, state="ended")
+        if _is_going(anchored, now) or not rows.update(state="active", ends_at=until):
+            raise contracts.CannotReturn
+        _restore_login(contract, place, fresh)
+        _note_end(contract, None)
+        Collection.objects.filter(unit=place.unit).update(kept=None)
+        events.revoke(tenant=tenant, anchor=contract.id, name="contract_end", now=now)
+        for anchor in _consents(contract):
+            events.revoke(tenant=tenant, anchor=anchor, name="contract_end", now=now)
+    contract.refresh_from_db()
+    return contract
+
+
+def clear(contract: Contract, *, now: datetime) -> int:
+    """Erase what a cancellation left over that does not stand any more: its codes and its quarantine."""
+    left = Contract.objects.filter(id=contract.id, state="active", ends_at=None)
+    codes = Collection.objects.filter(contract__in=left).values_list("unit", flat=True)
+    tombs = Quarantine.objects.filter(unit__anchor__in=Contract.objects.filter(id=contract.id, state="active").values("id"))
+    ids = [*codes, *tombs.values_list("unit", flat=True)]
+    return erasure.erase(ids, tenant=contract.tenant, now=now, cause="withdrawn").erased if ids else 0
+
+
+def mend(now: datetime) -> int:
+    """`clear` every running contract at which a crash left something over. Returns how many."""
+    running = Contract.objects.filter(state="active")
+    codes = Collection.objects.filter(contract__state="active", contract__ends_at=None).values("contract")
+    tombs = Quarantine.objects.filter(unit__anchor__in=running.values("id")).values("unit__anchor")
+    found = {*running.filter(id__in=codes).select_related("tenant"), *running.filter(id__in=tombs).select_related("tenant")}
+    return sum(1 for contract in found if clear(contract, now=now))
+
+
+def _take_effect(contract: Contract, tomb: units.Prepared, *, at: datetime, now: datetime) -> None:
+    tenant = contract.tenant
+    if not Contract.objects.filter(id=contract.id, state="active", ends_at=at).update(state="ended"):
+        raise contracts.AlreadyEnded
+    address = _note_end(contract, at)
+    place = Collection.objects.select_related("unit").get(contract=contract)
+    credential = Credential.objects.exclude(unit__state=ERASING).select_related("unit").get(contract=contract)
+    Collection.objects.filter(unit=place.unit).update(kept=units.seal(place.unit, "kept", _kept(credential)))
+    units.save([tomb])
+    contracts.enter_quarantine(contract, tomb, address=address, reclaim=bytes(place.reclaim))
+    events.record(tenant=tenant, anchor_kind="contract", anchor=contract.id, name="contract_end", at=at, now=now)
+    for anchor in _consents(contract):
+        events.record(tenant=tenant, anchor_kind="consent", anchor=anchor, name="contract_end", at=at, now=now)
+
+
+def _move_past(contract: Contract, at: datetime, now: datetime) -> None:
+    tenant = contract.tenant
+    with store.writing():
+        if not Identity.objects.filter(contract=contract).exclude(unit__state=ERASING).exists():
+            raise CannotMove
+        if not Contract.objects.filter(id=contract.id, tenant=tenant, state="ended").update(ends_at=at):
+            raise CannotMove
+        _note_end(contract, at)
+        events.record(tenant=tenant, anchor_kind="contract", anchor=contract.id, name="contract_end", at=at, now=now)
+        for anchor in _consents(contract):
+            events.record(tenant=tenant, anchor_kind="consent", anchor=anchor, name="contract_end", at=at, now=now)
+
+
+def _is_going(anchored: list[Unit], now: datetime) -> bool:
+    """Is something of the contract being erased, due or gone that a contract cannot go on without?"""
+    lasting = [unit for unit in anchored if unit.category not in GOES_AT_ONCE]
+    if any(unit.state == ERASING or (unit.due_at is not None and unit.due_at <= now) for unit in lasting):
+        return True
+    return not NEEDED <= {unit.category for unit in lasting}
+
+
+def _restore_login(contract: Contract, place: Collection, fresh: units.Prepared) -> None:
+    living = Credential.objects.filter(contract=contract).exclude(unit__state=ERASING).exists()
+    if living and Address.objects.filter(contract=contract).exists():
+        return  # within the hour: releasing opens the address again
+    kept = json.loads(units.text(place.unit, "kept", place.kept or b""))
+    identity = Identity.objects.select_related("unit").get(contract=contract)
+    address = units.text(identity.unit, "identifier", identity.identifier)
+    Address.objects.filter(contract=contract).delete()
+    units.save([fresh])
     Credential.objects.create(
         unit_id=fresh.id, contract=contract, password=units.seal(fresh, "password", kept["password"]),
         recovery=bytes.fromhex(kept["recovery"]), mail_login=kept["mail_login"] == "yes",
     )  # fmt: skip
+    blind = queries.address_digest(contract.tenant, address.partition("@")[0])
     try:
-        Address.objects.create(
-            tenant=contract.tenant, blind=queries.address_digest(contract.tenant, address.partition("@")[0]), contract=contract,
-            unit_id=fresh.id,
-        )  # fmt: skip
-    except IntegrityError:
+        Address.objects.create(tenant=contract.tenant, blind=blind, contract=contract, unit_id=fresh.id)
+    except IntegrityError:  # its former holder has taken it into another contract
         raise contracts.CannotReturn from None
 
 
-def _drop_old_quarantine(tenant: Tenant, address: str) -> None:
-    # the former holder came back and leaves again: the younger quarantine counts, the older unit goes with its own date
-    Quarantine.objects.filter(tenant=tenant, digest=contracts.quarantine_digest(tenant, address)).delete()
+def _note_end(contract: Contract, at: datetime | None) -> str:
+    """Write the end into the identity's dates, or take it out. Returns the mail address."""
+    identity = Identity.objects.select_related("unit").get(contract=contract)
+    dates = {**json.loads(units.text(identity.unit, "dates", identity.dates)), "ended": at and at.isoformat()}
+    sealed = units.seal(identity.unit, "dates", json.dumps({name: value for name, value in dates.items() if value}))
+    Identity.objects.filter(unit=identity.unit).update(dates=sealed)
+    return units.text(identity.unit, "identifier", identity.identifier)
 
 
-def _note_end(identity: Identity, at: datetime) -> None:
-    dates = {**json.loads(units.text(identity.unit, "dates", identity.dates)), "ended": at.isoformat()}
-    Identity.objects.filter(unit=identity.unit).update(dates=units.seal(identity.unit, "dates", json.dumps(dates)))
+def _consents(contract: Contract) -> list[UUID]:
+    return list(Consent.objects.filter(contract=contract).values_list("unit__anchor", flat=True))
+
+
+def _wanted(category: str, contract: Contract) -> units.Wanted:
+    return units.Wanted(category, "contract", contract.id, contract.person_id, keyless=category == "TOMB")
 
 
 def _kept(credential: Credential) -> str:

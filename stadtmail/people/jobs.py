@@ -1,0 +1,13 @@
+"""What people does by itself: ends take effect, and what a crash left over is mended. Idempotent; before every sweep."""
+
+from datetime import datetime
+
+from stadtmail.people.actions import corrections, ends
+
+
+def run(now: datetime) -> int:
+    """One round. Returns how many contracts ended."""
+    ended = ends.take_due_effects(now)
+    ends.mend(now)
+    corrections.mend(now)
+    return ended

@@ -1,0 +1,85 @@
+"""The words of the download: its readme and what the keys in daten.json mean, in German and English."""
+
+from stadtmail.privacy.policy import Policy
+
+_LABELS = {
+    "name": ("Name", "name"),
+    "address": ("Anschrift", "postal address"),
+    "street": ("Straße und Hausnummer", "street and number"),
+    "postcode": ("Postleitzahl", "postcode"),
+    "town": ("Ort", "town"),
+    "birth_date": ("Geburtsdatum", "birth date"),
+    "mail_address": ("E-Mail-Adresse", "mail address"),
+    "contract_dates": ("Beginn und Ende des Vertrags", "begin and end of the contract"),
+    "display_name": ("Anzeigename", "display name"),
+    "salutation": ("Vertrag mit: Person oder Organisation", "contract with: person or organisation"),
+    "language": ("Sprache", "language"),
+    "phone": ("Telefonnummer", "telephone number"),
+    "iban": ("IBAN", "IBAN"),
+    "account_holder": ("Kontoinhaber", "account holder"),
+    "mail_login": ("Mailprogramme dürfen das Login-Passwort benutzen", "mail programs may use the login password"),
+    "field": ("freiwilliges Feld", "voluntary field"),
+    "value": ("Ihr Eintrag", "your entry"),
+    "consent": ("Einwilligung: Zweck, Text, Zeitpunkte", "consent: purpose, text, times"),
+    "source": ("Herkunft: order_form = Bestellformular, clerk = Schreibtisch der Stadt, import = Übernahme",
+               "source: order_form = order form, clerk = the city's desk, import = taken over"),
+    "at": ("Zeitpunkt (UTC)", "time (UTC)"),
+    "role": ("Rolle: desk = Schreibtisch, officer = Datenschutzbeauftragte Stelle",
+             "role: desk = the city's desk, officer = data-protection officer"),
+    "purpose": ("Zweck", "purpose"),
+    "categories": ("Datenarten", "categories"),
+    "folder": ("Ordner", "folder"),
+    "messages": ("Zahl der Nachrichten", "number of messages"),
+    "uid": ("Nummer der Nachricht", "number of the message"),
+    "flags": ("Markierungen", "flags"),
+    "received": ("Eingegangen", "received"),
+    "erased_by": ("gelöscht spätestens; leer: die Frist hat noch nicht begonnen", "erased by; empty: no period has begun"),
+    "holds": ("was die Löschung zurzeit aufhält", "what stops the erasure at present"),
+    "recipients": ("wer Daten bekommen hat; leer: niemand", "who got data; empty: nobody"),
+}  # fmt: skip
+
+_README = {
+    "de": """{service}: Ihre Daten
+
+daten.json        alles, was zu Ihrem Vertrag gespeichert ist: Datenart, Zweck, Rechtsgrundlage, Löschtermin, Herkunft,
+                  Zugriffe; was die Schlüssel bedeuten, steht am Ende unter "words"
+mail/             Ihre Nachrichten, ein Ordner je Postfachordner, als EML (öffnet jedes Mailprogramm)
+nachrichten.json  Ordner, Nummer und Markierungen jeder Nachricht
+manifest.json     Liste aller Dateien mit SHA-256
+manifest.sig      Unterschrift der Stadt unter manifest.json (Ed25519)
+public_key.pem    der Schlüssel dazu; derselbe steht im Portal unter /datenschutz/nachweis/log.json
+
+Prüfen: openssl pkeyutl -verify -pubin -inkey public_key.pem -rawin -in manifest.json -sigfile manifest.sig
+
+Passwort und Codes fehlen, weil wir nur ihre Prüfwerte haben. Verantwortlich: {controller}.
+Fragen: {officer}
+""",
+    "en": """{service}: your data
+
+daten.json        everything stored about your contract: category, purpose, legal basis, date of erasure, source, accesses;
+                  what the keys mean is explained at its end under "words"
+mail/             your messages, one folder for each folder of the mailbox, as EML (every mail program opens them)
+nachrichten.json  folder, number and flags of each message
+manifest.json     list of all files with SHA-256
+manifest.sig      the city's signature under manifest.json (Ed25519)
+public_key.pem    the key for it; the same is on the portal at /datenschutz/nachweis/log.json
+
+To check: openssl pkeyutl -verify -pubin -inkey public_key.pem -rawin -in manifest.json -sigfile manifest.sig
+
+Password and codes are missing because we only have their check values. Controller: {controller}.
+Questions: {officer}
+""",
+}
+
+
+def readme(policy: Policy, lang: str) -> tuple[str, str]:
+    """(file name, text) of the readme."""
+    text = _README[lang].format(
+        service=policy.service, controller=policy.parties.controller.name, officer=policy.parties.dpo.email
+    )
+    return ("readme.txt" if lang == "en" else "liesmich.txt"), text
+
+
+def labels(lang: str) -> dict[str, str]:
+    """What the keys of daten.json mean."""
+    return {key: english if lang == "en" else german for key, (german, english) in _LABELS.items()}
