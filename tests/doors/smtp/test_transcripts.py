@@ -30,7 +30,7 @@ def test_a_whole_mail(client, room) -> None:
     assert lines[1] == "Received: from peer.example ([127.0.0.1])"
     assert lines[2].startswith("\tby mx.ahaus.net with ESMTP id ")
     assert lines[3] == "\tfor <anna@ahaus.net>;"
-    assert lines[4] == "\tMon, 23 Nov 2026 10:" + lines[4][22:]
+    assert lines[4] == "\tMon, 23 Nov 2026 10:" + lines[4][21:]
     assert lines[5:] == [""]
 
 
