@@ -19,7 +19,7 @@ from stadtmail.wire import smtp
 from stadtmail.wire.smtp import Envelope, Malformed
 
 if TYPE_CHECKING:
-    from stadtmail.doors.smtp.server import Server
+    from stadtmail.doors.smtp.listener import Server
 
 BREATH = 64  # commands between two looks at everybody else
 OTHER_PROTOCOLS = ("GET", "POST", "PUT", "HEAD", "CONNECT", "OPTIONS", "DELETE")  # a browser sent here by a hostile page
@@ -235,7 +235,7 @@ class Conversation:
         failed = [result for result in waiting.result() if result is not None]
         if not failed:
             return replies.STORED
-        if len(failed) < len(waiting.result()):  # one reply for all: who comes again meets 5xx at RCPT, and nobody gets it twice
+        if len(failed) < len(waiting.result()):  # one reply for all: rather twice to one than never to another; 5xx comes at RCPT then
             return replies.TRY_LATER
         return next((reply for error in failed if (reply := replies.of_error(error)).code < 500), replies.of_error(failed[0]))
 

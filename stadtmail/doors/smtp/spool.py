@@ -26,6 +26,9 @@ class Spooled:
     def __iter__(self) -> Iterator[bytes]:
         return blobs.get(self._blob, key=self._key, tenant=_NO_CITY, category=_CATEGORY)
 
+    def __bytes__(self) -> bytes:
+        return b"".join(self)
+
     def drop(self) -> None:
         """Forget it. Idempotent."""
         self._key = bytes(32)

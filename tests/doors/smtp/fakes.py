@@ -6,8 +6,8 @@ import ssl
 import threading
 from concurrent.futures import Future
 
-from stadtmail.doors.smtp import server
 from stadtmail.doors.smtp.bounds import Bounds
+from stadtmail.doors.smtp.listener import Server
 from stadtmail.kit import errors
 from stadtmail.tenants.queries import NoSuchCity
 
@@ -67,12 +67,12 @@ class Door:
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
-        self.server = self.call(
-            server.start(
-                "127.0.0.1", 0, recipient=room.recipient, deliver=room.deliver, hostname="mx.ahaus.net", tls=tls,
-                postmaster="postmaster@ahaus.net", bounds=Bounds(**{"beat_seconds": 0.1, **bounds}),
-            )
-        )  # fmt: skip
+        self.server: Server = self.call(self._open(tls, Bounds(**{"beat_seconds": 0.1, **bounds})))
+
+    async def _open(self, tls: ssl.SSLContext | None, bounds: Bounds) -> Server:
+        mail_room = {"recipient": self.room.recipient, "deliver": self.room.deliver}
+        server = Server(**mail_room, hostname="mx.ahaus.net", tls=tls, postmaster="postmaster@ahaus.net", bounds=bounds)
+        return await server.listen("127.0.0.1", 0)
 
     def call(self, work, seconds: float = 20):
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(seconds)
