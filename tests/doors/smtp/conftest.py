@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from stadtmail.doors.smtp import tls as door_tls
+from stadtmail.doors.smtp.server import tls_context
 from stadtmail.kit import clock
 from stadtmail.usage import connections, volatile
 from tests.doors.smtp.fakes import Door, MailRoom
@@ -62,4 +62,4 @@ def tls(tmp_path_factory):
     (folder / "cert").write_bytes(cert.public_bytes(serialization.Encoding.PEM))
     pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     (folder / "key").write_bytes(key.private_bytes(pem, pkcs8, serialization.NoEncryption()))
-    return door_tls.context(str(folder / "cert"), str(folder / "key"))
+    return tls_context(str(folder / "cert"), str(folder / "key"))
