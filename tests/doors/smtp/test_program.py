@@ -14,8 +14,14 @@ accounts = pytest.importorskip("stadtmail.mail.actions.accounts")
 from stadtmail.doors.smtp import server  # noqa: E402
 from stadtmail.mail import queries  # noqa: E402
 from stadtmail.mail.actions import delivery  # noqa: E402
+from stadtmail.people.orders import OrderForm  # noqa: E402
 from tests.doors.smtp.fakes import Client  # noqa: E402
-from tests.people.test_life import form  # noqa: E402
+
+
+ANNA = {
+    "kind": "person", "name": "Anna Kanariengelb", "street": "Marktstraße 1", "postcode": "48683", "town": "Ahaus",
+    "birth_date": "1980-02-29", "localpart": "anna", "tariff": "basis", "language": "de", "password": "ein langer Satz 7",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -39,7 +45,7 @@ def real():
 
 
 def test_a_mail_reaches_the_mailbox_byte_for_byte(ahaus, now, real) -> None:
-    opened = accounts.open_account(form(localpart="anna"), tenant=ahaus, now=now)
+    opened = accounts.open_account(OrderForm(**ANNA), tenant=ahaus, now=now)
     canary = os.urandom(12).hex().encode()
     message = b"From: x@peer.example\r\nTo: anna@ahaus.net\r\nSubject: one\r\n\r\n" + canary + b"\r\n.dot\r\n" + b"y" * 200_000 + b"\r\n"
     client = Client(real)
@@ -57,7 +63,7 @@ def test_a_mail_reaches_the_mailbox_byte_for_byte(ahaus, now, real) -> None:
 
 
 def test_who_is_not_there(ahaus, now, real) -> None:
-    accounts.open_account(form(localpart="anna"), tenant=ahaus, now=now)
+    accounts.open_account(OrderForm(**ANNA), tenant=ahaus, now=now)
     client = Client(real)
     client.reply()
     client.begin()
