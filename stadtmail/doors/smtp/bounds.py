@@ -8,7 +8,8 @@ class Bounds:
     """All bounds, with defaults for a city; tests make them small."""
 
     message_bytes: int = 50 * 1024 * 1024  # announced as SIZE: attachments of 25 MB grow by a third on their way
-    memory_bytes: int = 1024 * 1024  # of one message; what is longer is spooled, sealed
+    memory_bytes: int = 256 * 1024  # of one message; what is longer is spooled, sealed
+    large_at_once: int = 100  # of those, because each needs some MiB while it comes; the next ones wait
     line_bytes: int = 2048  # a command with its parameters
     flood_bytes: int = 1024 * 1024  # of one line that does not end
     recipients: int = 100

@@ -199,7 +199,7 @@ class Conversation:
         return replies.CHUNK_OK
 
     def _new_intake(self) -> intake.Intake:
-        return intake.Intake(self._stream, self._bounds, self._server.pool)
+        return intake.Intake(self._stream, self._bounds, self._server.pool, self._server.places)
 
     async def _deliver(self) -> Reply:
         """Hand the message over and wait until it is stored."""

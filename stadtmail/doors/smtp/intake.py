@@ -26,9 +26,10 @@ class Unending(Exception):
 class Intake:
     """One message on its way in. After its end `refusal` says why it cannot be taken, or is None."""
 
-    def __init__(self, stream: Stream, bounds: Bounds, pool: Pool) -> None:
+    def __init__(self, stream: Stream, bounds: Bounds, pool: Pool, places: asyncio.Semaphore) -> None:
         self.refusal: Reply | None = None
         self._stream, self._bounds, self._pool = stream, bounds, pool
+        self._places, self._has_place = places, False
         self._spool = Spool(bounds.memory_bytes)
         self._lines = smtp.Lines()
         self._seen = 0
@@ -60,15 +61,21 @@ class Intake:
             await self._refuse(replies.BARE_LINE_END)
         if self.refusal is not None:
             return None
-        message: bytes | Spooled = await self._pool(self._spool.finish) if self._spool.on_disk else self._spool.finish()
+        try:
+            message: bytes | Spooled = await self._pool(self._spool.finish) if self._spool.on_disk else self._spool.finish()
+        finally:
+            self._leave()
         return message
 
     async def abandon(self) -> None:
         """Forget what came so far. Idempotent."""
-        if self._spool.on_disk:
-            await self._pool(self._spool.abandon)
-        else:
-            self._spool.abandon()
+        try:
+            if self._spool.on_disk:
+                await self._pool(self._spool.abandon)
+            else:
+                self._spool.abandon()
+        finally:
+            self._leave()
 
     async def _take(self, piece: bytes) -> None:
         self._seen += len(piece)
@@ -82,7 +89,23 @@ class Intake:
         if self.refusal is None:
             self._spool.add(piece)
             if self._spool.is_full:
+                await self._enter()
                 await self._pool(self._spool.write_down)
+
+    async def _enter(self) -> None:
+        """Wait for one of the places for large messages; meanwhile nothing is read, so that the sender waits too."""
+        if not self._has_place:
+            try:
+                async with asyncio.timeout(self._bounds.data_seconds):
+                    await self._places.acquire()
+            except TimeoutError:
+                raise TimedOut from None
+            self._has_place = True
+
+    def _leave(self) -> None:
+        if self._has_place:
+            self._has_place = False
+            self._places.release()
 
     async def _refuse(self, reply: Reply) -> None:
         if self.refusal is None:

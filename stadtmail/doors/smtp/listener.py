@@ -67,6 +67,7 @@ class Server:
         self.bounds = bounds or Bounds()
         self.draining = False
         self.counts: Counter[int] = Counter()
+        self.places = asyncio.Semaphore(self.bounds.large_at_once)
         self._count, self._threads = threads, ThreadPoolExecutor(threads, thread_name_prefix="smtp")
         self._looked_after = local()
         self._running: dict[asyncio.Task[None], Stream] = {}

@@ -7,6 +7,7 @@ that arrived before TLS is read after it (RFC 3207).
 import asyncio
 import ssl
 from collections.abc import Callable
+from typing import cast
 
 HIGH_BYTES = 256 * 1024  # more is not read before some was taken
 CUT_SECONDS = 5.0  # for a client to read our last words
@@ -48,8 +49,7 @@ class Stream(asyncio.Protocol):
         self._lost, self._eof, self._interrupted, self._reading, self._writable = False, False, False, True, True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but its class
         name = transport.get_extra_info("peername")
         self.peer = str(name[0]) if isinstance(name, tuple) else ""
         self._begin(self)

@@ -6,6 +6,8 @@ import ssl
 import threading
 from concurrent.futures import Future
 
+import uvloop
+
 from stadtmail.doors.smtp.bounds import Bounds
 from stadtmail.doors.smtp.listener import Server
 from stadtmail.kit import errors
@@ -62,9 +64,9 @@ class MailRoom:
 class Door:
     """A door in an event loop of its own thread."""
 
-    def __init__(self, room: MailRoom, *, tls: ssl.SSLContext | None = None, **bounds) -> None:
+    def __init__(self, room: MailRoom, *, tls: ssl.SSLContext | None = None, loop: str = "uvloop", **bounds) -> None:
         self.room = room
-        self.loop = asyncio.new_event_loop()
+        self.loop = uvloop.new_event_loop() if loop == "uvloop" else asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
         self.server: Server = self.call(self._open(tls, Bounds(**{"beat_seconds": 0.1, **bounds})))

@@ -324,6 +324,25 @@ def test_memory_stays_bounded_while_ten_send_much(door, room) -> None:
         client.close()
 
 
+def test_large_messages_wait_for_a_place(open_door, room) -> None:
+    door = open_door(large_at_once=1, memory_bytes=10_000)
+    first, second = door.client(), door.client()
+    for client in (first, second):
+        client.reply()
+        client.begin()
+        client.ask(b"DATA")
+    first.say(b"a" * 50_000)
+    wait_for(lambda: list(blobs.root().glob("*/*.part")))
+    second.say(b"b" * 50_000 + b"\r\n.\r\n")
+    second.socket.settimeout(0.2)
+    with pytest.raises(TimeoutError):
+        second.reply()
+    second.socket.settimeout(20)
+    first.close()  # a place that is given up in any way is free again
+    assert second.reply() == "250 2.6.0 Stored"
+    assert door.server.places._value == 1
+
+
 def _resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 

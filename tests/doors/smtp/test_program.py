@@ -17,7 +17,6 @@ from stadtmail.mail.actions import delivery  # noqa: E402
 from stadtmail.people.orders import OrderForm  # noqa: E402
 from tests.doors.smtp.fakes import Client  # noqa: E402
 
-
 ANNA = {
     "kind": "person", "name": "Anna Kanariengelb", "street": "Marktstraße 1", "postcode": "48683", "town": "Ahaus",
     "birth_date": "1980-02-29", "localpart": "anna", "tariff": "basis", "language": "de", "password": "ein langer Satz 7",
