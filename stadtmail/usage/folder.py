@@ -3,7 +3,7 @@
 import hashlib
 import os
 import stat
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from stadtmail.kit import config, errors, instance
@@ -16,13 +16,13 @@ class NotInRam(errors.NotAllowed):
     """The folder would lie on a disk, or others could read it."""
 
 
+@cache
 def current() -> Path:
-    """The folder of this instance, made on first use (mode 0700). Raises NotInRam."""
+    """The folder of this process's instance, made on first use (mode 0700). Raises NotInRam."""
     chosen = config.load()
     return _made(chosen.data, chosen.volatile_url)
 
 
-@lru_cache(maxsize=8)
 def _made(data: Path, url: str) -> Path:
     production = instance.read(data).kind == "production"
     folder = _place(data, url, production=production)
