@@ -18,6 +18,10 @@ from stadtmail.kit import instance  # noqa: E402
 
 instance.create(FOLDER, kind="test", root_key=FOLDER / "root.key")
 
+from stadtmail.usage import folder as _ram  # noqa: E402
+
+atexit.register(lambda: shutil.rmtree(_ram.current(), ignore_errors=True))
+
 # the clock of the tests begins at the moment that the fixture `now` names, so that epochs and dates agree with it
 _BEGIN = datetime(2026, 11, 23, 10, tzinfo=UTC)
 (FOLDER / "clock").write_bytes(struct.pack("<d", (_BEGIN - datetime.now(UTC)).total_seconds()))

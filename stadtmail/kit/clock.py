@@ -4,11 +4,12 @@ On demo and test instances the clock can be moved forward (`stadtmail clock adva
 the data folder that every process maps, so that all see the same moment. Production instances ignore the file.
 """
 
+import mmap
 import os
 import struct
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from functools import cache
 
 from stadtmail.kit import config, instance
 
@@ -23,12 +24,10 @@ def now() -> datetime:
 def offset() -> timedelta:
     """How far this instance's clock has been moved (zero on production instances)."""
     try:
-        if not instance.current().is_test:
-            return timedelta(0)
-        with open(_path(), "rb") as file:
-            return timedelta(seconds=_OFFSET.unpack(file.read(_OFFSET.size))[0])
-    except (FileNotFoundError, struct.error):
+        here = instance.current()
+    except FileNotFoundError:  # no instance yet
         return timedelta(0)
+    return timedelta(seconds=_OFFSET.unpack_from(_shared(here))[0]) if here.is_test else timedelta(0)
 
 
 def move_to(moment: datetime) -> None:
@@ -37,10 +36,7 @@ def move_to(moment: datetime) -> None:
         raise ValueError("the clock of a production instance cannot be moved")
     if moment < now():
         raise ValueError("the clock moves forward only")
-    seconds = (moment - datetime.now(UTC)).total_seconds()
-    temporary = _path().with_suffix(f".{os.getpid()}")
-    temporary.write_bytes(_OFFSET.pack(seconds))
-    os.replace(temporary, _path())
+    _OFFSET.pack_into(_shared(instance.current()), 0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def monotonic() -> float:
@@ -48,5 +44,12 @@ def monotonic() -> float:
     return time.monotonic()
 
 
-def _path() -> Path:
-    return config.load().data / "clock"
+@cache
+def _shared(here: instance.Instance) -> mmap.mmap:  # noqa: ARG001 - one mapping for each instance that this process becomes
+    fd = os.open(config.load().data / "clock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if os.fstat(fd).st_size < _OFFSET.size:
+            os.ftruncate(fd, _OFFSET.size)
+        return mmap.mmap(fd, _OFFSET.size)
+    finally:
+        os.close(fd)

@@ -1,0 +1,85 @@
+"""What the SMTP door says: replies with RFC 3463 codes, and the one table from an error's kind to a reply.
+
+An unknown and a closed mailbox look alike from outside. A text never repeats what a client sent.
+"""
+
+from dataclasses import dataclass
+
+from stadtmail.kit import errors
+from stadtmail.tenants.queries import NoSuchCity
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One reply. `status` is empty for greetings, EHLO and 354, which have none (RFC 2034)."""
+
+    code: int
+    status: str
+    text: str
+
+    def __bytes__(self) -> bytes:
+        lines = self.text.split("\n")
+        status = f"{self.status} " if self.status else ""
+        marks = ["-"] * (len(lines) - 1) + [" "]
+        return "".join(f"{self.code}{mark}{status}{line}\r\n" for mark, line in zip(marks, lines, strict=True)).encode()
+
+
+OK = Reply(250, "2.0.0", "OK")
+SENDER_OK = Reply(250, "2.1.0", "Sender OK")
+RECIPIENT_OK = Reply(250, "2.1.5", "Recipient OK")
+CHUNK_OK = Reply(250, "2.0.0", "Octets received")
+STORED = Reply(250, "2.6.0", "Stored")
+BYE = Reply(221, "2.0.0", "Goodbye")
+HELP = Reply(214, "2.0.0", "This is an SMTP server (RFC 5321). Questions go to postmaster.")
+NOT_VERIFIED = Reply(252, "2.5.2", "Cannot verify; send mail and see")
+GO_AHEAD = Reply(354, "", "End data with <CR><LF>.<CR><LF>")
+START_TLS = Reply(220, "2.0.0", "Ready to start TLS")
+
+SHUTTING_DOWN = Reply(421, "4.3.2", "Closing for now, please come back")
+TOO_MANY = Reply(421, "4.7.0", "Too many connections, please come back later")
+TOO_MANY_ERRORS = Reply(421, "4.7.0", "Too many errors")
+TOO_SLOW = Reply(421, "4.4.2", "Timeout")
+OUT_OF_ORDER = Reply(421, "4.3.0", "Something is wrong here, please come back later")
+TRY_LATER = Reply(451, "4.3.0", "Not now, please try again later")
+TOO_MANY_RECIPIENTS = Reply(452, "4.5.3", "Too many recipients")
+
+UNKNOWN = Reply(500, "5.5.1", "Command not recognised")
+BAD_LINE = Reply(500, "5.5.2", "Lines end with CR LF and hold no control characters")
+LINE_TOO_LONG = Reply(500, "5.5.6", "Line too long")
+BAD_ARGUMENT = Reply(501, "5.5.4", "Argument not understood")
+BAD_SENDER = Reply(501, "5.1.7", "Sender address not understood")
+BAD_RECIPIENT = Reply(501, "5.1.3", "Recipient address not understood")
+NOT_HERE = Reply(502, "5.5.1", "Command not implemented")
+BAD_SEQUENCE = Reply(503, "5.5.1", "Bad sequence of commands")
+BAD_PARAMETER = Reply(555, "5.5.4", "Parameter not known")
+NEEDS_UTF8 = Reply(553, "5.6.7", "Address beyond ASCII needs SMTPUTF8")
+NO_TLS = Reply(454, "4.7.0", "TLS not available")
+NO_SUCH_MAILBOX = Reply(550, "5.1.1", "No such mailbox here")
+NO_RELAY = Reply(550, "5.7.1", "Relaying denied")
+BARE_LINE_END = Reply(550, "5.6.11", "Bare CR or LF in the message")
+FULL = Reply(552, "5.2.2", "Mailbox full")
+TOO_BIG = Reply(552, "5.3.4", "Message too big")
+NO_RECIPIENTS = Reply(554, "5.5.1", "No valid recipients")
+NOT_SMTP = Reply(554, "5.5.1", "This is not that protocol")
+
+# the first kind that fits decides; anything else is a bug and answered "try later"
+OF_ERROR: tuple[tuple[type[Exception], Reply], ...] = (
+    (NoSuchCity, NO_RELAY),
+    (errors.NotFound, NO_SUCH_MAILBOX),
+    (errors.NotAllowed, NO_SUCH_MAILBOX),
+    (errors.OverQuota, FULL),
+    (errors.Conflict, TRY_LATER),
+    (errors.TryLater, TRY_LATER),
+)
+
+OF_MALFORMED = {"argument": BAD_ARGUMENT, "parameter": BAD_PARAMETER, "value": BAD_ARGUMENT, "utf8": NEEDS_UTF8, "command": BAD_LINE}
+
+
+def of_error(error: Exception) -> Reply:
+    """What a client is told about an error of a room."""
+    return next((reply for kind, reply in OF_ERROR if isinstance(error, kind)), TRY_LATER)
+
+
+def of_malformed(kind: str, *, address: Reply) -> Reply:
+    """What a client is told about a line that is no SMTP; `address` is the reply for a bad path of this command."""
+    return address if kind == "address" else OF_MALFORMED[kind]

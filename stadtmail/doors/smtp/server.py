@@ -1,0 +1,34 @@
+"""How the SMTP door is opened: `start` gives a listening server, whose `drain` ends it. The console runs it as part of the role "doors".
+
+TLS is offered to every server and demanded of none, because most would then send nothing (RFC 3207, BSI TR-03108).
+"""
+
+import ssl
+
+from stadtmail.doors.smtp.bounds import Bounds
+from stadtmail.doors.smtp.listener import Deliver, Recipient, Server
+
+
+async def start(
+    host: str,
+    port: int,
+    *,
+    recipient: Recipient,
+    deliver: Deliver,
+    hostname: str,
+    tls: ssl.SSLContext | None = None,
+    postmaster: str = "",
+    bounds: Bounds | None = None,
+) -> Server:
+    """Open the door. `deliver` is the mail writer's `submit`, `hostname` what the greeting says, `postmaster` whom <postmaster> means."""
+    server = Server(recipient=recipient, deliver=deliver, hostname=hostname, tls=tls, postmaster=postmaster, bounds=bounds)
+    return await server.listen(host, port)
+
+
+def tls_context(chain: str, key: str) -> ssl.SSLContext:
+    """TLS 1.2 or newer with this certificate (PEM files). Raises OSError or ssl.SSLError for files that are none."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    context.load_cert_chain(chain, key)
+    return context

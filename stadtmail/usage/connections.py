@@ -1,0 +1,125 @@
+"""Living connections: one UsageRecord each (C-2.5), sealed under a key that only this process has, gone at its end (C-4.2).
+
+The entry is on a lease: whoever serves the connection beats within 30 seconds, or it has ended at its last beat. A beat that
+is refused says that the connection must be cut: absolute limit, end of its person's sessions, or a new start.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+from stadtmail.privacy import policy
+from stadtmail.tenants import queries as tenants
+from stadtmail.usage import marks, volatile
+from stadtmail.vault.seal import open_sealed, seal
+
+LEASE = timedelta(seconds=30)
+ABSOLUTE = timedelta(hours=12)  # where no city, and so no policy, is known: incoming mail
+SERVICES = {"web": "ND", "smtp": "VD", "submission": "VD", "lmtp": "VD", "imap": "VD", "sieve": "VD"}  # service -> category
+_NO_CITY = UUID(int=0)
+
+
+@dataclass(frozen=True)
+class UsageRecord:
+    """The record of a use: exactly these seven, no agent, no place, no page (C-2.5; TDDDG § 9(1))."""
+
+    id: UUID
+    subject_ref: bytes  # keyed, another one after each start; empty: nobody is logged in
+    begin_at: datetime
+    end_at: datetime | None  # None while it lasts, and it does not outlast its end
+    tz: str  # "Europe/Berlin +01:00": name and offset at the begin
+    ip: str
+    service: str
+
+
+class Connection:
+    """One living connection of this process. Not a record of anybody: that is sealed in the store."""
+
+    def __init__(self, record: UsageRecord, *, tenant: UUID, until: datetime) -> None:
+        self.id = record.id
+        self._tenant, self._service, self._until = tenant, record.service, until
+        self._key = bytearray(os.urandom(32))
+        self._value = seal(bytes(self._key), _written(record), tenant=tenant, category=SERVICES[record.service], object=f"use {self.id}")
+        lease = min(record.begin_at + LEASE, until)
+        volatile.put("connection", self.id.bytes, self._value, until=lease, person=record.subject_ref)
+
+    def beat(self, now: datetime) -> bool:
+        """Renew the lease. False: the connection is over and has to be cut."""
+        if now >= self._until:
+            self.end()
+            return False
+        return volatile.replace("connection", self.id.bytes, self._value, until=min(now + LEASE, self._until), now=now)
+
+    def record(self, now: datetime) -> UsageRecord | None:
+        """What the store holds of this connection; None once it has ended."""
+        value = volatile.get("connection", self.id.bytes, now)
+        if value is None:
+            return None
+        place = {"tenant": self._tenant, "category": SERVICES[self._service], "object": f"use {self.id}"}
+        return _read(open_sealed(bytes(self._key), value, **place))  # type: ignore[arg-type]
+
+    def end(self) -> None:
+        """The connection has ended: its entry is dropped, its key overwritten. Idempotent."""
+        volatile.drop("connection", self.id.bytes)
+        self._key[:] = bytes(len(self._key))
+
+
+def begin(service: str, *, peer: str, tenant: UUID | None, person: UUID | None, now: datetime) -> Connection:
+    """Begin a connection; whoever begins one ends it (or uses open_connection)."""
+    rules = policy.current(tenants.city(tenant)) if tenant else None
+    limit = rules.limits["session_absolute"] if rules else None
+    zone = rules.tz if rules else ZoneInfo("UTC")
+    record = UsageRecord(
+        id=uuid4(),
+        subject_ref=marks.of_person(tenant, person) if tenant and person else b"",
+        begin_at=now.astimezone(UTC),
+        end_at=None,
+        tz=f"{zone.key} {now.astimezone(zone).isoformat()[-6:]}",
+        ip=_address(peer),
+        service=service,
+    )
+    lasts = timedelta(days=limit.days, seconds=limit.seconds) if limit else ABSOLUTE
+    return Connection(record, tenant=tenant or _NO_CITY, until=now + lasts)
+
+
+@contextmanager
+def open_connection(service: str, *, peer: str, tenant: UUID | None, person: UUID | None, now: datetime) -> Iterator[Connection]:
+    """A connection for as long as the block runs, whatever ends it."""
+    connection = begin(service, peer=peer, tenant=tenant, person=person, now=now)
+    try:
+        yield connection
+    finally:
+        connection.end()
+
+
+def count(now: datetime) -> int:
+    """How many connections are alive, over all processes."""
+    return volatile.count("connection", now)
+
+
+def end_lost(now: datetime) -> int:
+    """Remove the connections whose process has died: they ended at their last beat. Returns how many."""
+    return volatile.sweep(now, space="connection")
+
+
+def _address(peer: str) -> str:
+    try:
+        return str(ip_address(peer.partition("%")[0]))
+    except ValueError:
+        return ""
+
+
+def _written(record: UsageRecord) -> bytes:
+    parts = [record.id.hex, record.subject_ref.hex(), record.begin_at.isoformat(), record.tz, record.ip, record.service]
+    return json.dumps(parts).encode()
+
+
+def _read(plain: bytes) -> UsageRecord:
+    identity, subject, begin_at, tz, ip, service = json.loads(plain)
+    return UsageRecord(UUID(identity), bytes.fromhex(subject), datetime.fromisoformat(begin_at), None, tz, ip, service)

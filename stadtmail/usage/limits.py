@@ -1,0 +1,51 @@
+"""How often something may happen: counted in RAM under keyed hashes, never under a name or an address (K17, C-4.2).
+
+A limit is exact in every window, also across midnight, when the key of the hashes changes: the counts of the day before are
+looked up under its key while they still matter.
+"""
+
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
+from struct import iter_unpack, pack
+
+from stadtmail.usage import marks, volatile
+
+DAY_SECONDS = 86_400
+
+
+def allow(scope: str, key: str, *, limit: int, per_seconds: int, now: datetime) -> bool:
+    """Count one attempt. False where `limit` attempts were allowed within the last `per_seconds`; refused ones do not count."""
+    assert 0 < per_seconds <= DAY_SECONDS
+    moment, since = now.timestamp(), now.timestamp() - per_seconds
+    today = now.astimezone(UTC).date()
+    before: list[float] = []
+    if datetime.fromtimestamp(since, UTC).date() < today:
+        yesterday = marks.of_limit(scope, key, today - timedelta(days=1), now=now)
+        before = _moments(volatile.get("limit", yesterday, now), since)
+    allowed = False
+
+    def step(value: bytes | None) -> tuple[bytes, datetime] | None:
+        nonlocal allowed
+        counted = _moments(value, since)
+        allowed = len(before) + len(counted) < limit
+        if not allowed:
+            return None
+        return pack(f"<{len(counted) + 1}d", *counted, moment), now + timedelta(seconds=per_seconds)
+
+    volatile.change("limit", marks.of_limit(scope, key, today, now=now), step, now=now)
+    return allowed
+
+
+def network(peer: str) -> str:
+    """The network of an address, as a key for limits: /24 of IPv4, /56 of IPv6; "local" where there is no address."""
+    try:
+        address = ip_address(peer.partition("%")[0])
+    except ValueError:
+        return "local"
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return str(ip_network((address, 24 if address.version == 4 else 56), strict=False))
+
+
+def _moments(value: bytes | None, since: float) -> list[float]:
+    return [moment for (moment,) in iter_unpack("<d", value or b"") if moment > since]

@@ -1,0 +1,57 @@
+"""What the volatile store holds: each space with its category and the form of its entries. A space that is not here cannot be used.
+
+Nothing in it survives a start of `serve`, a power cut or the end of the use that it belongs to (C-2.4, C-4.2).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class Space:
+    """One kind of entry in the volatile store. `categories` are codes of the policy, with `store = "ram"` there."""
+
+    categories: tuple[str, ...]  # empty: nothing about anybody
+    key: str
+    value: str
+    ends: str  # what removes an entry at the latest
+
+
+SPACES: Mapping[str, Space] = MappingProxyType(
+    {
+        "session": Space(
+            categories=("COOK", "ND"),
+            key="keyed hash of the token",
+            value="sealed under a key derived from the token; kind and times also under one derived from person and start",
+            ends="logout, idle or absolute limit, end of the person's sessions, start of serve",
+        ),
+        "connection": Space(
+            categories=("ND", "VD"),
+            key="random id",
+            value="the UsageRecord, sealed under a key that only the process has",
+            ends="end of the connection, 30 seconds after its process has died, absolute limit, start of serve",
+        ),
+        "limit": Space(
+            categories=("ND", "VD"),
+            key="keyed hash of name or network, under a key of the day",
+            value="moments of counted attempts",
+            ends="the window of the limit, a day at most",
+        ),
+        "challenge": Space(
+            categories=("CAPT",),
+            key="keyed hash of the solved challenge",
+            value="nothing",
+            ends="the moment after which the challenge would not be accepted anyway",
+        ),
+        "start": Space(categories=(), key="a closed word", value="random bytes", ends="start of serve; keys of a day: two days"),
+    }
+)
+
+# The record of a use (C-2.5): exactly these, and tests pin them.
+USAGE_RECORD = ("id", "subject_ref", "begin_at", "end_at", "tz", "ip", "service")
+
+
+def categories() -> frozenset[str]:
+    """All categories of which something is in RAM."""
+    return frozenset(code for space in SPACES.values() for code in space.categories)

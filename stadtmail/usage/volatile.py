@@ -1,0 +1,209 @@
+"""The volatile store: small entries in RAM, each with a moment at which it ends. One SQLite file (WAL) on tmpfs, no ORM.
+
+This interface is all that the rooms above know, so that Valkey fits behind it. Keys come in as keyed hashes or random ids,
+values sealed: a copy of the folder names nobody. An entry is there while now < until, not a second longer.
+"""
+
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from stadtmail.usage import folder
+from stadtmail.usage.privacy import SPACES
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS entry (
+    space TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, until INTEGER NOT NULL, person BLOB NOT NULL,
+    PRIMARY KEY (space, key)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS entry_until ON entry (until);
+CREATE INDEX IF NOT EXISTS entry_person ON entry (person) WHERE person != x'';
+"""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+Step = Callable[[bytes | None], tuple[bytes, datetime] | None]
+
+
+class _Store:
+    """This process's connection: shared by its threads, and taking turns with other processes (kit/store.py says why)."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._turn = os.open(path / "turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._db = sqlite3.connect(path / "volatile.sqlite3", isolation_level=None, timeout=10, check_same_thread=False)
+        with self.writing() as db:
+            db.execute("PRAGMA journal_mode=WAL")
+            for pragma in ("synchronous=OFF", "secure_delete=ON", "temp_store=MEMORY", "trusted_schema=OFF", "wal_autocheckpoint=100"):
+                db.execute(f"PRAGMA {pragma}")
+            db.executescript(_SCHEMA)
+
+    def disown(self) -> None:
+        """Let go of the turn; a child must, or its parent's turn would outlive the parent."""
+        os.close(self._turn)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            yield self._db
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            fcntl.flock(self._turn, fcntl.LOCK_EX)
+            try:
+                yield self._db
+            finally:
+                fcntl.flock(self._turn, fcntl.LOCK_UN)
+
+
+_stores: dict[Path, _Store] = {}
+_inherited: list[_Store] = []  # a child must neither use nor close the connections of its parent
+_opening = threading.Lock()
+
+
+def put(space: str, key: bytes, value: bytes, *, until: datetime, person: bytes = b"") -> None:
+    """Store an entry, in place of an older one. `person` is a keyed reference (marks.of_person)."""
+    with _store().writing() as db:
+        _put(db, space, key, (value, until), person)
+
+
+def add(space: str, key: bytes, value: bytes, *, until: datetime, now: datetime) -> bool:
+    """Store an entry unless a living one is there. Of any number that try at once exactly one is told True."""
+    with _store().writing() as db:
+        db.execute("DELETE FROM entry WHERE space = ? AND key = ? AND until <= ?", (_known(space), key, _number(now)))
+        row = (space, key, value, _number(until), b"")
+        return db.execute("INSERT OR IGNORE INTO entry VALUES (?, ?, ?, ?, ?)", row).rowcount == 1
+
+
+def replace(space: str, key: bytes, value: bytes, *, until: datetime, now: datetime) -> bool:
+    """Give a living entry a new value and end. False where it has ended: nothing comes back to life."""
+    with _store().writing() as db:
+        sql = "UPDATE entry SET value = ?, until = ? WHERE space = ? AND key = ? AND until > ?"
+        return db.execute(sql, (value, _number(until), _known(space), key, _number(now))).rowcount == 1
+
+
+def change(space: str, key: bytes, step: Step, *, now: datetime) -> None:
+    """Read and write as one: `step` gets the living value or None and returns the new value with its end, or None for no change."""
+    with _store().writing() as db:
+        changed = step(_get(db, space, key, now))
+        if changed is not None:
+            _put(db, space, key, changed)
+
+
+def get(space: str, key: bytes, now: datetime) -> bytes | None:
+    """The value, or None where there is none or it has ended."""
+    with _store().reading() as db:
+        return _get(db, space, key, now)
+
+
+def take(space: str, key: bytes, now: datetime) -> bytes | None:
+    """The value, and it is gone: of any number that ask at once exactly one gets it."""
+    with _store().writing() as db:
+        sql = "DELETE FROM entry WHERE space = ? AND key = ? RETURNING value, until"
+        row = db.execute(sql, (_known(space), key)).fetchone()
+        return bytes(row[0]) if row and row[1] > _number(now) else None
+
+
+def drop(space: str, key: bytes) -> bool:
+    """End one entry. True if it was there. Idempotent."""
+    with _store().writing() as db:
+        return db.execute("DELETE FROM entry WHERE space = ? AND key = ?", (_known(space), key)).rowcount == 1
+
+
+def count(space: str, now: datetime) -> int:
+    """How many entries of a space are alive."""
+    with _store().reading() as db:
+        sql = "SELECT count(*) FROM entry WHERE space = ? AND until > ?"
+        return int(db.execute(sql, (_known(space), _number(now))).fetchone()[0])
+
+
+def of_person(space: str, person: bytes, now: datetime) -> list[bytes]:
+    """The values of a person's living entries in a space."""
+    assert person
+    with _store().reading() as db:
+        sql = "SELECT value FROM entry WHERE space = ? AND person = ? AND until > ?"
+        return [bytes(row[0]) for row in db.execute(sql, (_known(space), person, _number(now)))]
+
+
+def end_of_person(person: bytes) -> int:
+    """End all entries of a person, in every space. Returns how many."""
+    assert person
+    with _store().writing() as db:
+        return db.execute("DELETE FROM entry WHERE person = ?", (person,)).rowcount
+
+
+def sweep(now: datetime, *, space: str = "") -> int:
+    """Remove what has ended (of one space, or of all) and truncate the log. Returns how many were removed."""
+    with _store().writing() as db:
+        sql, values = "DELETE FROM entry WHERE until <= ?", [_number(now)]
+        gone = db.execute(f"{sql} AND space = ?", [*values, _known(space)]) if space else db.execute(sql, values)
+        _truncate(db)
+        return gone.rowcount
+
+
+def clear() -> None:
+    """Empty the store: `serve` calls this when it holds the lock of the data folder. All sessions and connections are over."""
+    with _store().writing() as db:
+        db.execute("DELETE FROM entry")
+        _truncate(db)
+
+
+def close() -> None:
+    """Close this process's connections (the end of a program, or of a test)."""
+    with _opening:
+        for store in _stores.values():
+            with store.reading() as db:
+                db.close()
+            store.disown()
+        _stores.clear()
+
+
+def _put(db: sqlite3.Connection, space: str, key: bytes, entry: tuple[bytes, datetime], person: bytes = b"") -> None:
+    row = (_known(space), key, entry[0], _number(entry[1]), person)
+    db.execute("INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?)", row)
+
+
+def _get(db: sqlite3.Connection, space: str, key: bytes, now: datetime) -> bytes | None:
+    sql = "SELECT value FROM entry WHERE space = ? AND key = ? AND until > ?"
+    row = db.execute(sql, (_known(space), key, _number(now))).fetchone()
+    return bytes(row[0]) if row else None
+
+
+def _truncate(db: sqlite3.Connection) -> None:
+    # a reader in another process only puts it off to the next sweep: what is left behind is sealed or hashed
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
+
+def _known(space: str) -> str:
+    assert space in SPACES, f"the space {space} is not declared in usage/privacy.py"
+    return space
+
+
+def _number(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def _store() -> _Store:
+    path = folder.current()
+    found = _stores.get(path)
+    if found is None:
+        with _opening:
+            found = _stores.get(path) or _stores.setdefault(path, _Store(path))
+    return found
+
+
+def _forget_after_fork() -> None:
+    for store in _stores.values():
+        store.disown()
+    _inherited.extend(_stores.values())
+    _stores.clear()
+    _opening.release()
+
+
+# forking waits for a store that is just being opened, so that the child's lock is not held by a thread that it does not have
+os.register_at_fork(before=_opening.acquire, after_in_parent=_opening.release, after_in_child=_forget_after_fork)
