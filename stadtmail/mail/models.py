@@ -22,6 +22,12 @@ class Mailbox(models.Model):
     quota_bytes = models.BigIntegerField()
     used_bytes = models.BigIntegerField(default=0)
 
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "role"], condition=~models.Q(role=""), name="role_mailbox_once"),
+            models.UniqueConstraint(fields=["contract"], name="contract_mailbox_once"),
+        ]
+
     def __str__(self) -> str:
         return f"mailbox {self.id}"
 
@@ -48,6 +54,7 @@ class MailboxKey(models.Model):
     public = models.BinaryField(max_length=32)
     private = models.BinaryField(null=True)  # None: sealed mailbox, the service has no wrap
     current = models.BooleanField(default=True)  # new mail is sealed to this pair
+    until = models.DateTimeField(null=True)  # end of the month of a role's pair
 
     class Meta:
         constraints = [
@@ -99,7 +106,7 @@ class Message(models.Model):
     pair = models.ForeignKey(MailboxKey, on_delete=models.PROTECT, related_name="messages")
     uid = models.PositiveIntegerField()
     modseq = models.PositiveBigIntegerField()
-    flags = models.PositiveSmallIntegerField(default=0)  # bits of wire-independent system flags: see mail/flags.py
+    flags = models.PositiveSmallIntegerField(default=0)  # bits of wire-independent system flags: see mail/folders.py
     size_bytes = models.BigIntegerField()
     arrived_on = models.DateField()
     record_key = models.BinaryField()
@@ -128,6 +135,7 @@ class BlobGone(models.Model):
     """A blob whose message was deleted: unlinked after the commit, found again after a crash."""
 
     blob = models.UUIDField(primary_key=True)
+    unit = models.UUIDField(db_index=True)  # whose pair it was: reading back waits for its bytes too
 
     def __str__(self) -> str:
         return f"blob {self.pk}"
