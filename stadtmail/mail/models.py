@@ -101,8 +101,7 @@ class Message(models.Model):
     """A message. Its record key is sealed to the mailbox's pair; envelope and body are sealed under the record key."""
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    mailbox = models.ForeignKey(Mailbox, on_delete=models.PROTECT, related_name="messages")
-    folder = models.ForeignKey(Folder, on_delete=models.PROTECT, related_name="messages")
+    folder = models.ForeignKey(Folder, on_delete=models.PROTECT, related_name="messages", db_index=False)  # uid_once is its index
     pair = models.ForeignKey(MailboxKey, on_delete=models.PROTECT, related_name="messages")
     uid = models.PositiveIntegerField()
     modseq = models.PositiveBigIntegerField()

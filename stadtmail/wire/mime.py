@@ -66,7 +66,8 @@ class Part:
     @classmethod
     def unpacked(cls, packed: list[Any]) -> "Part":
         """The part that `packed` wrote."""
-        return cls(*packed[:11], [cls.unpacked(part) for part in packed[11]])
+        *own, parts = packed
+        return cls(*own, parts=[cls.unpacked(part) for part in parts])
 
 
 @dataclass(slots=True)
@@ -102,7 +103,7 @@ def parse(raw: bytes) -> Mail:
     """Parse a message. Never raises."""
     budget = _Budget()
     headers, body = _headers(raw, 0, len(raw), budget)
-    root = _part(raw, headers, "", (0, body, len(raw)), 0, budget)
+    root = _part(raw, headers, Part("", start=0, body=body, end=len(raw)), 0, budget)
     return Mail(headers, root)
 
 
@@ -129,10 +130,9 @@ def unquoted(raw: bytes) -> bytes:
     return mimewords.quoted(b"".join(out))
 
 
-def part_text(part: Part, body: bytes) -> str:
-    """The decoded content of a text part as text, line ends made one."""
-    text = mimewords.decoded(content(part, body), part.charset)
-    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "\ufffd")
+def text(raw: bytes, charset: str) -> str:
+    """Decoded content of a text part as text, line ends made one."""
+    return mimewords.decoded(raw, charset).replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "\ufffd")
 
 
 def _headers(raw: bytes, start: int, end: int, budget: _Budget) -> tuple[list[tuple[bytes, bytes]], int]:
@@ -151,11 +151,8 @@ def _headers(raw: bytes, start: int, end: int, budget: _Budget) -> tuple[list[tu
     return found, body
 
 
-def _part(
-    raw: bytes, headers: list[tuple[bytes, bytes]], number: str, place: tuple[int, int, int], depth: int, budget: _Budget
-) -> Part:
-    start, body, end = place
-    part = Part(number, start=start, body=body, end=end)
+def _part(raw: bytes, headers: list[tuple[bytes, bytes]], part: Part, depth: int, budget: _Budget) -> Part:
+    number, body, end = part.id, part.body, part.end
     boundary = _describe(part, headers)
     budget.parts -= 1
     if depth < MOST_DEPTH and part.type.startswith("multipart/") and boundary:
@@ -163,7 +160,7 @@ def _part(
     elif depth < MOST_DEPTH and part.type == "message/rfc822" and not part.encoding:
         inner, at = _headers(raw, body, end, budget)
         within = number or "1" if _is_multipart(inner) else f"{number or '1'}.1"
-        part.parts = [_part(raw, inner, within, (body, at, end), depth + 1, budget)] if budget.parts > 0 else []
+        part.parts = [_part(raw, inner, Part(within, start=body, body=at, end=end), depth + 1, budget)] if budget.parts > 0 else []
     if not part.parts and part.type.startswith("multipart/"):
         part.type = "text/plain" if not boundary else "application/octet-stream"
     if not part.id and not part.type.startswith("multipart/"):
@@ -197,7 +194,7 @@ def _multipart(raw: bytes, part: Part, boundary: str, depth: int, budget: _Budge
     prefix = f"{part.id}." if part.id else ""
     for count, (start, end) in enumerate(_between(raw, part.body, part.end, boundary.encode("utf-8", "replace"), budget), 1):
         headers, body = _headers(raw, start, end, budget)
-        part.parts.append(_part(raw, headers, f"{prefix}{count}", (start, body, end), depth + 1, budget))
+        part.parts.append(_part(raw, headers, Part(f"{prefix}{count}", start=start, body=body, end=end), depth + 1, budget))
         if budget.parts <= 0:
             return
 

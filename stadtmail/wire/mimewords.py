@@ -146,9 +146,14 @@ def _opened(encoding: str, payload: str) -> bytes:
 
 def base64(raw: bytes) -> bytes:
     """Whatever a piece of base64 still says: foreign signs, missing or doubled padding do not matter."""
-    kept = _NOT_BASE64.sub(b"", raw.translate(None, b"\r\n \t="))
+    kept = base64_signs(raw)
     kept = kept[: len(kept) - (len(kept) % 4 == 1)]
     return a2b_base64(kept + b"=" * (-len(kept) % 4))
+
+
+def base64_signs(raw: bytes) -> bytes:
+    """Only the signs of base64's alphabet."""
+    return _NOT_BASE64.sub(b"", raw.translate(None, b"\r\n \t="))
 
 
 def quoted(raw: bytes) -> bytes:
