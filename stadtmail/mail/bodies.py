@@ -41,7 +41,7 @@ def raw(row: Message, record: Record) -> Iterator[bytes]:
     """The bytes of a message as they were received."""
     if row.blob is not None:
         return record.blob(row.blob)
-    return iter([record.body(Body.objects.values_list("sealed", flat=True).get(message=row.id))])
+    return iter([record.body(bytes(Body.objects.values_list("sealed", flat=True).get(message=row.id)))])
 
 
 def content(row: Message, record: Record, part: Part) -> Iterator[bytes]:
@@ -55,11 +55,13 @@ def content(row: Message, record: Record, part: Part) -> Iterator[bytes]:
 def view(row: Message, record: Record, root: Part) -> View:
     """Text, HTML, pictures and attachments of a message."""
     shown = mime.shown(root)
-    if row.blob is None:  # open a small body once
-        whole = b"".join(raw(row, record))
-        take = lambda part, most: mime.content(part, whole[part.body : part.end])[:most]  # noqa: E731
-    else:
-        take = lambda part, most: _most(content(row, record, part), most)  # noqa: E731
+    whole = b"".join(raw(row, record)) if row.blob is None else None  # a small body is opened once
+
+    def take(part: Part, most: int) -> bytes:
+        if whole is not None:
+            return mime.content(part, whole[part.body : part.end])[:most]
+        return _most(content(row, record, part), most)
+
     texts = [mime.text(take(part, MOST_TEXT), part.charset) for part in shown.text]
     htmls = [mime.text(take(part, MOST_TEXT), part.charset) for part in shown.html]
     pictures: dict[str, tuple[str, bytes]] = {}

@@ -17,6 +17,7 @@ class Mailbox(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
     contract = models.ForeignKey(Contract, null=True, on_delete=models.PROTECT, related_name="+")
+    unit = models.OneToOneField(Unit, null=True, on_delete=models.PROTECT, related_name="+")  # a resident's: they go together
     role = models.CharField(max_length=16, blank=True)
     state = models.CharField(max_length=8, default=OPEN)
     quota_bytes = models.BigIntegerField()

@@ -31,15 +31,14 @@ def register() -> None:
     """Declare every table of the room."""
     holdings.register(
         _holding(
-            "Mailbox", _mailboxes,
+            "Mailbox", lambda ids: Mailbox.objects.filter(unit__in=ids),
             harmless={
-                "id": ID, "tenant": "the city", "contract": REF, "role": STATE, "state": STATE, "quota_bytes": "of the tariff",
+                "id": ID, "tenant": "the city", "contract": REF, "unit": ID, "role": STATE, "state": STATE, "quota_bytes": "of the tariff",
                 "used_bytes": "sum of sizes, on a random id",
             },
-            restrict=_close, release=_open,
+            purge=_purge_mailboxes, restrict=_close, release=_open,
         ),
-        _holding("Route", lambda ids: Route.objects.filter(mailbox__in=_mailboxes(ids).values("id")),
-                 harmless={"address": REF, "mailbox": REF}),
+        Holding(table="mail.Route", personal={}, harmless={"address": REF, "mailbox": REF}),
         _holding(
             "MailboxKey", lambda ids: MailboxKey.objects.filter(unit__in=ids),
             sealed=["private"],
@@ -51,7 +50,7 @@ def register() -> None:
             harmless={"id": "row number", "pair": REF, "holder": STATE, "reference": REF, "salt": "random bytes"},
         ),
         _holding(
-            "Folder", lambda ids: Folder.objects.filter(mailbox__in=_mailboxes(ids).values("id")),
+            "Folder", lambda ids: Folder.objects.filter(mailbox__in=Mailbox.objects.filter(unit__in=ids).values("id")),
             sealed={"name": "folder"},
             harmless={"id": ID, "mailbox": REF, "number": NUMBER, "role": STATE, "uidvalidity": "second of creation, on a random id",
                       "uidnext": NUMBER, "modseq": NUMBER},
@@ -92,24 +91,28 @@ def _find(rows: Rows) -> Callable[[Sequence[UUID]], int]:
     return find
 
 
-def _mailboxes(ids: list[UUID]) -> "db.QuerySet[Mailbox]":
-    """The residents' mailboxes of these units; a role's mailbox outlives its months."""
-    return Mailbox.objects.filter(role="", id__in=MailboxKey.objects.filter(unit__in=ids).values("mailbox"))
-
-
 def _close(ids: Sequence[UUID]) -> None:
     """At contract end: no mail comes in any more (550)."""
     for part in _parts(ids):
-        Mailbox.objects.filter(id__in=_mailboxes(part).values("id")).update(state=CLOSED)
+        Mailbox.objects.filter(unit__in=part).update(state=CLOSED)
 
 
 def _open(ids: Sequence[UUID]) -> None:
     """The end was taken back: mail comes in again; where the address had gone, its new row leads here."""
     for part in _parts(ids):
-        Mailbox.objects.filter(id__in=_mailboxes(part).values("id")).update(state=OPEN)
-        for mailbox in _mailboxes(part):
+        Mailbox.objects.filter(unit__in=part).update(state=OPEN)
+        for mailbox in Mailbox.objects.filter(unit__in=part):
             for address in Address.objects.filter(contract=mailbox.contract_id):
                 Route.objects.update_or_create(address=address, defaults={"mailbox": mailbox})
+
+
+def _purge_mailboxes(ids: Sequence[UUID]) -> int:
+    """A resident's mailbox goes with its contents, and so do the ways to it; a role's outlives its months."""
+    count = 0
+    for part in _parts(ids):
+        Route.objects.filter(mailbox__in=Mailbox.objects.filter(unit__in=part).values("id"))._raw_delete("default")
+        count += Mailbox.objects.filter(unit__in=part)._raw_delete("default")
+    return count
 
 
 def _purge_messages(ids: Sequence[UUID]) -> int:

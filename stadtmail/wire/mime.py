@@ -67,7 +67,9 @@ class Part:
     def unpacked(cls, packed: list[Any]) -> "Part":
         """The part that `packed` wrote."""
         *own, parts = packed
-        return cls(*own, parts=[cls.unpacked(part) for part in parts])
+        part = cls(*own)
+        part.parts = [cls.unpacked(one) for one in parts]
+        return part
 
 
 @dataclass(slots=True)

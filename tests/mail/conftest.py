@@ -1,5 +1,6 @@
 """Mailboxes of the standing cast, a running writer, and a way to look at every byte of the data folder."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from stadtmail.kit import config
 from stadtmail.mail import queries
 from stadtmail.mail.actions import accounts, delivery
 from stadtmail.people.orders import OrderForm
+from stadtmail.vault import blobs
 
 
 def form(**changes) -> OrderForm:
@@ -17,6 +19,12 @@ def form(**changes) -> OrderForm:
         "birth_date": "1980-02-29", "localpart": "anna", "tariff": "basis", "language": "de", "password": "ein langer Satz 7",
     }  # fmt: skip
     return OrderForm(**{**given, **changes})
+
+
+@pytest.fixture(autouse=True)
+def _no_old_blobs() -> None:
+    """Rows are gone after each test, files are not."""
+    shutil.rmtree(blobs.root(), ignore_errors=True)
 
 
 @pytest.fixture

@@ -1,16 +1,19 @@
 """Accounts open whole or not at all; roles exist in every city; each month of a role's mail is a unit of its own."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from stadtmail.mail import jobs, queries
 from stadtmail.mail.actions import accounts, delivery, rolekeys, storing
 from stadtmail.mail.models import Folder, Mailbox, MailboxKey, Message
+from stadtmail.people import queries as people
 from stadtmail.people.actions import contracts
 from stadtmail.people.models import Contract, Person
-from stadtmail.privacy import holdings, policy, sweep, units
+from stadtmail.privacy import holdings, sweep, units
 from stadtmail.privacy.models import Unit
+from stadtmail.vault import blobs
 from tests.mail.conftest import form, opened
 
 
@@ -82,15 +85,13 @@ def test_c16_each_month_of_a_role_is_erased_as_one(ahaus, deliver, now) -> None:
 
 
 def test_month_ends_are_local() -> None:
-    tz = policy.ZoneInfo("Europe/Berlin") if hasattr(policy, "ZoneInfo") else __import__("zoneinfo").ZoneInfo("Europe/Berlin")
+    tz = ZoneInfo("Europe/Berlin")
     assert rolekeys.month_end(datetime(2026, 12, 31, 22, 59, tzinfo=UTC), tz) == datetime(2026, 12, 31, 23, tzinfo=UTC)
     assert rolekeys.month_end(datetime(2026, 12, 31, 23, tzinfo=UTC), tz) == datetime(2027, 1, 31, 23, tzinfo=UTC)
     assert rolekeys.month_end(datetime(2027, 3, 1, 0, tzinfo=UTC), tz) == datetime(2027, 3, 31, 22, tzinfo=UTC)
 
 
 def test_c28_the_end_closes_the_mailbox_and_taking_it_back_opens_it(ahaus, anna, deliver, now) -> None:
-    from stadtmail.people import queries as people
-
     ended = contracts.cancel(people.contract(ahaus, anna.contract), ends_at=now, now=now)
     with pytest.raises(delivery.MailboxClosed):
         delivery.recipient("anna@ahaus.net", now=now)
@@ -106,11 +107,9 @@ def test_c28_the_end_closes_the_mailbox_and_taking_it_back_opens_it(ahaus, anna,
 
 def test_c47_the_contents_are_gone_after_the_grace_period_and_the_neighbours_are_as_before(ahaus, anna, ben, deliver, now) -> None:
     from stadtmail.people import queries as people
-    from stadtmail.vault import blobs
-
     large = b"Subject: gross\n\n" + b"x" * 200_000
     assert deliver(large, "anna@ahaus.net", "ben@ahaus.net") == [None, None]
-    theirs = [(row.id, bytes(row.record_key), bytes(row.envelope)) for row in Message.objects.filter(folder__mailbox__contract=ben.contract)]
+    theirs = sealed_bytes(Message.objects.filter(folder__mailbox__contract=ben.contract))
     o = opened(ahaus, anna)
     contracts.cancel(people.contract(ahaus, anna.contract), ends_at=now, now=now)
     due = Unit.objects.get(anchor=anna.contract, category="INH").due_at
@@ -122,6 +121,9 @@ def test_c47_the_contents_are_gone_after_the_grace_period_and_the_neighbours_are
     with pytest.raises(queries.NoSuchMailbox):
         queries.mailbox_of(ahaus, anna.contract)
     assert len(list(blobs.every())) == 1
-    kept = [(row.id, bytes(row.record_key), bytes(row.envelope)) for row in Message.objects.all()]
-    assert kept == theirs
+    assert sealed_bytes(Message.objects.all()) == theirs
     assert b"".join(queries.raw(opened(ahaus, ben), 1, 2)) == large
+
+
+def sealed_bytes(rows) -> list:
+    return sorted((row.id, bytes(row.record_key), bytes(row.envelope)) for row in rows)

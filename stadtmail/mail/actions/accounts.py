@@ -114,10 +114,11 @@ def _prepared(made: contracts.Prepared, rules: Policy, now: datetime) -> _Box:
 
 def _open(made: contracts.Prepared, box: _Box, rules: Policy, now: datetime) -> None:
     contract = contracts.conclude(made, now=now)
-    mailbox = Mailbox.objects.create(
-        id=box.mailbox, tenant=made.tenant, contract=contract, quota_bytes=rules.tariffs[made.form.tariff].quota_bytes
-    )
     units.save([box.unit])
+    mailbox = Mailbox.objects.create(
+        id=box.mailbox, tenant=made.tenant, contract=contract, unit_id=box.unit.id,
+        quota_bytes=rules.tariffs[made.form.tariff].quota_bytes,
+    )  # fmt: skip
     MailboxKey.objects.create(unit_id=box.unit.id, mailbox=mailbox, public=box.public, private=box.private)
     _add_folders(mailbox, now, box.unit, made.form.language)
     Route.objects.create(address=Address.objects.get(contract=contract), mailbox=mailbox)

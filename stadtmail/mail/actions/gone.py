@@ -19,9 +19,8 @@ BATCH = 400
 
 def note(rows: "QuerySet[Message]") -> None:
     """Remember the blobs of messages that are about to go. Call inside `store.writing()`."""
-    waiting: list[BlobGone] = []
-    for blob, pair in rows.exclude(blob=None).values_list("blob", "pair_id").iterator(chunk_size=BATCH):
-        waiting.append(BlobGone(blob=blob, unit=pair))
+    named = rows.exclude(blob=None).values_list("blob", "pair_id").iterator(chunk_size=BATCH)
+    waiting = [BlobGone(blob=blob, unit=pair) for blob, pair in named if blob is not None]
     BlobGone.objects.bulk_create(waiting, batch_size=BATCH, ignore_conflicts=True)
 
 

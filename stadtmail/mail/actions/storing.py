@@ -81,7 +81,7 @@ def _pairs(batch: Sequence[Sealed]) -> dict[UUID, MailboxKey]:
     boxes: dict[UUID, Mailbox] = {}
     for part in _parts(wanted):
         rows = MailboxKey.objects.filter(unit_id__in=part).select_related("unit", "mailbox").order_by("unit_id")
-        for pair in store.locked(rows):  # type: ignore[arg-type]
+        for pair in store.locked(rows):
             assert isinstance(pair, MailboxKey)
             pair.mailbox = boxes.setdefault(pair.mailbox_id, pair.mailbox)
             found[pair.unit_id] = pair
@@ -91,7 +91,7 @@ def _pairs(batch: Sequence[Sealed]) -> dict[UUID, MailboxKey]:
 def _inboxes(mailboxes: set[UUID]) -> dict[UUID, Folder]:
     found = {}
     for part in _parts(sorted(mailboxes)):
-        for folder in store.locked(Folder.objects.filter(mailbox_id__in=part, role=INBOX).order_by("id")):  # type: ignore[arg-type]
+        for folder in store.locked(Folder.objects.filter(mailbox_id__in=part, role=INBOX).order_by("id")):
             assert isinstance(folder, Folder)
             found[folder.mailbox_id] = folder
     return found
