@@ -13,13 +13,14 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import connection, connections
+from django.db.models import F
 
 from stadtmail.kit import errors, log, store
 from stadtmail.mail import envelope, sealing
 from stadtmail.mail.actions import rolekeys, storing
 from stadtmail.mail.actions.incoming import Incoming
 from stadtmail.mail.actions.storing import MailboxClosed, MailboxFull
-from stadtmail.mail.models import OPEN, MailboxKey, Message, Route
+from stadtmail.mail.models import OPEN, Mailbox, MailboxKey, Message
 from stadtmail.people import queries as people
 from stadtmail.privacy.models import ERASING
 from stadtmail.tenants import queries as tenants
@@ -54,11 +55,12 @@ def recipient(address: str, *, now: datetime) -> Recipient:
     except tenants.NoSuchCity:
         raise NoSuchMailbox from None
     digest = people.address_digest(tenant, localpart.partition("+")[0])
-    route = Route.objects.filter(address__tenant=tenant, address__blind=digest).select_related("address", "mailbox").first()
-    if route is None:
+    mailbox = Mailbox.objects.filter(routes__address__tenant=tenant, routes__address__blind=digest).annotate(
+        address_open=F("routes__address__open")
+    ).first()  # fmt: skip
+    if mailbox is None:
         raise NoSuchMailbox
-    mailbox = route.mailbox
-    if not route.address.open or mailbox.state != OPEN:
+    if not mailbox.address_open or mailbox.state != OPEN:
         raise MailboxClosed
     pair = MailboxKey.objects.filter(mailbox=mailbox, current=True).exclude(unit__state=ERASING).first()
     if mailbox.role and rolekeys.is_over(pair, now):
@@ -164,9 +166,9 @@ class Writer:
 
     def _commit(self, batch: list[_Job], *, again: bool = False) -> None:
         try:
-            connection.close_if_unusable_or_obsolete()
             answers = self._stored(batch, again)
         except Exception as error:  # noqa: BLE001 - whatever it was: no 250, and each of the batch gets a try of its own
+            connection.close_if_unusable_or_obsolete()  # a lost connection to PostgreSQL is made anew
             if not again:
                 for job in batch:
                     self._commit([job], again=True)
