@@ -35,4 +35,5 @@ class Holding:
     release: Callable[[Sequence[UUID]], None] | None = None  # the end was taken back: unlock; idempotent
     export: Callable[[UUID], Iterable[Mapping[str, Any]]] | None = None  # unit id -> readable records for its subject
     after: Callable[[Sequence[tuple[str, UUID]]], None] | None = None  # anchors (kind, id) whose units went: tidy empty shells
+    also: tuple[str, ...] = ()  # further categories whose units lie in this table (mail of residents and of roles)
     note: str = field(default="")

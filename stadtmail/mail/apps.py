@@ -8,3 +8,9 @@ class MailConfig(AppConfig):
 
     name = "stadtmail.mail"
     label = "mail"
+
+    def ready(self) -> None:
+        """Declare what lies in the tables."""
+        from stadtmail.mail import privacy
+
+        privacy.register()

@@ -17,10 +17,17 @@ class Mailbox(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
     contract = models.ForeignKey(Contract, null=True, on_delete=models.PROTECT, related_name="+")
+    unit = models.OneToOneField(Unit, null=True, on_delete=models.PROTECT, related_name="+")  # a resident's: they go together
     role = models.CharField(max_length=16, blank=True)
     state = models.CharField(max_length=8, default=OPEN)
     quota_bytes = models.BigIntegerField()
     used_bytes = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "role"], condition=~models.Q(role=""), name="role_mailbox_once"),
+            models.UniqueConstraint(fields=["contract"], name="contract_mailbox_once"),
+        ]
 
     def __str__(self) -> str:
         return f"mailbox {self.id}"
@@ -48,6 +55,7 @@ class MailboxKey(models.Model):
     public = models.BinaryField(max_length=32)
     private = models.BinaryField(null=True)  # None: sealed mailbox, the service has no wrap
     current = models.BooleanField(default=True)  # new mail is sealed to this pair
+    until = models.DateTimeField(null=True)  # end of the month of a role's pair
 
     class Meta:
         constraints = [
@@ -94,12 +102,11 @@ class Message(models.Model):
     """A message. Its record key is sealed to the mailbox's pair; envelope and body are sealed under the record key."""
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    mailbox = models.ForeignKey(Mailbox, on_delete=models.PROTECT, related_name="messages")
-    folder = models.ForeignKey(Folder, on_delete=models.PROTECT, related_name="messages")
+    folder = models.ForeignKey(Folder, on_delete=models.PROTECT, related_name="messages", db_index=False)  # uid_once is its index
     pair = models.ForeignKey(MailboxKey, on_delete=models.PROTECT, related_name="messages")
     uid = models.PositiveIntegerField()
     modseq = models.PositiveBigIntegerField()
-    flags = models.PositiveSmallIntegerField(default=0)  # bits of wire-independent system flags: see mail/flags.py
+    flags = models.PositiveSmallIntegerField(default=0)  # bits of wire-independent system flags: see mail/folders.py
     size_bytes = models.BigIntegerField()
     arrived_on = models.DateField()
     record_key = models.BinaryField()
@@ -128,6 +135,7 @@ class BlobGone(models.Model):
     """A blob whose message was deleted: unlinked after the commit, found again after a crash."""
 
     blob = models.UUIDField(primary_key=True)
+    unit = models.UUIDField(db_index=True)  # whose pair it was: reading back waits for its bytes too
 
     def __str__(self) -> str:
         return f"blob {self.pk}"

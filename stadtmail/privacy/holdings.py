@@ -30,12 +30,13 @@ def all_holdings() -> list[Holding]:
 
 def of_category(code: str) -> list[Holding]:
     """The tables that hold personal data of a category."""
-    return [h for h in all_holdings() if any(column.category == code for column in h.personal.values())]
+    return [h for h in all_holdings() if code in h.also or any(column.category == code for column in h.personal.values())]
 
 
 def categories() -> set[str]:
     """All categories of which something is stored in a table."""
-    return {column.category for holding in all_holdings() for column in holding.personal.values()}
+    found = {column.category for holding in all_holdings() for column in holding.personal.values()}
+    return found.union(*(holding.also for holding in all_holdings()))
 
 
 def check(known_categories: Iterable[str] = ()) -> list[str]:

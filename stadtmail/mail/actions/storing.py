@@ -1,0 +1,115 @@
+"""Sealed messages become rows. Inside the transaction everything is looked at again: the mailbox may have closed meanwhile.
+
+Called inside `store.writing()` by the writer of deliveries and by whoever opens a mailbox; nothing else makes messages.
+The statements are prepared once a batch: through models a message cost three times as much.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import connections
+from django.db.models import Model
+
+from stadtmail.kit import errors, store
+from stadtmail.mail.folders import INBOX
+from stadtmail.mail.models import OPEN, Body, Folder, Mailbox, MailboxKey, Message
+from stadtmail.mail.sealing import Sealed
+from stadtmail.privacy.models import LIVE
+
+CHUNK = 400
+_PLACE = ("unit_id", "unit__state", "mailbox_id", "mailbox__state", "mailbox__used_bytes", "mailbox__quota_bytes",
+          "mailbox__folders__id", "mailbox__folders__uidnext", "mailbox__folders__modseq")  # fmt: skip
+
+
+class MailboxClosed(errors.NotAllowed):
+    """The mailbox takes no mail any more: its contract has ended (550)."""
+
+
+class MailboxFull(errors.OverQuota):
+    """The message does not fit into the mailbox's quota (552)."""
+
+
+@dataclass
+class _Inbox:
+    """A mailbox and its inbox as they are in this transaction."""
+
+    mailbox: UUID
+    state: str
+    used: int
+    quota: int
+    folder: UUID
+    uidnext: int
+    modseq: int
+
+
+def place(batch: Sequence[Sealed]) -> list[errors.StadtmailError | None]:
+    """Put each message into its mailbox's inbox; for each, None or why not. Call inside `store.writing()`."""
+    inboxes = _inboxes(batch)
+    answers: list[errors.StadtmailError | None] = []
+    placed: list[tuple[Sealed, _Inbox, int, int]] = []
+    for one in batch:
+        inbox = inboxes.get(one.target.pair)
+        if inbox is None or inbox.mailbox != one.target.mailbox or inbox.state != OPEN:
+            answers.append(MailboxClosed())
+        elif inbox.used + one.size_bytes > inbox.quota:
+            answers.append(MailboxFull())
+        else:
+            inbox.modseq += 1
+            placed.append((one, inbox, inbox.uidnext, inbox.modseq))
+            inbox.uidnext += 1
+            inbox.used += one.size_bytes
+            answers.append(None)
+    _write(placed)
+    return answers
+
+
+def _inboxes(batch: Sequence[Sealed]) -> dict[UUID, _Inbox]:
+    """pair -> where its mail goes now; pairs whose unit is not alive any more are left out. All rows are locked."""
+    wanted = sorted({one.target.pair for one in batch})
+    found: dict[UUID, _Inbox] = {}
+    known: dict[UUID, _Inbox] = {}
+    for part in (wanted[at : at + CHUNK] for at in range(0, len(wanted), CHUNK)):
+        rows = MailboxKey.objects.filter(unit_id__in=part, mailbox__folders__role=INBOX).order_by("unit_id")
+        for pair, state, mailbox, *rest in store.locked(rows).values_list(*_PLACE):
+            inbox = known.setdefault(mailbox, _Inbox(mailbox, *rest))  # two pairs of a role may meet in one batch
+            if state == LIVE:
+                found[pair] = inbox
+    return found
+
+
+def _write(placed: list[tuple[Sealed, _Inbox, int, int]]) -> None:
+    _insert(
+        Message, ("id", "folder", "pair", "uid", "modseq", "flags", "size_bytes", "arrived_on", "record_key", "envelope", "blob"),
+        [
+            (one.id, inbox.folder, one.target.pair, uid, modseq, 0, one.size_bytes, one.arrived_at.date(), one.record_key, one.envelope,
+             one.blob)
+            for one, inbox, uid, modseq in placed
+        ],
+    )  # fmt: skip
+    _insert(Body, ("message", "sealed"), [(one.id, one.body) for one, *_ in placed if one.body is not None])
+    changed = {inbox.mailbox: inbox for _, inbox, *_ in placed}.values()
+    _update(Mailbox, ("used_bytes",), [(inbox.used, inbox.mailbox) for inbox in changed])
+    _update(Folder, ("uidnext", "modseq"), [(inbox.uidnext, inbox.modseq, inbox.folder) for inbox in changed])
+
+
+def _insert(model: type[Model], names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
+    fields: list[Any] = [model._meta.get_field(name) for name in names]
+    columns, marks = ", ".join(field.column for field in fields), ", ".join("%s" for _ in fields)
+    _execute(f"INSERT INTO {model._meta.db_table} ({columns}) VALUES ({marks})", fields, rows)  # noqa: S608 - our own names
+
+
+def _update(model: type[Model], names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
+    key = model._meta.pk
+    columns = ", ".join(f"{name} = %s" for name in names)
+    fields = [*(model._meta.get_field(name) for name in names), key]
+    _execute(f"UPDATE {model._meta.db_table} SET {columns} WHERE {key.column} = %s", fields, rows)  # noqa: S608 - our own names
+
+
+def _execute(statement: str, fields: Sequence[Any], rows: Iterable[tuple[Any, ...]]) -> None:
+    default = connections["default"]
+    values = [[field.get_db_prep_save(value, default) for field, value in zip(fields, row, strict=True)] for row in rows]
+    if values:
+        with default.cursor() as cursor:
+            cursor.executemany(statement, values)

@@ -1,0 +1,77 @@
+"""What lists and readers need of a message without its body: made once at delivery, sealed beside the body.
+
+It names people and subjects, so it leaves this module only as sealed bytes or to the mailbox's holder.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from stadtmail.wire import mime, mimewords
+
+MOST_SUBJECT = 1000  # signs
+Addresses = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """Summary of the headers, the exact moment of arrival, and the tree of parts with its offsets."""
+
+    subject: str
+    sender: Addresses
+    to: Addresses
+    cc: Addresses
+    reply_to: Addresses
+    date: datetime | None  # what the sender says
+    message_id: str
+    in_reply_to: str
+    references: str
+    received_at: datetime
+    has_attachments: bool
+    root: mime.Part
+
+
+def summary(raw: bytes, *, now: datetime) -> Envelope:
+    """Read a message that arrives. Never raises."""
+    mail = mime.parse(raw)
+    first = mail.first
+    return Envelope(
+        subject=mimewords.text(first(b"subject"))[:MOST_SUBJECT],
+        sender=mimewords.addresses(first(b"from")),
+        to=mimewords.addresses(first(b"to")),
+        cc=mimewords.addresses(first(b"cc")),
+        reply_to=mimewords.addresses(first(b"reply-to")),
+        date=mimewords.moment(first(b"date")),
+        message_id=mimewords.text(first(b"message-id"))[:MOST_SUBJECT],
+        in_reply_to=mimewords.text(first(b"in-reply-to"))[:MOST_SUBJECT],
+        references=mimewords.text(first(b"references"))[-MOST_SUBJECT:],
+        received_at=now,
+        has_attachments=bool(mime.shown(mail.root).attachments),
+        root=mail.root,
+    )
+
+
+def packed(envelope: Envelope) -> bytes:
+    """The envelope as bytes, to be sealed."""
+    values = {name: getattr(envelope, name) for name in Envelope.__dataclass_fields__}
+    values["date"] = envelope.date.isoformat() if envelope.date else None
+    values["received_at"] = envelope.received_at.isoformat()
+    values["root"] = envelope.root.packed()
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def unpacked(plain: bytes) -> Envelope:
+    """The envelope that `packed` wrote."""
+    values: dict[str, Any] = json.loads(plain)
+    pairs: Callable[[str], Addresses] = lambda name: [(one[0], one[1]) for one in values[name]]  # noqa: E731
+    return Envelope(
+        **{
+            **values,
+            **{name: pairs(name) for name in ("sender", "to", "cc", "reply_to")},
+            "date": datetime.fromisoformat(values["date"]) if values["date"] else None,
+            "received_at": datetime.fromisoformat(values["received_at"]),
+            "root": mime.Part.unpacked(values["root"]),
+        }
+    )

@@ -1,0 +1,165 @@
+"""What the room holds (INH: residents' contents; CONT: enquiries to roles), and how it is read out, closed and erased.
+
+A message hangs on its pair, and a pair is a unit: destroying one key ends a mailbox, whether it is empty or full.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db import models as db
+from django.db import transaction
+from django.db.models import F, Sum
+
+from stadtmail.kit.holdings import Column, Holding
+from stadtmail.mail import queries
+from stadtmail.mail.actions import gone
+from stadtmail.mail.folders import flag_names
+from stadtmail.mail.models import CLOSED, OPEN, Body, Folder, Mailbox, MailboxKey, Message, Route, Wrap
+from stadtmail.mail.sealing import RESIDENT, ROLE
+from stadtmail.people.models import Address
+from stadtmail.privacy import holdings, units
+from stadtmail.privacy.models import Unit
+
+ID, REF, STATE, NUMBER = "random id", "reference by random id", "a closed word", "a number"
+CHUNK = 400
+Rows = Callable[[list[UUID]], "db.QuerySet[Any]"]
+
+
+def register() -> None:
+    """Declare every table of the room."""
+    holdings.register(
+        _holding(
+            "Mailbox", lambda ids: Mailbox.objects.filter(unit__in=ids),
+            harmless={
+                "id": ID, "tenant": "the city", "contract": REF, "unit": ID, "role": STATE, "state": STATE, "quota_bytes": "of the tariff",
+                "used_bytes": "sum of sizes, on a random id",
+            },
+            purge=_purge_mailboxes, restrict=_close, release=_open,
+        ),
+        Holding(table="mail.Route", personal={}, harmless={"address": REF, "mailbox": REF}),
+        _holding(
+            "MailboxKey", lambda ids: MailboxKey.objects.filter(unit__in=ids),
+            sealed=["private"],
+            harmless={"unit": ID, "mailbox": REF, "public": "random: public half of a pair", "current": "mark", "until": "end of a month"},
+        ),
+        _holding(
+            "Wrap", lambda ids: Wrap.objects.filter(pair__in=ids),
+            sealed=["wrapped"],
+            harmless={"id": "row number", "pair": REF, "holder": STATE, "reference": REF, "salt": "random bytes"},
+        ),
+        _holding(
+            "Folder", lambda ids: Folder.objects.filter(mailbox__in=Mailbox.objects.filter(unit__in=ids).values("id")),
+            sealed={"name": "folder"},
+            harmless={"id": ID, "mailbox": REF, "number": NUMBER, "role": STATE, "uidvalidity": "second of creation, on a random id",
+                      "uidnext": NUMBER, "modseq": NUMBER},
+            export=_folders,
+        ),
+        _holding(
+            "Message", lambda ids: Message.objects.filter(pair__in=ids),
+            sealed={"record_key": None, "envelope": "message"},
+            harmless={"id": ID, "folder": REF, "pair": REF, "uid": NUMBER, "modseq": NUMBER, "flags": "marks on a random id",
+                      "size_bytes": NUMBER, "arrived_on": "day, on a random id", "blob": "random id of sealed bytes"},
+            purge=_purge_messages, find=_messages_left, export=_messages,
+        ),
+        _holding("Body", lambda ids: Body.objects.filter(message__in=Message.objects.filter(pair__in=ids).values("id")),
+                 sealed={"sealed": "eml"}, harmless={"message": REF}),
+        Holding(table="mail.BlobGone", personal={}, harmless={"blob": "random id of bytes that are being unlinked", "unit": ID}),
+    )  # fmt: skip
+
+
+def _holding(table: str, rows: Rows, *, harmless: Mapping[str, str], sealed: Mapping[str, str | None] | Sequence[str] = (),
+             **extra: Any) -> Holding:  # fmt: skip
+    exported = sealed if isinstance(sealed, Mapping) else dict.fromkeys(sealed)
+    personal = {name: Column(RESIDENT, "sealed", key) for name, key in exported.items()}
+    default = {"purge": _purge(rows), "find": _find(rows)}
+    return Holding(table=f"mail.{table}", personal=personal, harmless=harmless, also=(RESIDENT, ROLE), **(default | extra))
+
+
+def _purge(rows: Rows) -> Callable[[Sequence[UUID]], int]:
+    def purge(ids: Sequence[UUID]) -> int:
+        return sum(rows(part)._raw_delete("default") for part in _parts(ids))
+
+    return purge
+
+
+def _find(rows: Rows) -> Callable[[Sequence[UUID]], int]:
+    def find(ids: Sequence[UUID]) -> int:
+        return sum(rows(part).count() for part in _parts(ids))
+
+    return find
+
+
+def _close(ids: Sequence[UUID]) -> None:
+    """At contract end: no mail comes in any more (550)."""
+    for part in _parts(ids):
+        Mailbox.objects.filter(unit__in=part).update(state=CLOSED)
+
+
+def _open(ids: Sequence[UUID]) -> None:
+    """The end was taken back: mail comes in again; where the address had gone, its new row leads here."""
+    for part in _parts(ids):
+        Mailbox.objects.filter(unit__in=part).update(state=OPEN)
+        for mailbox in Mailbox.objects.filter(unit__in=part):
+            for address in Address.objects.filter(contract=mailbox.contract_id):
+                Route.objects.update_or_create(address=address, defaults={"mailbox": mailbox})
+
+
+def _purge_mailboxes(ids: Sequence[UUID]) -> int:
+    """A resident's mailbox goes with its contents, and so do the ways to it; a role's outlives its months."""
+    count = 0
+    for part in _parts(ids):
+        Route.objects.filter(mailbox__in=Mailbox.objects.filter(unit__in=part).values("id"))._raw_delete("default")
+        count += Mailbox.objects.filter(unit__in=part)._raw_delete("default")
+    return count
+
+
+def _purge_messages(ids: Sequence[UUID]) -> int:
+    count = 0
+    for part in _parts(ids):
+        rows = Message.objects.filter(pair__in=part)
+        gone.note(rows)
+        for mailbox, size in rows.values_list("folder__mailbox").annotate(size=Sum("size_bytes")).order_by():
+            Mailbox.objects.filter(id=mailbox).update(used_bytes=F("used_bytes") - size)
+        count += rows._raw_delete("default")
+    transaction.on_commit(partial(gone.unlink, list(ids)))
+    return count
+
+
+def _messages_left(ids: Sequence[UUID]) -> int:
+    count = 0
+    for part in _parts(ids):
+        gone.unlink(part)  # after a crash between commit and unlinking; otherwise there is nothing
+        count += Message.objects.filter(pair__in=part).count() + gone.left(part)
+    return count
+
+
+def _folders(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
+    """Names of the folders."""
+    for unit, mailbox in _opened(unit_id):
+        for row in Folder.objects.filter(mailbox=mailbox).order_by("number"):
+            yield {"folder": queries.folder_name(mailbox, unit, row)}
+
+
+def _messages(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
+    """Each message: where it lies, when it came, and `eml`, which opens its bytes when it is called."""
+    for unit, mailbox in _opened(unit_id):
+        o = queries.Opened(mailbox)
+        for folder in Folder.objects.filter(mailbox=mailbox).order_by("number"):
+            name = queries.folder_name(mailbox, unit, folder)
+            for uid, flags, received in queries.arrivals(o, folder.number, pair=unit_id):
+                yield {
+                    "folder": name, "uid": uid, "flags": flag_names(flags), "received": received.isoformat(),
+                    "eml": partial(queries.raw, o, folder.number, uid),
+                }  # fmt: skip
+
+
+def _opened(unit_id: UUID) -> Iterable[tuple[Unit, Mailbox]]:
+    for pair in MailboxKey.objects.filter(unit=unit_id).select_related("unit", "mailbox"):
+        units.key(pair.unit)  # raises Gone
+        yield pair.unit, pair.mailbox
+
+
+def _parts(ids: Sequence[UUID]) -> Iterable[list[UUID]]:
+    return (list(ids[at : at + CHUNK]) for at in range(0, len(ids), CHUNK))

@@ -1,0 +1,267 @@
+"""All reads of mail. Contents open for a holder, or for nobody (C-4.7): everything goes through the unit's key at every read.
+
+From an erasure's claim on the unit's key does not open any more, so nothing here answers. Lists cost the same number of
+queries however long they are.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Count, F, Sum
+
+from stadtmail.kit import errors
+from stadtmail.mail import bodies, sealing
+from stadtmail.mail.bodies import Attachment
+from stadtmail.mail.envelope import Addresses, Envelope
+from stadtmail.mail.folders import SEEN, flag_names, standard_name
+from stadtmail.mail.models import Folder, Mailbox, MailboxKey, Message
+from stadtmail.privacy import units
+from stadtmail.privacy.models import ERASING, Unit
+from stadtmail.tenants.models import Tenant
+from stadtmail.vault import keys
+
+MOST_IN_PAGE = 500
+
+
+class NoSuchMailbox(errors.NotFound):
+    """There is no such mailbox in this city."""
+
+
+class NoSuchMessage(errors.NotFound):
+    """The mailbox has no such folder, message or part."""
+
+
+class NotTheHolder(errors.NotAllowed):
+    """The mailbox belongs to somebody else."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The right to read a mailbox, made for its holder. It carries no key: each read asks for the key anew."""
+
+    mailbox: Mailbox
+
+    def __repr__(self) -> str:
+        return f"<opened mailbox {self.mailbox.id}>"
+
+
+@dataclass(frozen=True)
+class FolderRow:
+    """A folder in the list. `name` as the holder called it; standard folders also say their role."""
+
+    number: int
+    role: str
+    name: str
+    total: int
+    unread: int
+
+
+@dataclass(frozen=True, repr=False)
+class MessageRow:
+    """A message in the list."""
+
+    uid: int
+    seen: bool
+    flags: list[str]
+    subject: str
+    sender_name: str
+    sender_address: str
+    date: datetime
+    size_bytes: int
+    has_attachments: bool
+
+
+@dataclass(frozen=True, repr=False)
+class MessageView:
+    """A message as it is read. `html` is a stranger's: it is cleaned before it is shown. `pictures`: cid -> (type, bytes)."""
+
+    subject: str
+    sender: Addresses
+    to: Addresses
+    cc: Addresses
+    reply_to: Addresses
+    date: datetime | None
+    received_at: datetime
+    text: str | None
+    html: str | None
+    pictures: dict[str, tuple[str, bytes]]
+    parts: list[Attachment]
+
+
+def mailbox_of(tenant: Tenant, contract_id: UUID) -> Mailbox:
+    """The mailbox of a contract. Raises NoSuchMailbox."""
+    return _mailbox(Mailbox.objects.filter(tenant=tenant, contract_id=contract_id).first())
+
+
+def role_mailbox(tenant: Tenant, role: str) -> Mailbox:
+    """A role's mailbox: postmaster, abuse, officer. Raises NoSuchMailbox."""
+    return _mailbox(Mailbox.objects.filter(tenant=tenant, role=role).first() if role else None)
+
+
+def opened(mailbox: Mailbox, *, holder: UUID) -> Opened:
+    """Open a resident's mailbox for its holder (the id of the contract). Raises NotTheHolder, units.Gone."""
+    if mailbox.contract_id is None or mailbox.contract_id != holder:
+        raise NotTheHolder
+    return _opened(mailbox)
+
+
+def opened_role(mailbox: Mailbox, *, role: str) -> Opened:
+    """Open a role's mailbox for whoever has exactly this role; the desk has none. Raises NotTheHolder, units.Gone."""
+    if not mailbox.role or mailbox.role != role:
+        raise NotTheHolder
+    return _opened(mailbox)
+
+
+def folders(o: Opened) -> list[FolderRow]:
+    """All folders with their counts. Raises units.Gone."""
+    pairs = _pairs(o)
+    unit = next(iter(pairs.values())).unit
+    counts = {number: (total, seen) for number, total, seen in _counts(o, pairs)}
+    found = []
+    for row in Folder.objects.filter(mailbox=o.mailbox).order_by("number"):
+        total, seen = counts.get(row.number, (0, 0))
+        found.append(FolderRow(row.number, row.role, folder_name(o.mailbox, unit, row), total, total - seen))
+    return found
+
+
+def page(o: Opened, folder: int, *, before: int | None = None, count: int = 50) -> list[MessageRow]:
+    """The newest messages of a folder, or those older than uid `before`. Raises units.Gone."""
+    rows = _rows(o, folder)
+    if before is not None:
+        rows = rows.filter(uid__lt=before)
+    privates = _privates(o)
+    rows = rows.filter(pair__in=list(privates)).order_by("-uid")[: max(0, min(count, MOST_IN_PAGE))]
+    columns = rows.values_list("id", "pair_id", "uid", "flags", "size_bytes", "record_key", "envelope")
+    return [
+        _row(uid, flags, size, _record(o, privates[pair], key, message).envelope(envelope))
+        for message, pair, uid, flags, size, key, envelope in columns
+    ]
+
+
+def message(o: Opened, folder: int, uid: int) -> MessageView:
+    """One message. Raises NoSuchMessage, units.Gone."""
+    row, record = _one(o, folder, uid)
+    envelope = record.envelope(bytes(row.envelope))
+    view = bodies.view(row, record, envelope.root)
+    return MessageView(
+        subject=envelope.subject, sender=envelope.sender, to=envelope.to, cc=envelope.cc, reply_to=envelope.reply_to, date=envelope.date,
+        received_at=envelope.received_at, text=view.text, html=view.html, pictures=view.pictures, parts=view.parts,
+    )  # fmt: skip
+
+
+def part(o: Opened, folder: int, uid: int, part_id: str) -> tuple[str, str, Iterator[bytes]]:
+    """(safe file name, type, content) of one part. Raises NoSuchMessage, units.Gone."""
+    row, record = _one(o, folder, uid)
+    root = record.envelope(bytes(row.envelope)).root
+    found = next((one for one in root.walk() if one.id == part_id and not one.type.startswith("multipart/")), None)
+    if found is None:
+        raise NoSuchMessage
+    return found.saved_as, found.type, bodies.content(row, record, found)
+
+
+def raw(o: Opened, folder: int, uid: int) -> Iterator[bytes]:
+    """The message as it was received, byte for byte. Raises NoSuchMessage, units.Gone."""
+    row, record = _one(o, folder, uid)
+    return bodies.raw(row, record)
+
+
+def every_raw(o: Opened) -> Iterator[tuple[str, int, list[str], Iterator[bytes]]]:
+    """(folder's name, uid, flags, bytes) of every message, for the download. Raises units.Gone."""
+    for row in folders(o):
+        uids = list(_rows(o, row.number).order_by("uid").values_list("uid", "flags"))
+        for uid, flags in uids:
+            try:
+                yield row.name, uid, flag_names(flags), raw(o, row.number, uid)
+            except NoSuchMessage:  # deleted while the download runs
+                continue
+
+
+def arrivals(o: Opened, folder: int, *, pair: UUID) -> Iterator[tuple[int, int, datetime]]:
+    """(uid, flags, moment of arrival) of a folder's messages under one pair, oldest first. Raises units.Gone."""
+    uid = 0
+    while True:
+        private = _privates(o).get(pair)
+        if private is None:
+            raise units.Gone
+        rows = _rows(o, folder).filter(pair=pair, uid__gt=uid).order_by("uid")[:MOST_IN_PAGE]
+        batch = list(rows.values_list("id", "uid", "flags", "record_key", "envelope"))
+        for message_id, uid, flags, key, sealed in batch:
+            yield uid, flags, _record(o, private, key, message_id).envelope(bytes(sealed)).received_at
+        if len(batch) < MOST_IN_PAGE:
+            return
+
+
+def used(mailbox: Mailbox) -> tuple[int, int]:
+    """(bytes used, quota in bytes) at this moment."""
+    found = Mailbox.objects.filter(id=mailbox.id).values_list("used_bytes", "quota_bytes").first()
+    return found or (0, mailbox.quota_bytes)
+
+
+def folder_name(mailbox: Mailbox, unit: Unit, folder: Folder) -> str:
+    """A folder's name. A role's mailbox has standard folders only: its units come and go by the month, so names cannot hang on one."""
+    if mailbox.role or not folder.name:
+        return standard_name(folder.role, "de")
+    return units.text(unit, f"folder {folder.id}", bytes(folder.name))
+
+
+def _mailbox(found: Mailbox | None) -> Mailbox:
+    if found is None:
+        raise NoSuchMailbox
+    return found
+
+
+def _opened(mailbox: Mailbox) -> Opened:
+    o = Opened(mailbox)
+    _privates(o)
+    return o
+
+
+def _pairs(o: Opened) -> dict[UUID, MailboxKey]:
+    rows = MailboxKey.objects.filter(mailbox_id=o.mailbox.id).exclude(unit__state=ERASING).select_related("unit").order_by("-current")
+    found = {row.unit_id: row for row in rows}
+    if not found:
+        raise units.Gone
+    return found
+
+
+def _privates(o: Opened) -> dict[UUID, bytes]:
+    """pair -> its private half, for all pairs that live: two queries however many there are."""
+    pairs = _pairs(o)
+    living = keys.many([row.unit.key for row in pairs.values() if row.unit.key])
+    found = {
+        pair: units.unseal(row.unit, "private", bytes(row.private)) for pair, row in pairs.items() if row.private and row.unit.key in living
+    }
+    if not found:
+        raise units.Gone
+    return found
+
+
+def _rows(o: Opened, folder: int):  # type: ignore[no-untyped-def]
+    return Message.objects.filter(folder__mailbox_id=o.mailbox.id, folder__number=folder)
+
+
+def _one(o: Opened, folder: int, uid: int) -> tuple[Message, sealing.Record]:
+    privates = _privates(o)
+    row = _rows(o, folder).filter(uid=uid, pair__in=list(privates)).first()
+    if row is None:
+        raise NoSuchMessage
+    return row, _record(o, privates[row.pair_id], row.record_key, row.id)
+
+
+def _record(o: Opened, private: bytes, box: bytes, message_id: UUID) -> sealing.Record:
+    return sealing.record(private, box, tenant=o.mailbox.tenant_id, mailbox=o.mailbox.id, role=o.mailbox.role, message=message_id)
+
+
+def _row(uid: int, flags: int, size: int, envelope: Envelope) -> MessageRow:
+    name, address = envelope.sender[0] if envelope.sender else ("", "")
+    return MessageRow(
+        uid=uid, seen=bool(flags & SEEN), flags=flag_names(flags), subject=envelope.subject, sender_name=name, sender_address=address,
+        date=envelope.received_at, size_bytes=size, has_attachments=envelope.has_attachments,
+    )  # fmt: skip
+
+
+def _counts(o: Opened, pairs: Iterable[UUID]) -> Iterable[tuple[int, int, int]]:
+    rows = Message.objects.filter(folder__mailbox_id=o.mailbox.id, pair__in=list(pairs)).order_by()
+    return rows.values_list("folder__number").annotate(total=Count("id"), seen=Sum(F("flags").bitand(SEEN)))

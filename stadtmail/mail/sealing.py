@@ -1,0 +1,102 @@
+"""How one message lies in the store: a random record key sealed to the mailbox's pair; envelope and body sealed under it.
+
+City, category, mailbox and message are bound in, so that no row can be moved to another place. Bodies over 64 KiB are
+blobs, durable before any row names them.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from stadtmail.mail import envelope as envelopes
+from stadtmail.vault import blobs, boxes
+from stadtmail.vault.seal import open_sealed, seal
+
+RESIDENT, ROLE = "INH", "CONT"
+MOST_IN_ROW = 64 * 1024
+_PIECE = 1024 * 1024
+Step = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a message goes: a mailbox and the pair that it is sealed to."""
+
+    tenant: UUID
+    mailbox: UUID
+    role: str
+    pair: UUID
+    public: bytes = field(repr=False)
+
+    @property
+    def category(self) -> str:
+        """Category of what arrives: a resident's contents, or an enquiry to the city."""
+        return ROLE if self.role else RESIDENT
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A message of which nothing can be read any more. `body` or `blob` is set."""
+
+    id: UUID
+    target: Target
+    size_bytes: int
+    arrived_at: datetime
+    record_key: bytes = field(repr=False)
+    envelope: bytes = field(repr=False)
+    body: bytes | None = field(repr=False)
+    blob: UUID | None
+
+
+@dataclass(frozen=True)
+class Record:
+    """A message's opened record key, and where it belongs."""
+
+    id: UUID
+    tenant: UUID
+    category: str
+    key: bytes = field(repr=False)
+
+    def envelope(self, sealed: bytes) -> envelopes.Envelope:
+        """Open the envelope. Raises Unreadable."""
+        return envelopes.unpacked(open_sealed(self.key, sealed, tenant=self.tenant, category=self.category, object=f"{self.id}/envelope"))
+
+    def body(self, sealed: bytes) -> bytes:
+        """Open a body that lies in a row. Raises Unreadable."""
+        return open_sealed(self.key, sealed, tenant=self.tenant, category=self.category, object=f"{self.id}/body")
+
+    def blob(self, blob: UUID) -> Iterator[bytes]:
+        """Open a body that lies in a blob, piece by piece. Raises BlobGone, Unreadable."""
+        return blobs.get(blob, key=self.key, tenant=self.tenant, category=self.category)
+
+
+def sealed(raw: bytes, target: Target, plain_envelope: bytes, *, now: datetime, step: Step = lambda _: None) -> Sealed:
+    """Seal a message for one mailbox. Step 1: sealed; step 2: its blob, if it has one, is durable."""
+    message, key = uuid4(), os.urandom(32)
+    box = boxes.seal_to(target.public, key, context=_context(target.tenant, target.mailbox, message))
+    where = {"tenant": target.tenant, "category": target.category}
+    envelope = seal(key, plain_envelope, object=f"{message}/envelope", **where)  # type: ignore[arg-type]
+    is_small = len(raw) <= MOST_IN_ROW
+    body = seal(key, raw, object=f"{message}/body", **where) if is_small else None  # type: ignore[arg-type]
+    step(1)
+    blob = None
+    if not is_small:
+        blob = blobs.put(_pieces(raw), key=key, tenant=target.tenant, category=target.category)
+        step(2)
+    return Sealed(message, target, len(raw), now, box, envelope, body, blob)
+
+
+def record(private: bytes, box: bytes, *, tenant: UUID, mailbox: UUID, role: str, message: UUID) -> Record:
+    """Open a message's record key with the private half of its pair. Raises Unreadable."""
+    key = boxes.open_with(private, box, context=_context(tenant, mailbox, message))
+    return Record(message, tenant, ROLE if role else RESIDENT, key)
+
+
+def _context(tenant: UUID, mailbox: UUID, message: UUID) -> bytes:
+    return b"message" + tenant.bytes + mailbox.bytes + message.bytes
+
+
+def _pieces(raw: bytes) -> Iterator[bytes]:
+    return (raw[at : at + _PIECE] for at in range(0, len(raw), _PIECE))

@@ -1,0 +1,62 @@
+"""The first message in a new mailbox, in the resident's language. It says what the city does with mail, and where the proof is."""
+
+from datetime import datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from uuid import uuid4
+
+from stadtmail.people.orders import OrderForm
+from stadtmail.privacy.policy import Policy
+
+_SUBJECT = {"de": "Willkommen bei {service}", "en": "Welcome to {service}"}
+_TEXT = {
+    "de": """Guten Tag {name},
+
+Ihr Postfach {address} ist eingerichtet.
+
+Nachrichten liegen verschlüsselt. Sie werden nur für Sie geöffnet; die Stadt liest keine Inhalte.
+Was über Sie gespeichert ist, warum und bis wann, sehen Sie im Portal unter „Meine Daten“. Dort können Sie auch alles herunterladen.
+Die Datenschutzerklärung nennt jede Frist; auf der Seite „Nachweis“ steht, ob sie eingehalten wird.
+
+Bewahren Sie den Wiederherstellungscode auf, den Sie bei der Bestellung bekommen haben: Ohne Passwort und ohne diesen Code kann
+niemand den Zugang wiederherstellen.
+
+Fragen zum Datenschutz: {officer}
+
+{city}
+""",
+    "en": """Dear {name},
+
+Your mailbox {address} is ready.
+
+Messages are stored encrypted. They are opened for you only; the city does not read contents.
+The portal shows under “My data” what is stored about you, why and until when. You can download all of it there.
+The privacy notice states every period; the page “Proof” says whether it is kept.
+
+Keep the recovery code that you were shown with your order: without your password and without this code nobody can restore access.
+
+Questions about privacy: {officer}
+
+{city}
+""",
+}
+
+
+def message(form: OrderForm, *, policy: Policy, now: datetime) -> bytes:
+    """The welcome message as it lies in the mailbox."""
+    lang = "en" if form.language == "en" else "de"
+    address = f"{form.localpart}@{policy.domain}"
+    words = {
+        "name": form.name.strip(), "address": address, "service": policy.service, "officer": policy.parties.dpo.email,
+        "city": policy.parties.controller.name,
+    }  # fmt: skip
+    mail = EmailMessage(policy=SMTP)
+    mail["From"] = f"postmaster@{policy.domain}"
+    mail["To"] = address
+    mail["Subject"] = _SUBJECT[lang].format(**words)
+    mail["Date"] = format_datetime(now)
+    mail["Message-ID"] = f"<{uuid4()}@{policy.domain}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(_TEXT[lang].format(**words))
+    return mail.as_bytes()

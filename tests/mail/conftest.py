@@ -1,0 +1,65 @@
+"""Mailboxes of the standing cast, a running writer, and a way to look at every byte of the data folder."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from stadtmail.kit import config
+from stadtmail.mail import queries
+from stadtmail.mail.actions import accounts, delivery
+from stadtmail.people.orders import OrderForm
+from stadtmail.vault import blobs
+
+
+def form(**changes) -> OrderForm:
+    given = {
+        "kind": "person", "name": "Anna Kanariengelb", "street": "Marktstraße 1", "postcode": "48683", "town": "Ahaus",
+        "birth_date": "1980-02-29", "localpart": "anna", "tariff": "basis", "language": "de", "password": "ein langer Satz 7",
+    }  # fmt: skip
+    return OrderForm(**{**given, **changes})
+
+
+@pytest.fixture(autouse=True)
+def _no_old_blobs() -> None:
+    """Rows are gone after each test, files are not."""
+    shutil.rmtree(blobs.root(), ignore_errors=True)
+
+
+@pytest.fixture
+def anna(ahaus, now) -> accounts.Opened:
+    return accounts.open_account(form(), tenant=ahaus, now=now)
+
+
+@pytest.fixture
+def ben(ahaus, now) -> accounts.Opened:
+    return accounts.open_account(form(name="Ben Blauwal", localpart="ben"), tenant=ahaus, now=now)
+
+
+@pytest.fixture
+def writer() -> Iterator[delivery.Writer]:
+    made = delivery.Writer()
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def deliver(writer, now) -> Callable[..., list]:
+    def run(raw: bytes, *addresses: str, received: bytes = b"", at=None) -> list:
+        to = [delivery.recipient(address, now=at or now) for address in addresses]
+        return writer.submit(raw, to, received=received, now=at or now).result(timeout=30)
+
+    return run
+
+
+def opened(tenant, account: accounts.Opened) -> queries.Opened:
+    return queries.opened(queries.mailbox_of(tenant, account.contract), holder=account.contract)
+
+
+def every_byte() -> Iterator[tuple[str, bytes]]:
+    """All files of the data folder: databases, logs of databases, blobs, keystore, ring."""
+    for path in Path(config.load().data).rglob("*"):
+        if path.is_file():
+            yield path.name, path.read_bytes()

@@ -1,0 +1,223 @@
+"""A 250 means stored: delivery against races, failing commits, closing mailboxes, full mailboxes."""
+
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from stadtmail.kit import clock, store
+from stadtmail.mail import jobs, queries
+from stadtmail.mail.actions import delivery, storing
+from stadtmail.mail.models import Folder, Mailbox, Message
+from stadtmail.people import queries as people
+from stadtmail.people.actions import contracts
+from stadtmail.privacy import erasure
+from stadtmail.privacy.models import ERASING, Unit
+from stadtmail.vault import blobs
+from tests.mail.conftest import opened
+
+LARGE = b"Subject: gross\r\n\r\n" + b"0123456789abcdef" * 10_000
+
+
+@pytest.mark.parametrize(
+    "address", ["anna@ahaus.net", "ANNA@Ahaus.NET", "anna+rechnungen@ahaus.net", '"anna"@ahaus.net', "Anna+@ahaus.net."]
+)
+def test_all_ways_to_write_an_address_lead_home(address, ahaus, anna, now) -> None:
+    assert delivery.recipient(address, now=now).mailbox == queries.mailbox_of(ahaus, anna.contract).id
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "@", "anna", "anna@", "@ahaus.net", "+x@ahaus.net", "nobody@ahaus.net", "anna@elsewhere.example", "anna@musterstadt.example",
+     "a\x00@ahaus.net", "änna@ahaus.net"],
+)
+def test_strangers_are_refused(address, anna, musterstadt, now) -> None:
+    with pytest.raises(delivery.NoSuchMailbox):
+        delivery.recipient(address, now=now)
+
+
+def test_a_message_arrives_as_it_was_sent_behind_its_received_lines(ahaus, anna, deliver) -> None:
+    raw = b"Subject: x\r\n\r\n\x00\xff bare\rcr\nand lf"
+    assert deliver(raw, "anna@ahaus.net", received=b"Received: by ahaus.net\r\n") == [None]
+    (row, _) = queries.page(opened(ahaus, anna), 1)
+    assert (row.uid, row.subject, row.size_bytes) == (2, "x", len(raw) + 24)
+    assert b"".join(queries.raw(opened(ahaus, anna), 1, 2)) == b"Received: by ahaus.net\r\n" + raw
+
+
+def test_a_mailbox_that_is_named_twice_gets_the_message_once(ahaus, anna, ben, deliver) -> None:
+    assert deliver(b"Subject: x\n\n", "anna@ahaus.net", "ben@ahaus.net", "anna+y@ahaus.net") == [None, None, None]
+    assert len(queries.page(opened(ahaus, anna), 1)) == 2
+    assert len(queries.page(opened(ahaus, ben), 1)) == 2
+
+
+def test_concurrent_deliveries_get_each_uid_once(ahaus, anna, ben, writer, now) -> None:
+    to = [delivery.recipient(f"{name}@ahaus.net", now=now) for name in ("anna", "ben")]
+    with ThreadPoolExecutor(8) as pool:
+        futures = list(pool.map(lambda n: writer.submit(b"Subject: %d\n\nx" % n, to, received=b"", now=now), range(300)))
+    assert all(future.result(timeout=30) == [None, None] for future in futures)
+    for account in (anna, ben):
+        folder = Folder.objects.get(mailbox__contract=account.contract, role="inbox")
+        uids = sorted(Message.objects.filter(folder=folder).values_list("uid", flat=True))
+        assert uids == list(range(1, 302))
+        assert (folder.uidnext, folder.modseq) == (302, 302)
+        box = Mailbox.objects.get(contract=account.contract)
+        assert box.used_bytes == sum(Message.objects.filter(folder=folder).values_list("size_bytes", flat=True))
+
+
+def test_the_quota_holds_in_a_race(ahaus, anna, writer, now) -> None:
+    box = queries.mailbox_of(ahaus, anna.contract)
+    Mailbox.objects.filter(id=box.id).update(quota_bytes=box.used_bytes + 2500)
+    to = [delivery.recipient("anna@ahaus.net", now=now)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = [f.result(timeout=30)[0] for f in pool.map(lambda n: writer.submit(b"x" * 1000, to, received=b"", now=now), range(20))]
+    assert answers.count(None) == 2
+    assert all(isinstance(answer, delivery.MailboxFull) for answer in answers if answer is not None)
+    Mailbox.objects.filter(id=box.id).update(quota_bytes=10)
+    with pytest.raises(delivery.MailboxFull):
+        delivery.recipient("anna@ahaus.net", now=now)
+
+
+@pytest.mark.parametrize("how", ["cancelled", "claimed", "erased"])
+def test_no_250_into_a_mailbox_that_closed_while_the_message_was_on_its_way(how, ahaus, anna, writer, now) -> None:
+    to = [delivery.recipient("anna@ahaus.net", now=now)]
+    unit = Unit.objects.get(anchor=anna.contract, category="INH")
+    if how == "cancelled":
+        contracts.cancel(people.contract(ahaus, anna.contract), ends_at=now, now=now)
+    elif how == "claimed":
+        Unit.objects.filter(id=unit.id).update(state=ERASING)
+    else:
+        erasure.erase([unit.id], tenant=ahaus, now=now, cause="deleted")
+    before = Message.objects.count()
+    (answer,) = writer.submit(LARGE, to, received=b"", now=now).result(timeout=30)
+    assert isinstance(answer, delivery.MailboxClosed)
+    assert Message.objects.count() == before
+    assert list(blobs.every()) == [], "what was written for a closed mailbox is gone at once"
+
+
+class Broken(Exception):
+    """The disk, in tests."""
+
+
+def test_the_future_never_resolves_before_the_commit(ahaus, anna, now) -> None:
+    reached, go_on = threading.Event(), threading.Event()
+
+    def step(number: int) -> None:
+        if number == 3:
+            reached.set()
+            assert go_on.wait(20)
+
+    writer = delivery.Writer(step=step)
+    writer.start()
+    try:
+        future = writer.submit(b"Subject: x\n\n", [delivery.recipient("anna@ahaus.net", now=now)], received=b"", now=now)
+        assert reached.wait(20)
+        assert not future.done(), "the rows are written, and not committed yet"
+        assert Message.objects.count() == 1
+        go_on.set()
+        assert future.result(timeout=20) == [None]
+        assert Message.objects.count() == 2
+    finally:
+        go_on.set()
+        writer.stop()
+
+
+def test_a_commit_that_fails_is_no_250_and_leaves_nothing(ahaus, anna, now) -> None:
+    def step(number: int) -> None:
+        if number == 3:
+            raise Broken
+
+    writer = delivery.Writer(step=step)
+    writer.start()
+    future = writer.submit(LARGE, [delivery.recipient("anna@ahaus.net", now=now)], received=b"", now=now)
+    (answer,) = future.result(timeout=20)
+    writer.stop()
+    assert isinstance(answer, delivery.NotStored)
+    assert Message.objects.count() == 1
+    assert queries.used(queries.mailbox_of(ahaus, anna.contract))[0] < len(LARGE)
+    assert Folder.objects.get(mailbox__contract=anna.contract, role="inbox").uidnext == 2
+
+
+def test_a_commit_whose_answer_was_lost_counts_once(ahaus, anna, now) -> None:
+    lost = []
+
+    def step(number: int) -> None:
+        if number == 4 and not lost:
+            lost.append(number)
+            raise Broken
+
+    writer = delivery.Writer(step=step)
+    writer.start()
+    assert writer.submit(LARGE, [delivery.recipient("anna@ahaus.net", now=now)], received=b"", now=now).result(timeout=20) == [None]
+    writer.stop()
+    assert Message.objects.count() == 2
+    assert b"".join(queries.raw(opened(ahaus, anna), 1, 2)) == LARGE
+
+
+def test_one_poisoned_delivery_does_not_take_the_others_with_it(ahaus, anna, now, monkeypatch) -> None:
+    place = storing.place
+    monkeypatch.setattr(storing, "place", lambda batch: 1 / 0 if any(one.size_bytes == 13 for one in batch) else place(batch))
+    writer = delivery.Writer()
+    to = [delivery.recipient("anna@ahaus.net", now=now)]
+    with store.writing():  # the writer waits, so that all of them are one batch
+        writer.start()
+        futures = [writer.submit(b"x" * size, to, received=b"", now=now) for size in (10, 11, 12, 13, 14)]
+    answers = [type(future.result(timeout=20)[0]).__name__ for future in futures]
+    writer.stop()
+    assert answers == ["NoneType", "NoneType", "NoneType", "NotStored", "NoneType"]
+
+
+def test_a_full_disk_is_try_later(anna, writer, now, monkeypatch) -> None:
+    def full(*args, **kwargs):
+        raise OSError(28, "no space")
+
+    monkeypatch.setattr(blobs, "put", full)
+    (answer,) = writer.submit(LARGE, [delivery.recipient("anna@ahaus.net", now=now)], received=b"", now=now).result(timeout=20)
+    assert isinstance(answer, delivery.NotStored)
+
+
+def test_a_writer_that_stops_stores_what_it_took_and_takes_no_more(ahaus, anna, now) -> None:
+    writer = delivery.Writer()
+    to = [delivery.recipient("anna@ahaus.net", now=now)]
+    writer.start()
+    futures = [writer.submit(b"x", to, received=b"", now=now) for _ in range(50)]
+    writer.stop()
+    assert all(future.result(timeout=0) == [None] for future in futures)
+    (answer,) = writer.submit(LARGE, to, received=b"", now=now).result(timeout=0)
+    assert isinstance(answer, delivery.NotStored)
+    assert list(blobs.every()) == []
+
+
+def test_a_large_message_arrives_in_pieces_and_leaves_no_second_copy(ahaus, anna, ben, writer, now) -> None:
+    to = [delivery.recipient(f"{name}@ahaus.net", now=now) for name in ("anna", "ben")]
+    with delivery.Incoming(ahaus.id) as incoming:
+        for at in range(0, len(LARGE), 7777):
+            incoming.write(LARGE[at : at + 7777])
+        assert len(incoming) == len(LARGE)
+        assert writer.submit(incoming, to, received=b"", now=now).result(timeout=30) == [None, None]
+    assert len(list(blobs.every())) == 2
+    assert b"".join(queries.raw(opened(ahaus, ben), 1, 2)) == LARGE
+    with delivery.Incoming(ahaus.id) as abandoned:
+        abandoned.write(LARGE)
+    assert len(list(blobs.root().glob("*/*"))) == 2
+
+
+def test_lost_blobs_go_after_an_hour_and_no_others(ahaus, anna, deliver, now) -> None:
+    deliver(LARGE, "anna@ahaus.net")
+    lost = blobs.put([b"x"], key=bytes(32), tenant=ahaus.id, category="INH")
+    assert jobs.remove_lost_blobs(clock.now()) == 0
+    old = time.time() - 3700
+    for blob in blobs.every():
+        os.utime(blobs.path_of(blob), (old, old))
+    assert jobs.remove_lost_blobs(clock.now()) == 1
+    assert blobs.age(lost) is None
+    assert b"".join(queries.raw(opened(ahaus, anna), 1, 2)) == LARGE
+
+
+def test_the_moved_clock_makes_no_blob_old(ahaus, monkeypatch) -> None:
+    monkeypatch.setattr(clock, "offset", lambda: timedelta(days=200))
+    fresh = blobs.put([b"x"], key=bytes(32), tenant=ahaus.id, category="INH")
+    assert jobs.remove_lost_blobs(clock.now()) == 0
+    assert blobs.age(fresh) is not None

@@ -1,0 +1,68 @@
+"""kill -9 at every numbered step of a delivery: no half message, no lost message that had been accepted (law 6)."""
+
+import os
+import random
+import subprocess
+import sys
+import time
+
+import pytest
+from django.db import connections
+
+from stadtmail.kit import clock
+from stadtmail.mail import jobs, queries
+from stadtmail.mail.models import Body, Folder, Mailbox, Message
+from stadtmail.vault import blobs
+from tests.mail.conftest import opened
+
+SMALL, LARGE = 100, 200_000
+
+
+def start(step: int, size: int) -> subprocess.Popen:
+    connections.close_all()
+    return subprocess.Popen([sys.executable, "-m", "tests.mail.crash", str(step), str(size)], stdout=subprocess.PIPE, text=True)
+
+
+def check(tenant, account, accepted: set[str]) -> list[str]:
+    """Nothing half: each row opens, has its body, its uid and its bytes in the count. Returns the subjects."""
+    o = opened(tenant, account)
+    rows: list[queries.MessageRow] = []
+    while part := queries.page(o, 1, before=rows[-1].uid if rows else None, count=500):
+        rows += part
+    for row in rows:
+        assert len(b"".join(queries.raw(o, 1, row.uid))) == row.size_bytes
+    folder = Folder.objects.get(mailbox=o.mailbox, role="inbox")
+    assert [row.uid for row in rows] == list(range(folder.uidnext - 1, 0, -1))
+    assert Mailbox.objects.get(id=o.mailbox.id).used_bytes == sum(Message.objects.values_list("size_bytes", flat=True))
+    assert Body.objects.count() == Message.objects.filter(blob=None).count()
+    subjects = [row.subject for row in rows]
+    assert accepted <= set(subjects)
+    assert len(set(subjects)) == len(subjects)
+    old = time.time() - 7200
+    for blob in blobs.every():
+        os.utime(blobs.path_of(blob), (old, old))
+    jobs.remove_lost_blobs(clock.now())
+    assert set(blobs.every()) == set(Message.objects.exclude(blob=None).values_list("blob", flat=True))
+    return subjects
+
+
+@pytest.mark.parametrize(
+    ("step", "size", "stored"),
+    [(1, SMALL, 0), (1, LARGE, 0), (2, LARGE, 0), (3, SMALL, 0), (3, LARGE, 0), (4, SMALL, 1), (4, LARGE, 1), (5, SMALL, 1)],
+)
+def test_killed_at_a_step(step, size, stored, ahaus, anna) -> None:
+    child = start(step, size)
+    out, _ = child.communicate(timeout=60)
+    assert child.returncode == -9
+    assert len(check(ahaus, anna, set(out.split()))) == 1 + stored
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+def test_killed_at_any_moment(size, ahaus, anna) -> None:
+    child = start(0, size)
+    begun = [child.stdout.readline().strip() for _ in range(10)]
+    time.sleep(random.random() * 0.3)
+    child.kill()
+    rest, _ = child.communicate(timeout=60)
+    accepted = {*begun, *rest.split("\n")[:-1]}  # a last line that was cut off is no answer
+    assert len(check(ahaus, anna, accepted)) >= len(accepted) + 1
