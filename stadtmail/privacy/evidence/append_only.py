@@ -33,7 +33,7 @@ def install(connection: BaseDatabaseWrapper) -> None:
 
 def triggers() -> dict[str, str]:
     """Name of each trigger -> its statement."""
-    made = {}
+    made: dict[str, str] = {}
     for table, columns in ADDED.items():
         one = " AND ".join(f'"{column}" = NEW."{column}"' for column in columns)
         made |= _trigger(table, "UPDATE", "1")
