@@ -48,3 +48,24 @@ def musterstadt(now: datetime):
     from stadtmail.privacy.policy import actions
 
     return actions.open_city(slug="musterstadt.example", domain="musterstadt.example", hosts=["musterstadt.localhost"], now=now)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _flush_past_the_triggers() -> None:
+    """Evidence refuses to be deleted. Between two tests it has to be: the flush takes the triggers off and puts them back."""
+    from django.db.backends.sqlite3.operations import DatabaseOperations
+
+    from stadtmail.privacy.evidence import append_only
+
+    flush = DatabaseOperations.execute_sql_flush
+
+    def flush_evidence_too(self: DatabaseOperations, statements: list[str]) -> None:
+        if self.connection.alias == "evidence":
+            with self.connection.cursor() as cursor:
+                for name in append_only.triggers():
+                    cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
+        flush(self, statements)
+        if self.connection.alias == "evidence":
+            append_only.install(self.connection)
+
+    DatabaseOperations.execute_sql_flush = flush_evidence_too

@@ -10,7 +10,8 @@ class PrivacyConfig(AppConfig):
     label = "privacy"
 
     def ready(self) -> None:
-        """Declare what lies in the tables."""
-        from stadtmail.privacy import privacy
+        """Declare what lies in the tables, and what is measured."""
+        from stadtmail.privacy import measures, privacy
 
         privacy.register()
+        measures.declare()

@@ -1,11 +1,12 @@
 """The log of a city: leaves move from the outbox into the tree, and each sweep that wrote something signs one head.
 
 A leaf was written to the outbox in the transaction of its effect, and its outbox id is unique in the tree: so it arrives
-exactly once, whatever crashes in between.
+exactly once, whatever crashes in between. What others read of it (whole or as proof) is in `public`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -30,20 +31,25 @@ def note(
 
 
 def move(now: datetime) -> int:
-    """Move everything from the outbox into the trees and sign the new heads. Returns leaves moved. Idempotent."""
+    """Move everything from the outbox into the trees, sign the new heads, tell the witness. Returns leaves moved. Idempotent."""
+    from stadtmail.privacy import witness  # it reads what was moved
+
     moved = 0
     while True:
         waiting = list(Outbox.objects.order_by("made_at", "id").select_related("tenant")[:BATCH])
         if not waiting:
-            return moved
+            break
         cities = {row.tenant_id: row.tenant for row in waiting}
         signers = {city: signer(cities[city]) for city in cities}
         with store.writing("evidence"):
             for city in cities:
-                moved += _append(city, [row for row in waiting if row.tenant_id == city])
+                moved += add(city, [(row.id, bytes(row.leaf), bytes(row.commitments)) for row in waiting if row.tenant_id == city])
                 _sign(city, signers[city], now)
         with store.writing():
-            Outbox.objects.filter(id__in=[row.id for row in waiting]).delete()
+            Outbox.objects.filter(id__in=[row.id for row in waiting])._raw_delete("default")
+    if moved:
+        witness.copy(now)
+    return moved
 
 
 def leaf_of(outbox: UUID) -> int | None:
@@ -81,39 +87,41 @@ def head_bytes(*, city: UUID, size: int, root: bytes, signed_at: datetime, test:
 
 def export(tenant: Tenant) -> dict[str, Any]:
     """The whole public log: what /datenschutz/nachweis/log.json gives and the verifier reads. Nothing personal is in it."""
-    marks: dict[int, list[str]] = {}
-    for leaf, digest in Commitment.objects.filter(tenant=tenant.id).order_by("leaf", "position").values_list("leaf", "digest"):
-        marks.setdefault(leaf, []).append(bytes(digest).hex())
-    return {
-        "format": "stadtmail log 1",
-        "city": str(tenant.id),
-        "domain": tenant.domain,
-        "public_keys": [bytes(row.key).hex() for row in PublicKey.objects.filter(tenant=tenant.id).order_by("since")],
-        "leaves": [bytes(d).decode() for d in Leaf.objects.filter(tenant=tenant.id).order_by("index").values_list("data", flat=True)],
-        "commitments": {str(leaf): digests for leaf, digests in marks.items()},
-        "heads": [
-            {
-                "size": row.size, "root": bytes(row.root).hex(), "signed_at": leaves.minute(row.signed_at),
-                "signature": bytes(row.signature).hex(), "test": row.test,
-            }
-            for row in Head.objects.filter(tenant=tenant.id).order_by("size")
+    from stadtmail.privacy.evidence import public  # it reads what lies here
+
+    return public.whole(tenant)
+
+
+def add(city: UUID, rows: Sequence[tuple[UUID, bytes, bytes]]) -> int:
+    """Put (outbox id, leaf, commitments) behind the last leaf, without those that are there. Call inside `writing("evidence")`."""
+    known = set(Leaf.objects.filter(outbox__in=[outbox for outbox, _, _ in rows]).values_list("outbox", flat=True))
+    fresh = [row for row in rows if row[0] not in known]
+    first = size(city)
+    tree.append(city, first, [data for _, data, _ in fresh])
+    Leaf.objects.bulk_create(
+        [Leaf(tenant=city, index=first + n, data=data, outbox=outbox) for n, (outbox, data, _) in enumerate(fresh)], batch_size=200
+    )
+    Commitment.objects.bulk_create(
+        [
+            Commitment(tenant=city, leaf=first + n, position=position, digest=digest)
+            for n, (_, _, marks) in enumerate(fresh)
+            for position, digest in enumerate(split(marks))
         ],
-    }  # fmt: skip
-
-
-def _append(city: UUID, rows: list[Outbox]) -> int:
-    known = set(Leaf.objects.filter(outbox__in=[row.id for row in rows]).values_list("outbox", flat=True))
-    fresh = [row for row in rows if row.id not in known]
-    at = size(city)
-    for row in fresh:
-        Leaf.objects.create(tenant=city, index=at, data=row.leaf, outbox=row.id)
-        tree.append(city, at, bytes(row.leaf))
-        marks = bytes(row.commitments)
-        Commitment.objects.bulk_create(
-            [Commitment(tenant=city, leaf=at, position=n, digest=marks[32 * n : 32 * n + 32]) for n in range(len(marks) // 32)]
-        )
-        at += 1
+        batch_size=200,
+    )
     return len(fresh)
+
+
+def marks(city: UUID, first: int, end: int) -> dict[int, bytes]:
+    """Leaf -> its commitments, one behind the other, of the leaves from `first` to before `end`."""
+    rows = Commitment.objects.filter(tenant=city, leaf__gte=first, leaf__lt=end).order_by("leaf", "position")
+    pairs = rows.values_list("leaf", "digest").iterator(chunk_size=5_000)
+    return {leaf: b"".join(bytes(digest) for _, digest in group) for leaf, group in groupby(pairs, key=lambda pair: pair[0])}
+
+
+def split(marks: bytes) -> list[bytes]:
+    """Commitments that lie one behind the other, 32 bytes each."""
+    return [marks[at : at + 32] for at in range(0, len(marks), 32)]
 
 
 def _sign(city: UUID, key: Ed25519PrivateKey, now: datetime) -> None:

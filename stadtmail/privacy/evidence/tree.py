@@ -1,6 +1,6 @@
 """The Merkle tree of a city (RFC 6962 2.1): append, root, inclusion and consistency.
 
-Only hashes of complete subtrees are stored, so an append writes at most log2(n) rows and nothing is ever changed.
+Only hashes of complete subtrees are stored: an append writes two rows a leaf at most on average, and nothing is ever changed.
 """
 
 import hashlib
@@ -33,20 +33,35 @@ def root_of(leaves: Sequence[bytes]) -> bytes:
     return level[0]
 
 
-def append(tenant: UUID, size: int, data: bytes) -> None:
-    """Add the leaf with index `size`. Call inside `store.writing("evidence")`."""
-    rows, digest, level, index = [], leaf_hash(data), 0, size
-    rows.append(Node(tenant=tenant, level=0, index=size, digest=digest))
-    while index % 2:
-        left = bytes(Node.objects.get(tenant=tenant, level=level, index=index - 1).digest)
-        digest, level, index = node_hash(left, digest), level + 1, index // 2
-        rows.append(Node(tenant=tenant, level=level, index=index, digest=digest))
-    Node.objects.bulk_create(rows)
+def append(tenant: UUID, size: int, leaves: Sequence[bytes]) -> None:
+    """Add leaves behind the first `size`. Call inside `store.writing("evidence")`."""
+    made: dict[tuple[int, int], bytes] = {}
+    stored = _stored(tenant)
+    for offset, data in enumerate(leaves):
+        digest, level, index = leaf_hash(data), 0, size + offset
+        made[level, index] = digest
+        while index % 2:
+            left = made.get((level, index - 1)) or stored(level, index - 1)
+            digest, level, index = node_hash(left, digest), level + 1, index // 2
+            made[level, index] = digest
+    rows = [Node(tenant=tenant, level=level, index=index, digest=digest) for (level, index), digest in made.items()]
+    Node.objects.bulk_create(rows, batch_size=200)
 
 
 def root(tenant: UUID, size: int) -> bytes:
     """Root of the first `size` leaves."""
     return _range(_stored(tenant), 0, size)
+
+
+def path_of(leaves: Sequence[bytes], index: int) -> list[bytes]:
+    """Audit path inside a short list of leaf hashes (RFC 6962 2.1.1)."""
+    size = len(leaves)
+    if size <= 1:
+        return []
+    half = _split(size)
+    if index < half:
+        return [*path_of(leaves[:half], index), root_of(leaves[half:])]
+    return [*path_of(leaves[half:], index - half), root_of(leaves[:half])]
 
 
 def inclusion(tenant: UUID, index: int, size: int) -> list[bytes]:
@@ -63,7 +78,8 @@ Lookup = Callable[[int, int], bytes]
 
 
 def _stored(tenant: UUID) -> Lookup:
-    return lambda level, index: bytes(Node.objects.get(tenant=tenant, level=level, index=index).digest)
+    rows = Node.objects.filter(tenant=tenant)
+    return lambda level, index: bytes(rows.values_list("digest", flat=True).get(level=level, index=index))
 
 
 def _split(size: int) -> int:
