@@ -25,7 +25,7 @@ PURPOSE = '[purpose.{code}]\nname = {{ de = "x", en = "x" }}\nbasis = ["consent"
 COOKIE = '[[cookie]]\nname = "visitor"\nwhere = "tls"\npurpose = "session"\nbasis = "{basis}"\nnecessary = {necessary}\n'
 COOKIE += 'lifetime = "{lifetime}"\ncontent = {{ de = "x", en = "x" }}\n[captcha]'
 EGRESS = '[[egress]]\nhost = "mx.example.org"\nrecipient = "{recipient}"\npurpose = "{purpose}"\n[captcha]'
-RECIPIENT = '[[recipient]]\ncode = "x"\nname = { de = "x", en = "x" }\npurpose = "contract"\nbasis = "consent"\nfields = ["name"]\n'
+RECIPIENT = '[[recipient]]\ncode = "x"\nname = { de = "x", en = "x" }\ncountry = "DE"\npurpose = "contract"\nbasis = "consent"\nfields = ["name"]\n'
 
 BROKEN = [
     # K1
@@ -131,7 +131,7 @@ def test_a_processing_contract_ends_with_its_last_day():  # C-1.2
 
 
 def test_the_contract_of_a_sub_processor_counts_too():
-    text = '[[parties.operator.sub_processor]]\nname = "x"\naddress = "x"\ntask = { de = "x", en = "x" }\n'
+    text = '[[parties.operator.sub_processor]]\nname = "x"\naddress = "x"\ncountry = "DE"\ntask = { de = "x", en = "x" }\n'
     text += 'contract = { id = "U 1", signed = 2026-10-01, ends = 2026-10-31 }\n\n[[parties.operator.place]]'
     broken = policy(("[[parties.operator.place]]", text))
     assert codes(examine(broken, today=TODAY)) == [("contract_expired", "error", "U 1")]
