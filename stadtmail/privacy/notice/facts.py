@@ -142,7 +142,8 @@ def sub_processor(found: SubProcessor, lang: str) -> SafeString:
     """Somebody who works for the operator."""
     return phrase(
         lang, "sub_processor", name=safe(found.name), address=safe(found.address), country=country(found.country, lang),
-        task=safe(found.task[lang]), contract=safe(found.contract.id), ends=safe(words.day(found.contract.ends, lang)),
+        task=safe(found.task[lang]), contract=safe(found.contract.id), signed=safe(words.day(found.contract.signed, lang)),
+        ends=safe(words.day(found.contract.ends, lang)),
     )  # fmt: skip
 
 
