@@ -13,7 +13,9 @@ from stadtmail.privacy.policy.model import Policy, Words
 PAPERS = (notice, register, annex, imprint)
 # codes and references: they decide, and are not read by residents
 CODES = frozenset(
-    ["code", "category", "start", "event", "kind", "purposes", "basis", "owner", "store", "clauses", "holds", "needs", "where", "article", "lifetime", "purpose", "services", "land", "captcha", "captcha_consent", "analytics", "disclosure", "slug", "digest", "source", "domain", "mode", "reserved", "country", "hosts", "web", "consent", "agreement", "reasons", "tz", "host", "recipient", "version", "fields"]
+    {"code", "category", "start", "event", "kind", "purposes", "basis", "owner", "store", "clauses", "holds", "needs", "where", "article"}
+    | {"lifetime", "purpose", "services", "land", "captcha", "captcha_consent", "analytics", "disclosure", "slug", "digest", "source", "tz"}
+    | {"domain", "mode", "reserved", "country", "hosts", "web", "consent", "agreement", "reasons", "host", "recipient", "version", "fields"}
 )
 # parts of a policy that none of the four papers shows: the terms have a page of their own, reasons are for the city's files
 UNSHOWN = frozenset(["terms", "egress", "approvals", "reason", "effective_from", "review"])

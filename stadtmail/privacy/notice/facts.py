@@ -57,7 +57,7 @@ class Data:
 def facts(policy: Policy, lang: str) -> Facts:
     """Name -> safe words, for every name that a sentence may use. `BD.due`, `BD-ID.name` are attributes of a category."""
     made: Facts = _limits(policy, lang) | _data_of(policy, lang) | _parties(policy, lang) | _decisions(policy, lang)
-    made |= _cookies(policy, lang) | _order(policy, lang, made) | _transfers(policy, lang, made)
+    made |= _cookies(policy, lang) | _order(policy, lang, made) | _transfers(policy, lang)
     return made
 
 
@@ -216,7 +216,7 @@ def _order(policy: Policy, lang: str, known: Facts) -> Facts:
     }
 
 
-def _transfers(policy: Policy, lang: str, known: Facts) -> Facts:
+def _transfers(policy: Policy, lang: str) -> Facts:
     helpers = [sub_processor(found, lang) for found in policy.parties.operator.sub_processors]
     others = [recipient(found, policy, lang) for found in policy.recipients]
     duty = dict.fromkeys(code for purpose in policy.categories[IDENTITY].purposes for code in policy.purposes[purpose].basis)

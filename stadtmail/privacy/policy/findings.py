@@ -30,7 +30,7 @@ TEXTS: dict[str, Words] = {
         "§ 172 TKG demands identity data until the end of the following calendar year, apart in BD-ID (K1): {where}.",
     ),
     "identity_too_long": Words(
-        "Für {where} endet die Aufbewahrung mit dem Kalenderjahr nach dem Vertragsende; länger trägt sie kein Gesetz (§ 172 Abs. 6 TKG, K1).",
+        "{where}: Die Aufbewahrung endet mit dem Kalenderjahr nach dem Vertragsende, länger trägt sie kein Gesetz (§ 172 Abs. 6 TKG, K1).",
         "{where} may be kept until the end of the calendar year after the end of the contract, and no longer (§ 172(6) TKG, K1).",
     ),
     "quarantine_too_long": Words(
@@ -41,7 +41,10 @@ TEXTS: dict[str, Words] = {
         "Der Abholcode ({where}) muss mit den Inhalten enden, die er öffnet (C-4.7, K20).",
         "The collection code ({where}) must end together with the contents that it opens (C-4.7, K20).",
     ),
-    "limit_too_long": Words("Die Grenze {where} ist länger, als das Programm verspricht.", "Limit {where} is longer than the program promises."),
+    "limit_too_long": Words(
+        "Die Grenze {where} ist länger, als das Programm verspricht.",
+        "Limit {where} is longer than the program promises.",
+    ),
     "limit_differs": Words(
         "Die Grenze {where} ist eine andere als die, nach der das Programm Kopien der Schlüssel vernichtet (C-4.1).",
         "Limit {where} is not the one by which the program destroys copies of keys (C-4.1).",
@@ -50,7 +53,10 @@ TEXTS: dict[str, Words] = {
         "{where} liegt außerhalb des Europäischen Wirtschaftsraums; die Erklärung schließt das aus (Art. 44 DSGVO, C-1.2).",
         "{where} lies outside the European Economic Area; the notice rules that out (Art. 44 GDPR, C-1.2).",
     ),
-    "no_place": Words("Es fehlt der Ort, an dem gespeichert wird: {where} (C-1.2).", "The place where data are stored is missing: {where} (C-1.2)."),
+    "no_place": Words(
+        "Es fehlt der Ort, an dem gespeichert wird: {where} (C-1.2).",
+        "The place where data are stored is missing: {where} (C-1.2).",
+    ),
     "officer_elsewhere": Words(
         "Die datenschutzbeauftragte Stelle braucht ein Postfach der Stadt: {where} (C-1.5, K18).",
         "The data-protection officer needs a mailbox of the city: {where} (C-1.5, K18).",
@@ -59,7 +65,8 @@ TEXTS: dict[str, Words] = {
         "Die Adresse einer Aufgabe könnte bestellt werden: {where}.", "The address of a role could be ordered: {where}."
     ),
     "not_approved": Words(
-        "Die Unterschrift {where} unter dieser Fassung fehlt (Art. 28 DSGVO).", "Signature {where} under this version is missing (Art. 28 GDPR)."
+        "Die Unterschrift {where} unter dieser Fassung fehlt (Art. 28 DSGVO).",
+        "Signature {where} under this version is missing (Art. 28 GDPR).",
     ),
     "decided_too_late": Words(
         "{where} ist jünger als der Tag, ab dem die Fassung gilt.", "{where} is younger than the day from which this version is in force."

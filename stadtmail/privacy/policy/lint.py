@@ -55,7 +55,10 @@ LONGEST: dict[str, Period] = {
     }.items()
 }  # fmt: skip
 # European Union and European Economic Area: the notice says that data go nowhere else (C-1.2)
-EEA = frozenset(["AT", "BE", "BG", "HR", "CY", "CZ", "DK", "EE", "FI", "FR", "DE", "GR", "HU", "IE", "IT", "LV", "LT", "LU", "MT", "NL", "PL", "PT", "RO", "SK", "SI", "ES", "SE", "IS", "LI", "NO"])
+EEA = frozenset(
+    {"AT", "BE", "BG", "HR", "CY", "CZ", "DK", "EE", "FI", "FR", "DE", "GR", "HU", "IE", "IT", "LV", "LT", "LU", "MT", "NL", "PL", "PT"}
+    | {"RO", "SK", "SI", "ES", "SE", "IS", "LI", "NO"}
+)
 ROLES = ("postmaster", "abuse")  # RFC 5321 4.5.1, RFC 2142: taken in every city, never ordered by anybody
 COUNTED = frozenset({"web_analytics", "statistics"})
 _REVIEW = timedelta(days=366)  # C-6.5: P12M
