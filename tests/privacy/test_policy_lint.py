@@ -1,6 +1,7 @@
 # ruff: noqa: E501 -- one change a line
 """Each thing that a policy must not say, said once in the real file: lint finds exactly that."""
 
+import tomllib
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -10,8 +11,9 @@ from stadtmail.kit import config
 from stadtmail.privacy.periods import Period
 from stadtmail.privacy.policy import lint, published
 from stadtmail.privacy.policy.authorities import AUTHORITIES, LAENDER
+from stadtmail.privacy.policy.compiler import LIMITS
 from stadtmail.privacy.policy.findings import TEXTS
-from stadtmail.privacy.policy.lint import DECISIONS, LONGEST, destinations, examine
+from stadtmail.privacy.policy.lint import DECISIONS, EVENTS, LONGEST, destinations, examine
 from tests.privacy.policy_files import SOURCE, codes, policy, with_rule, without
 
 TODAY = date(2026, 11, 23)
@@ -252,3 +254,11 @@ def test_every_finding_has_a_sentence_in_both_languages():
     for code, words in TEXTS.items():
         assert "{where}" in words.de, code
         assert "{where}" in words.en, code
+
+
+def test_every_code_and_every_limit_is_explained_to_the_officer():
+    page = (published.FOLDER.parent / "docs" / "policy.md").read_text()
+    assert [code for code in TEXTS if f"| `{code}` |" not in page] == []
+    assert [name for name in LIMITS if f"`{name}`" not in page] == []
+    assert [event for event in EVENTS if f"`{event}`" not in page] == []
+    assert [table for table in tomllib.loads(SOURCE) if f"`{table}`" not in page and f"[{table}" not in page] == []
