@@ -1,15 +1,20 @@
+# ruff: noqa: E501 -- one change a line
 """Each thing that a policy must not say, said once in the real file: lint finds exactly that."""
 
+import tomllib
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
 
 from stadtmail.kit import config
+from stadtmail.privacy.periods import Period
 from stadtmail.privacy.policy import lint, published
 from stadtmail.privacy.policy.authorities import AUTHORITIES, LAENDER
+from stadtmail.privacy.policy.compiler import LIMITS
 from stadtmail.privacy.policy.findings import TEXTS
-from stadtmail.privacy.policy.lint import DECISIONS, destinations, examine
-from tests.privacy.policy_files import codes, policy, with_rule, without
+from stadtmail.privacy.policy.lint import DECISIONS, EVENTS, LONGEST, destinations, examine
+from tests.privacy.policy_files import SOURCE, codes, policy, with_rule, without
 
 TODAY = date(2026, 11, 23)
 CONTRACT = 'signed = 2026-10-01, ends = 2031-12-31'
@@ -25,7 +30,7 @@ PURPOSE = '[purpose.{code}]\nname = {{ de = "x", en = "x" }}\nbasis = ["consent"
 COOKIE = '[[cookie]]\nname = "visitor"\nwhere = "tls"\npurpose = "session"\nbasis = "{basis}"\nnecessary = {necessary}\n'
 COOKIE += 'lifetime = "{lifetime}"\ncontent = {{ de = "x", en = "x" }}\n[captcha]'
 EGRESS = '[[egress]]\nhost = "mx.example.org"\nrecipient = "{recipient}"\npurpose = "{purpose}"\n[captcha]'
-RECIPIENT = '[[recipient]]\ncode = "x"\nname = { de = "x", en = "x" }\npurpose = "contract"\nbasis = "consent"\nfields = ["name"]\n'
+RECIPIENT = '[[recipient]]\ncode = "x"\nname = { de = "x", en = "x" }\ncountry = "DE"\npurpose = "contract"\nbasis = "consent"\nfields = ["name"]\n'
 
 BROKEN = [
     # K1
@@ -64,6 +69,37 @@ BROKEN = [
     # C-6.4, K7
     ("authority_missing", "telecom: BUND", [('services = ["telecom"]', "services = []")]),
     ("authority_missing", "digital: NW", [('code = "NW"', 'code = "NI"')]),
+    # K20, K21
+    ("quarantine_too_long", "TOMB", [with_rule("TOMB", 'rule = { start = "contract_end", gone_by = "P6M1D", kind = "calendar" }')]),
+    ("quarantine_too_long", "TOMB", [with_rule("BD", 'rule = { start = "contract_end", gone_by = "P3M", kind = "calendar" }')]),
+    ("collection_differs", "COLL", [with_rule("COLL", 'rule = { start = "contract_end", gone_by = "P60D", kind = "calendar" }')]),
+    ("identity_too_long", "BD-ID", [with_rule("BD-ID", 'rule = { start = "contract_end", keep_until = "P1Y", gone_by = "P2Y", kind = "year_end" }')]),
+    ("not_built", "city.collects_identity", [("collects_identity = true", "collects_identity = false")]),
+    # limits: a city may promise more, never less
+    ("limit_too_long", "limits.use_gone", [('use_gone = "PT15M"', 'use_gone = "PT16M"')]),
+    ("limit_too_long", "limits.access_answer", [('access_answer = "P1M"', 'access_answer = "P2M"')]),
+    ("limit_too_long", "limits.access_answer", [('access_answer = "P1M"', 'access_answer = "P29D"')]),
+    ("limit_too_long", "limits.session_absolute", [('session_absolute = "PT12H"\nurl', 'session_absolute = "P1D"\nurl')]),
+    ("limit_differs", "limits.keystore_backup", [('keystore_backup = "P7D"', 'keystore_backup = "P3D"')]),
+    # C-1.2, Art. 44
+    ("third_country", "parties.operator.place.0", [('country = "DE"', 'country = "US"')]),
+    ("third_country", "recipient.x", [("[captcha]", RECIPIENT.replace('"DE"', '"US"') + "[captcha]")]),
+    ("egress_for_other_purpose", "egress.mx.example.org", [("[captcha]", RECIPIENT + EGRESS.format(recipient="x", purpose="order"))]),
+    ("recipient_without_fields", "x", [("[captcha]", RECIPIENT.replace('["name"]', "[]") + "[captcha]")]),
+    # C-5.6
+    ("analytics_passed_on", "x", [
+        ("[purpose.order]", PURPOSE.format(code="web_analytics", owner="controller", more="")),
+        ("[captcha]", RECIPIENT.replace('"contract"', '"web_analytics"') + "[captcha]"),
+    ]),
+    # C-1.5, K18
+    ("officer_elsewhere", "datenschutz@mediabeam.com", [('[parties.officer]\nemail = "datenschutz@ahaus.net"', '[parties.officer]\nemail = "datenschutz@mediabeam.com"')]),
+    ("role_not_reserved", "order.reserved: abuse", [('"abuse", ', "")]),
+    ("role_not_reserved", "order.reserved: datenschutz", [('"datenschutz*", ', "")]),
+    # Art. 28: each version is signed by both sides, and decided before
+    ("not_approved", "approval.operator", [without("approval.operator")]),
+    ("unknown_value", "approval.neighbour", [("[approval.operator]", '[approval.neighbour]\nby = "x"\ndate = 2026-10-20\n[approval.operator]')]),
+    ("decided_too_late", "approval.controller", [('date = 2026-10-20', "date = 2026-11-02")]),
+    ("decided_too_late", "decision.K1", [('date = 2026-10-15', "date = 2026-11-02")]),
     # C-2.1
     ("data_not_needed", "tariff.basis", [("needs = []", 'needs = ["bank"]')]),
 ]  # fmt: skip
@@ -93,9 +129,28 @@ def test_a_cookie_on_legitimate_interest_is_refused():  # C-3.11
     assert codes(examine(broken)) == [("cookie_without_basis", "error", "visitor")]
 
 
-def test_an_analytics_cookie_with_consent_is_lawful():
+def test_an_analytics_cookie_with_consent_is_lawful_but_not_built():
     lawful = COOKIE.format(basis="consent", necessary="false", lifetime="session").replace("[captcha]", 'consent = "statistics"\n[captcha]')
-    assert examine(policy(("[captcha]", lawful))) == []
+    assert codes(examine(policy(("[captcha]", lawful)))) == [("not_built", "error", "cookie.visitor.consent")]
+
+
+def test_a_wording_narrower_than_the_law_is_a_warning():  # C-4.8
+    narrow = policy(('wording = "law"', 'wording = "prosecution"'))
+    assert codes(examine(narrow)) == [("disclosure_narrower_than_law", "warning", "disclosure.wording")]
+
+
+def test_a_place_is_needed():  # C-1.2
+    place = SOURCE[SOURCE.index("[[parties.operator.place]]") : SOURCE.index("[parties.officer]")]
+    assert ("no_place", "error", "parties.operator.place") in codes(examine(policy((place, "place = []\n\n"))))
+
+
+@pytest.mark.parametrize("name", LONGEST)
+def test_a_shorter_limit_is_a_better_promise(name):
+    compiled = policy()
+    better = replace(compiled, limits={**compiled.limits, name: Period(seconds=1)})
+    worse = replace(compiled, limits={**compiled.limits, name: replace(LONGEST[name], seconds=LONGEST[name].seconds + 1)})
+    assert examine(better) == []
+    assert codes(examine(worse)) == [("limit_too_long", "error", f"limits.{name}")]
 
 
 def test_a_joint_agreement_lets_the_operator_decide():
@@ -131,7 +186,7 @@ def test_a_processing_contract_ends_with_its_last_day():  # C-1.2
 
 
 def test_the_contract_of_a_sub_processor_counts_too():
-    text = '[[parties.operator.sub_processor]]\nname = "x"\naddress = "x"\ntask = { de = "x", en = "x" }\n'
+    text = '[[parties.operator.sub_processor]]\nname = "x"\naddress = "x"\ncountry = "DE"\ntask = { de = "x", en = "x" }\n'
     text += 'contract = { id = "U 1", signed = 2026-10-01, ends = 2026-10-31 }\n\n[[parties.operator.place]]'
     broken = policy(("[[parties.operator.place]]", text))
     assert codes(examine(broken, today=TODAY)) == [("contract_expired", "error", "U 1")]
@@ -199,3 +254,11 @@ def test_every_finding_has_a_sentence_in_both_languages():
     for code, words in TEXTS.items():
         assert "{where}" in words.de, code
         assert "{where}" in words.en, code
+
+
+def test_every_code_and_every_limit_is_explained_to_the_officer():
+    page = (published.FOLDER.parent / "docs" / "policy.md").read_text()
+    assert [code for code in TEXTS if f"| `{code}` |" not in page] == []
+    assert [name for name in LIMITS if f"`{name}`" not in page] == []
+    assert [event for event in EVENTS if f"`{event}`" not in page] == []
+    assert [table for table in tomllib.loads(SOURCE) if f"`{table}`" not in page and f"[{table}" not in page] == []

@@ -7,7 +7,7 @@ from babel.dates import format_date
 from babel.lists import format_list
 from babel.numbers import format_currency
 
-from stadtmail.privacy.periods import EXACT, YEAR_END, Period
+from stadtmail.privacy.periods import EXACT, YEAR_END, Period, Term
 from stadtmail.privacy.policy.model import Alternative, Rule
 
 _NUMBERS = {
@@ -71,24 +71,39 @@ def _count(number: int, unit: str, lang: str, *, dative: bool) -> str:
 
 def deadline(start: Alternative, lang: str) -> str:
     """When data are due that this event starts: "sechs Monate nach dem Vertragsende"."""
-    after, year, noun, clause = EVENTS[start.event]
-    length = period(start.gone_by.period, lang)
-    if start.gone_by.kind == YEAR_END:
-        if lang == "de":
-            return f"{length} nach dem Ende des Kalenderjahres, in dem {year}"
-        return f"{length} after the end of the calendar year in which {clause}"
-    if start.gone_by.kind == EXACT and start.gone_by.period == Period():
-        return f"sofort mit {after}" if lang == "de" else f"at once with {noun}"
-    return f"{length} nach {after}" if lang == "de" else f"{length} after {noun}"
+    return _worded(start.gone_by, [start.event], lang)
+
+
+def until(rule: Rule, lang: str) -> str:
+    """The duty to keep that a rule names, worded like a deadline. The rule must have one."""
+    assert rule.keep_until is not None
+    return deadline(Alternative(rule.start, rule.keep_until), lang)
 
 
 def due(rule: Rule, lang: str) -> str:
-    """Every start of a rule; the earliest counts."""
-    texts = [deadline(start, lang) for start in rule.starts]
-    if len(texts) == 1:
+    """Every start of a rule; the earliest counts. Starts with the same period are said together."""
+    terms: dict[Term, list[str]] = {}
+    for start in rule.starts:
+        terms.setdefault(start.gone_by, []).append(start.event)
+    texts = [_worded(term, events, lang) for term, events in terms.items()]
+    if len(rule.starts) == 1:
         return texts[0]
-    first = "je nachdem, was zuerst eintritt" if lang == "de" else "whichever comes first"
-    return f"{(' oder ' if lang == 'de' else ' or ').join(texts)}, {first}"
+    first = "(was zuerst eintritt)" if lang == "de" else "(whichever comes first)"
+    return f"{(' oder ' if lang == 'de' else ' or ').join(texts)} {first}"
+
+
+def _worded(term: Term, events: list[str], lang: str) -> str:
+    either = " oder " if lang == "de" else " or "
+    length = period(term.period, lang)
+    if term.kind == YEAR_END:
+        clauses = either.join(EVENTS[event][1 if lang == "de" else 3] for event in events)
+        if lang == "de":
+            return f"{length} nach dem Ende des Kalenderjahres, in dem {clauses}"
+        return f"{length} after the end of the calendar year in which {clauses}"
+    nouns = either.join(EVENTS[event][0 if lang == "de" else 2] for event in events)
+    if term == Term(Period(), EXACT):
+        return f"sofort mit {nouns}" if lang == "de" else f"at once with {nouns}"
+    return f"{length} nach {nouns}" if lang == "de" else f"{length} after {nouns}"
 
 
 def day(value: date, lang: str) -> str:

@@ -21,6 +21,8 @@ MODES = ("at_once", "approval", "letter")
 STORES = ("default", "evidence", "keys", "ram", "browser")
 CAPTCHAS = ("local", "recaptcha")
 NEEDS = ("phone", "bank")
+DISCLOSURES = ("law", "prosecution")
+SIDES = ("controller", "operator")
 
 
 class PolicyRefused(NotAllowed):
@@ -50,7 +52,7 @@ def _policy(source: bytes, findings: Findings) -> model.Policy | None:
     top = Table(data, "", findings)
     city = top.table("city")
     tz = _zone(city, findings)
-    captcha, analytics = top.table("captcha"), top.table("analytics")
+    captcha, analytics, disclosure = top.table("captcha"), top.table("analytics"), top.table("disclosure")
     policy = model.Policy(
         slug=top.text("slug"),
         version=top.number("version"),
@@ -65,6 +67,8 @@ def _policy(source: bytes, findings: Findings) -> model.Policy | None:
         captcha=captcha.choice("provider", CAPTCHAS),
         captcha_consent=captcha.text("consent", default=""),
         analytics=analytics.choice("mode", ("none", "cookieless")),
+        disclosure=disclosure.choice("wording", DISCLOSURES),
+        approvals=top.map("approval", lambda _, row: model.Approval(row.text("by"), row.day("date"))),
         parties=_parties(top),
         bases=top.map("basis", lambda code, row: model.Basis(code, row.text("article"), row.words("law"))),
         purposes=top.map("purpose", _purpose),
@@ -81,7 +85,7 @@ def _policy(source: bytes, findings: Findings) -> model.Policy | None:
         terms=_terms(top.table("terms")),
         decisions=top.map("decision", _decision),
     )
-    for table in (city, captcha, analytics, top):
+    for table in (city, captcha, analytics, disclosure, top):
         table.done()
     return policy
 
@@ -121,7 +125,7 @@ def _party(row: Table) -> model.Party:
         town=row.text("town"),
         represented_by=row.words("represented_by"),
         email=row.text("email"),
-        phone=row.text("phone"),
+        phone=row.text("phone", blank=True),
     )
     row.done()
     return party
@@ -138,7 +142,9 @@ def _place(row: Table) -> model.Place:
 
 
 def _sub_processor(row: Table) -> model.SubProcessor:
-    return model.SubProcessor(row.text("name"), row.text("address"), row.words("task"), _contract(row.table("contract")))
+    return model.SubProcessor(
+        row.text("name"), row.text("address"), row.text("country"), row.words("task"), _contract(row.table("contract"))
+    )
 
 
 def _authority(row: Table) -> model.Authority:
@@ -225,7 +231,9 @@ def _cookie(row: Table) -> model.Cookie:
 
 
 def _recipient(row: Table) -> model.Recipient:
-    return model.Recipient(row.text("code"), row.words("name"), row.text("purpose"), row.text("basis"), row.texts("fields"))
+    return model.Recipient(
+        row.text("code"), row.words("name"), row.text("country"), row.text("purpose"), row.text("basis"), row.texts("fields")
+    )
 
 
 def _hold(code: str, row: Table) -> model.HoldType:

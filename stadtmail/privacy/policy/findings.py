@@ -11,7 +11,7 @@ TEXTS: dict[str, Words] = {
     "unknown_key": Words("Der Eintrag {where} ist unbekannt.", "The key {where} is unknown."),
     "missing_key": Words("Der Eintrag {where} fehlt.", "The key {where} is missing."),
     "wrong_type": Words("Der Eintrag {where} hat die falsche Art von Wert.", "The key {where} has the wrong kind of value."),
-    "empty_text": Words("Der Text {where} fehlt in einer Sprache.", "The text {where} is missing in one language."),
+    "empty_text": Words("Der Text {where} ist leer.", "The text {where} is empty."),
     "bad_period": Words("Die Frist {where} lässt sich so nicht zählen.", "The period {where} cannot be counted like this."),
     "unknown_value": Words("Der Wert von {where} steht in keiner Liste.", "The value of {where} is in no list."),
     "unknown_time_zone": Words("Die Zeitzone {where} gibt es nicht.", "There is no time zone {where}."),
@@ -28,6 +28,64 @@ TEXTS: dict[str, Words] = {
     "identity_not_partitioned": Words(
         "§ 172 TKG verlangt die Identitätsdaten bis zum Ende des folgenden Kalenderjahres, eigens getrennt in BD-ID (K1): {where}.",
         "§ 172 TKG demands identity data until the end of the following calendar year, apart in BD-ID (K1): {where}.",
+    ),
+    "identity_too_long": Words(
+        "{where}: Die Aufbewahrung endet mit dem Kalenderjahr nach dem Vertragsende, länger trägt sie kein Gesetz (§ 172 Abs. 6 TKG, K1).",
+        "{where} may be kept until the end of the calendar year after the end of the contract, and no longer (§ 172(6) TKG, K1).",
+    ),
+    "quarantine_too_long": Words(
+        "Eine Adresse bleibt höchstens so lange gesperrt ({where}) wie die Bestandsdaten aufbewahrt werden (K21).",
+        "An address stays in quarantine ({where}) for as long as inventory data at most (K21).",
+    ),
+    "collection_differs": Words(
+        "Der Abholcode ({where}) muss mit den Inhalten enden, die er öffnet (C-4.7, K20).",
+        "The collection code ({where}) must end together with the contents that it opens (C-4.7, K20).",
+    ),
+    "limit_too_long": Words(
+        "Die Grenze {where} ist länger, als das Programm verspricht.",
+        "Limit {where} is longer than the program promises.",
+    ),
+    "limit_differs": Words(
+        "Die Grenze {where} ist eine andere als die, nach der das Programm Kopien der Schlüssel vernichtet (C-4.1).",
+        "Limit {where} is not the one by which the program destroys copies of keys (C-4.1).",
+    ),
+    "third_country": Words(
+        "{where} liegt außerhalb des Europäischen Wirtschaftsraums; die Erklärung schließt das aus (Art. 44 DSGVO, C-1.2).",
+        "{where} lies outside the European Economic Area; the notice rules that out (Art. 44 GDPR, C-1.2).",
+    ),
+    "no_place": Words(
+        "Es fehlt der Ort, an dem gespeichert wird: {where} (C-1.2).",
+        "The place where data are stored is missing: {where} (C-1.2).",
+    ),
+    "officer_elsewhere": Words(
+        "Die datenschutzbeauftragte Stelle braucht ein Postfach der Stadt: {where} (C-1.5, K18).",
+        "The data-protection officer needs a mailbox of the city: {where} (C-1.5, K18).",
+    ),
+    "role_not_reserved": Words(
+        "Die Adresse einer Aufgabe könnte bestellt werden: {where}.", "The address of a role could be ordered: {where}."
+    ),
+    "not_approved": Words(
+        "Die Unterschrift {where} unter dieser Fassung fehlt (Art. 28 DSGVO).",
+        "Signature {where} under this version is missing (Art. 28 GDPR).",
+    ),
+    "decided_too_late": Words(
+        "{where} ist jünger als der Tag, ab dem die Fassung gilt.", "{where} is younger than the day from which this version is in force."
+    ),
+    "disclosure_narrower_than_law": Words(
+        "{where}: „Strafverfolgung“ ist enger als das Gesetz, das auch Gefahrenabwehr und Nachrichtendienste kennt (C-4.8).",
+        "{where}: “prosecution” is narrower than the law, which also knows averting dangers and intelligence services (C-4.8).",
+    ),
+    "egress_for_other_purpose": Words(
+        "{where} dient einem anderen Zweck als der Empfänger, zu dem es führt (C-2.7, K11).",
+        "{where} serves another purpose than the recipient that it leads to (C-2.7, K11).",
+    ),
+    "recipient_without_fields": Words(
+        "Beim Empfänger {where} steht nicht, welche Angaben er bekommt (C-2.7, K11).",
+        "It is not stated which fields recipient {where} gets (C-2.7, K11).",
+    ),
+    "analytics_passed_on": Words(
+        "Der Empfänger {where} bekäme Daten der Webanalyse; das schließt C-5.6 aus.",
+        "Recipient {where} would get data of web analytics; C-5.6 rules that out.",
     ),
     "cookie_without_basis": Words(
         "Das Cookie {where} ist nicht unbedingt erforderlich: ein berechtigtes Interesse trägt es nicht (§ 25 TDDDG, K5).",

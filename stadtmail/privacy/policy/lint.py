@@ -3,7 +3,7 @@
 `examine` takes a compiled policy; every check is one function that yields findings. An "error" refuses the policy.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from datetime import date, timedelta
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -12,8 +12,10 @@ from stadtmail.kit.config import Config
 from stadtmail.privacy.periods import YEAR_END, Period, Term, may_outlast
 from stadtmail.privacy.policy.authorities import TELECOM
 from stadtmail.privacy.policy.clauses import BY_ID, CLAUSES, EXECUTABLE
+from stadtmail.privacy.policy.compiler import SIDES
 from stadtmail.privacy.policy.findings import Finding, Findings
 from stadtmail.privacy.policy.model import Contract, Policy
+from stadtmail.vault.epochs import BACKUP_DAYS
 
 DECISIONS = tuple(f"K{number}" for number in range(1, 22))
 # what this program stores, by category: a policy that does not know one of them cannot be used (C-1.1)
@@ -43,8 +45,22 @@ MATRIX: dict[str, frozenset[str]] = {
     "VD": frozenset({"fault_case", "abuse_case"}),
 }
 LAW_OF_IDENTITY = Term(Period(months=12), YEAR_END)  # § 172(6) TKG: end of the calendar year after the end of the contract
-CONTENTS = "INH"
-IDENTITY = "BD-ID"
+CONTENTS, IDENTITY, INVENTORY, QUARANTINE, COLLECTION = "INH", "BD-ID", "BD", "TOMB", "COLL"
+# the longest that each limit may be: "without delay" made measurable, Art. 12(3) GDPR, and what house.md promises of sessions
+LONGEST: dict[str, Period] = {
+    name: Period.parse(text)
+    for name, text in {
+        "session_idle": "PT30M", "session_absolute": "PT12H", "url_session_idle": "PT20M", "url_session_absolute": "PT8H",
+        "use_usual": "PT1M", "use_gone": "PT15M", "throttle": "PT10M", "backup": "P30D", "access_answer": "P1M", "access_extension": "P2M",
+    }.items()
+}  # fmt: skip
+# European Union and European Economic Area: the notice says that data go nowhere else (C-1.2)
+EEA = frozenset(
+    {"AT", "BE", "BG", "HR", "CY", "CZ", "DK", "EE", "FI", "FR", "DE", "GR", "HU", "IE", "IT", "LV", "LT", "LU", "MT", "NL", "PL", "PT"}
+    | {"RO", "SK", "SI", "ES", "SE", "IS", "LI", "NO"}
+)
+ROLES = ("postmaster", "abuse")  # RFC 5321 4.5.1, RFC 2142: taken in every city, never ordered by anybody
+COUNTED = frozenset({"web_analytics", "statistics"})
 _REVIEW = timedelta(days=366)  # C-6.5: P12M
 _SOON = timedelta(days=90)
 
@@ -89,6 +105,7 @@ def _decisions(policy: Policy) -> Iterator[Finding]:
 
 def _references(policy: Policy) -> Iterator[Finding]:
     """Whatever is named must be there: bases, purposes, recipients, clauses, events."""
+    named: list[tuple[str, str, Container[str]]]
     named = [(f"purpose.{p.code}.basis", basis, policy.bases) for p in policy.purposes.values() for basis in p.basis]
     named += [(f"category.{c.code}.purposes", purpose, policy.purposes) for c in policy.categories.values() for purpose in c.purposes]
     named += [(f"cookie.{c.name}.purpose", c.purpose, policy.purposes) for c in policy.cookies]
@@ -111,6 +128,70 @@ def _duties(policy: Policy) -> Iterator[Finding]:
         kept = rule_of_identity.keep_until
         if kept is None or may_outlast(LAW_OF_IDENTITY, kept):
             yield _error("identity_not_partitioned", IDENTITY)
+        if may_outlast(rule_of_identity.gone_by, LAW_OF_IDENTITY):
+            yield _error("identity_too_long", IDENTITY)
+    if not policy.collects_identity:
+        yield _error("not_built", "city.collects_identity")
+
+
+def _address(policy: Policy) -> Iterator[Finding]:
+    """K20, K21: the quarantine ends with inventory data at the latest, the collection code together with the contents."""
+    rules = policy.rules
+    if {QUARANTINE, INVENTORY} <= set(rules) and may_outlast(rules[QUARANTINE].gone_by, rules[INVENTORY].gone_by):
+        yield _error("quarantine_too_long", QUARANTINE)
+    if {COLLECTION, CONTENTS} <= set(rules) and rules[COLLECTION].starts != rules[CONTENTS].starts:
+        yield _error("collection_differs", COLLECTION)
+
+
+def _limits(policy: Policy) -> Iterator[Finding]:
+    """A city may promise more than the product does, never less; copies of keys live exactly as long as the vault keeps them."""
+    for name, longest in LONGEST.items():
+        if _may_be_longer(policy.limits[name], longest):
+            yield _error("limit_too_long", f"limits.{name}")
+    if policy.limits["keystore_backup"] != Period(days=BACKUP_DAYS):
+        yield _error("limit_differs", "limits.keystore_backup")
+
+
+def _may_be_longer(period: Period, than: Period) -> bool:
+    most = timedelta(days=31 * period.months + period.days, seconds=period.seconds)
+    return period != than and most > timedelta(days=28 * than.months + than.days, seconds=than.seconds)
+
+
+def _countries(policy: Policy) -> Iterator[Finding]:
+    """Art. 44 GDPR: the notice says "no third country"."""
+    operator = policy.parties.operator
+    named = [(f"parties.operator.place.{n}", place.country) for n, place in enumerate(operator.places)]
+    named += [(f"parties.operator.sub_processor.{n}", helper.country) for n, helper in enumerate(operator.sub_processors)]
+    named += [(f"recipient.{r.code}", r.country) for r in policy.recipients]
+    yield from (_error("third_country", where) for where, country in named if country not in EEA)
+    if not operator.places:
+        yield _error("no_place", "parties.operator.place")
+
+
+def _officer(policy: Policy) -> Iterator[Finding]:
+    """K18: the officer has a mailbox of the city's own, and nobody can order the address of a role."""
+    local, _, domain = policy.parties.dpo.email.rpartition("@")
+    if domain != policy.domain:
+        yield _error("officer_elsewhere", policy.parties.dpo.email)
+    for name in (*ROLES, *([local] if domain == policy.domain else [])):
+        if not policy.order.is_reserved(name):
+            yield _error("role_not_reserved", f"order.reserved: {name}")
+
+
+def _approvals(policy: Policy) -> Iterator[Finding]:
+    """Both sides sign each version before it is in force, and decide the conflicts before they sign (Art. 28(3)(a) GDPR)."""
+    begins = policy.effective_from.date()
+    yield from (_error("not_approved", f"approval.{side}") for side in SIDES if side not in policy.approvals)
+    yield from (_error("unknown_value", f"approval.{side}") for side in policy.approvals if side not in SIDES)
+    dated = [(f"approval.{side}", approval.date) for side, approval in policy.approvals.items()]
+    dated += [(f"decision.{code}", decision.date) for code, decision in policy.decisions.items()]
+    yield from (_error("decided_too_late", where) for where, day in dated if day > begins)
+
+
+def _disclosure(policy: Policy) -> Iterator[Finding]:
+    """C-4.8: the law also knows requests to avert dangers and of intelligence services (§ 174(3) TKG)."""
+    if policy.disclosure == "prosecution":
+        yield Finding("disclosure_narrower_than_law", "warning", "disclosure.wording")
 
 
 def _bases(policy: Policy) -> Iterator[Finding]:
@@ -119,6 +200,8 @@ def _bases(policy: Policy) -> Iterator[Finding]:
         basis = policy.bases.get(cookie.basis)
         if not cookie.consent and (not cookie.necessary or (basis is not None and basis.article == "6-1-f")):
             yield _error("cookie_without_basis", cookie.name)
+        elif cookie.consent:
+            yield _error("not_built", f"cookie.{cookie.name}.consent")
         if cookie.lifetime != "session":
             yield _error("cookie_not_session", cookie.name)
     for purpose in policy.purposes.values():
@@ -141,6 +224,15 @@ def _purposes(policy: Policy) -> Iterator[Finding]:
 def _recipients(policy: Policy) -> Iterator[Finding]:
     listed = {recipient.code for recipient in policy.recipients}
     yield from (_error("recipient_not_listed", f"egress.{entry.host}") for entry in policy.egress if entry.recipient not in listed)
+    wanted = {recipient.code: recipient.purpose for recipient in policy.recipients}
+    for entry in policy.egress:
+        if entry.recipient in wanted and entry.purpose != wanted[entry.recipient]:
+            yield _error("egress_for_other_purpose", f"egress.{entry.host}")
+    for recipient in policy.recipients:
+        if not recipient.fields:
+            yield _error("recipient_without_fields", recipient.code)
+        if recipient.purpose in COUNTED:
+            yield _error("analytics_passed_on", recipient.code)
 
 
 def _holds(policy: Policy) -> Iterator[Finding]:
@@ -205,5 +297,6 @@ def _contract(contract: Contract, today: date) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[Policy], Iterator[Finding]], ...] = (
-    _decisions, _references, _duties, _bases, _purposes, _recipients, _holds, _rules, _clauses, _authorities, _tariffs,
+    _decisions, _references, _duties, _address, _limits, _countries, _officer, _approvals, _disclosure, _bases, _purposes, _recipients,
+    _holds, _rules, _clauses, _authorities, _tariffs,
 )  # fmt: skip

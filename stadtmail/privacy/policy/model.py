@@ -148,6 +148,7 @@ class SubProcessor:
 
     name: str
     address: str
+    country: str
     task: Words
     contract: Contract
 
@@ -220,6 +221,7 @@ class Recipient:
 
     code: str
     name: Words
+    country: str
     purpose: str
     basis: str
     fields: tuple[str, ...]
@@ -312,6 +314,14 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class Approval:
+    """Who signed this version for one side, and when."""
+
+    by: str
+    date: date
+
+
+@dataclass(frozen=True)
 class Policy:
     """One version of one city's policy, compiled. `source` is the file that it came from, `digest` its SHA-256."""
 
@@ -328,6 +338,8 @@ class Policy:
     captcha: str
     captcha_consent: str
     analytics: str
+    disclosure: str  # law | prosecution: how the notice words what authorities may be told (C-4.8)
+    approvals: Mapping[str, Approval]  # side ("controller", "operator") -> its signature under this version
     parties: Parties
     bases: Mapping[str, Basis]
     purposes: Mapping[str, Purpose]

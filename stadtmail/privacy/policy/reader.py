@@ -41,9 +41,13 @@ class Table:
             return default
         return value
 
-    def text(self, key: str, *, default: str | None = None) -> str:
-        """A text; with a default it may be left out."""
-        return str(self._take(key, str, default or "", needed=default is None))
+    def text(self, key: str, *, default: str | None = None, blank: bool = False) -> str:
+        """A text; with a default it may be left out. One that is there says something, unless it may be blank."""
+        known = len(self.findings)
+        value = str(self._take(key, str, default or "", needed=default is None))
+        if default is None and not blank and not value.strip() and len(self.findings) == known:
+            self.findings.append(Finding("empty_text", "error", self.at(key)))
+        return value
 
     def number(self, key: str) -> int:
         """A whole number from 0."""
@@ -76,7 +80,7 @@ class Table:
         """A text in both languages: { de = "…", en = "…" }. Neither may be empty."""
         present = self.has(key)
         found = self.table(key)
-        words = Words(found.text("de").strip(), found.text("en").strip())
+        words = Words(found.text("de", blank=True).strip(), found.text("en", blank=True).strip())
         found.done()
         if present and not (words.de and words.en):
             self.findings.append(Finding("empty_text", "error", self.at(key)))
