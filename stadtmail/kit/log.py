@@ -57,9 +57,13 @@ def event(what: str, **fields: object) -> None:
 
 def bug(error: BaseException, *, role: str) -> None:
     """Note a bug: class and place in our own code, never the message and never a value (both may be personal)."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if "stadtmail" in f.filename]
-    place = f"{frames[-1].filename.rpartition('stadtmail/')[2]}:{frames[-1].lineno}" if frames else "elsewhere:0"
-    event("bug", role=role, error=type(error).__name__, place=place)
+    event("bug", role=role, error=type(error).__name__, place=place(error))
+
+
+def place(error: BaseException) -> str:
+    """The innermost line of our own code that the error came through."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "/stadtmail/" in frame.filename]
+    return f"{frames[-1].filename.rpartition('/stadtmail/')[2]}:{frames[-1].lineno}" if frames else "elsewhere:0"
 
 
 class Sink(logging.Handler):

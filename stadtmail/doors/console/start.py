@@ -1,0 +1,146 @@
+"""How a process comes up (house.md 4): lock, harden, migrate, holdings, policies, witness, replay, volatile; ports last.
+
+The order is the promise: nothing is served from tables that nobody declared, by a policy that does not hold, or from rows
+that had been erased before a restore. Whoever joins a started instance checks only that it is the same program.
+"""
+
+import sys
+from datetime import UTC, datetime
+
+from stadtmail.doors.console import lock, tables
+from stadtmail.kit import clock, config, errors, instance, log
+
+
+class CannotStart(errors.NotAllowed):
+    """Something is not as it must be; the text says what, for the operator."""
+
+
+def serving() -> lock.Lock:
+    """Come up as the supervisor does: alone. Returns the lock, shared, for whoever joins. Raises CannotStart, lock.InUse."""
+    known()
+    held = lock.take_alone()
+    _come_up()
+    held.share()
+    return held
+
+
+def joining() -> lock.Lock:
+    """Come up beside a running instance, or start it up where nobody runs. Raises CannotStart, lock.InUse."""
+    known()
+    held = lock.join()
+    if held.alone:
+        _come_up()
+        held.share()
+    else:
+        _harden()
+        django()
+        _refuse(tables.problems())
+    return held
+
+
+def django() -> None:
+    """Load the rooms; their tables are declared while they load."""
+    from stadtmail.vault import ring
+
+    bare_django()
+    try:
+        ring.root_key()
+    except ring.NoRootKey:
+        raise CannotStart(f"the root key is not at {instance.current().root_key}: nothing can be opened without it") from None
+
+
+def bare_django() -> None:
+    """Load the rooms for a command that reads files only and needs no instance."""
+    import django as library
+
+    library.setup()
+
+
+def moment() -> datetime:
+    """The instance's clock, or the machine's where there is no instance yet."""
+    try:
+        return clock.now()
+    except FileNotFoundError:
+        return datetime.now(UTC)
+
+
+def known() -> instance.Instance:
+    """The instance of the data folder. Raises CannotStart."""
+    folder = config.load().data
+    try:
+        return instance.current()
+    except FileNotFoundError:
+        raise CannotStart(f"{folder} is no instance yet: `stadtmail init` makes one, ./run makes a demo") from None
+
+
+def _come_up() -> None:
+    _harden()
+    django()
+    tables.migrate()
+    now = clock.now()
+    _refuse(tables.problems() + _undeclared(now) + _policies(now))
+    _witness(now)
+    again = _replay(now)
+    _clear_volatile()
+    log.event("started", role="console", count=again)
+
+
+def _harden() -> None:
+    from stadtmail.vault import hardening
+
+    for warning in hardening.apply(production=instance.current().kind == "production"):
+        print(f"warning: {warning}", file=sys.stderr)
+
+
+def _undeclared(now: datetime) -> list[str]:  # noqa: ARG001
+    """C-1.1: every column of every table is declared, and every category has a rule in each city's policy."""
+    from stadtmail.privacy import holdings, policy
+    from stadtmail.tenants import queries as tenants
+
+    found = holdings.check()
+    for city in tenants.cities():
+        rules = set(policy.current(city).categories)
+        found += [f"{city.slug}: {problem}" for problem in holdings.check(rules) if problem not in found]
+    return found
+
+
+def _policies(now: datetime) -> list[str]:
+    """C-1.2: no city opens with an expired processing contract, or with a setting that points to an unlisted place."""
+    from stadtmail.privacy import policy
+    from stadtmail.privacy.policy.lint import destinations, examine
+    from stadtmail.tenants import queries as tenants
+
+    found = []
+    for city in tenants.cities():
+        holds = policy.current(city)
+        wrong = examine(holds, today=now.astimezone(holds.tz).date()) + destinations(holds, config.load())
+        found += [f"{city.slug}: {finding.words.en}" for finding in wrong if finding.severity == "error"]
+    return found
+
+
+def _witness(now: datetime) -> None:
+    from stadtmail.privacy import witness
+
+    if witness.behind(now):
+        raise CannotStart(
+            "the witness knows erasures that this instance does not: the machine was rolled back. Restore the evidence store,"
+            " or let `stadtmail witness catch-up` take the ledger over; ports stay closed until then"
+        )
+
+
+def _replay(now: datetime) -> int:
+    from stadtmail.privacy import erasure
+
+    return erasure.replay(now)
+
+
+def _clear_volatile() -> None:
+    from stadtmail.usage import volatile
+
+    volatile.clear()
+
+
+def _refuse(problems: list[str]) -> None:
+    if problems:
+        raise CannotStart("\n  ".join([f"{len(problems)} thing(s) must be mended first:", *problems]))
+
