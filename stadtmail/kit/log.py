@@ -82,7 +82,7 @@ def install(role: str) -> None:
     root.handlers = [Sink()]
     root.setLevel(logging.WARNING)
 
-    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    def hook(_kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         bug(error.with_traceback(trace), role=role)
 
     sys.excepthook = hook

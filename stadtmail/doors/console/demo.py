@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import choice
+from typing import TYPE_CHECKING
 
 from stadtmail.doors.console import demo_mails
 from stadtmail.kit import clock, config
@@ -19,7 +20,9 @@ from stadtmail.people.actions import credentials, staff
 from stadtmail.people.orders import OrderForm, password_problems
 from stadtmail.privacy.policy import actions as cities
 from stadtmail.tenants import queries as tenants
-from stadtmail.tenants.models import Tenant
+
+if TYPE_CHECKING:
+    from stadtmail.tenants.models import Tenant
 
 _SYLLABLES = ("ba", "be", "bo", "da", "de", "do", "fa", "fe", "fo", "ka", "ke", "ko", "la", "le", "lo", "ma", "me", "mo", "na", "ne", "no")
 
@@ -134,7 +137,7 @@ def _change(old: str, new: str) -> None:
             _change_one(city, localpart, old, new)
 
 
-def _change_one(city: Tenant, localpart: str, old: str, new: str) -> None:
+def _change_one(city: "Tenant", localpart: str, old: str, new: str) -> None:
     address = people.address(city, localpart)
     if address is None or address.contract is None:
         return

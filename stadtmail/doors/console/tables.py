@@ -15,7 +15,7 @@ def migrate() -> None:
 
     for store in STORES:
         executor = MigrationExecutor(connections[store])
-        if not _foreign(store, executor) and executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        if not _foreign(executor) and executor.migration_plan(executor.loader.graph.leaf_nodes()):
             call_command("migrate", database=store, verbosity=0, interactive=False)
 
 
@@ -24,7 +24,7 @@ def problems() -> list[str]:
     found = []
     for store in STORES:
         executor = MigrationExecutor(connections[store])
-        foreign = _foreign(store, executor)
+        foreign = _foreign(executor)
         if foreign:
             found.append(f"{store}: written by another version of this program ({', '.join(foreign)})")
         elif executor.migration_plan(executor.loader.graph.leaf_nodes()):
@@ -34,7 +34,7 @@ def problems() -> list[str]:
     return found
 
 
-def _foreign(store: str, executor: MigrationExecutor) -> list[str]:
+def _foreign(executor: MigrationExecutor) -> list[str]:
     # a store that Django has never seen has no table of migrations yet
     if not executor.recorder.has_table():
         return []
@@ -59,7 +59,8 @@ def _columns(store: str) -> list[str]:
                 found.append(f"table {table} is missing: it was made by another version of this program")
                 continue
             real = {column.name for column in connection.introspection.get_table_description(cursor, table)}
-            wanted = {field.column for field in model._meta.concrete_fields}
+            wanted = {str(field.column) for field in model._meta.concrete_fields}
             for name in sorted(real ^ wanted):
-                found.append(f"column {table}.{name} is {'unknown' if name in real else 'missing'}: made by another version of this program")
+                how = "unknown" if name in real else "missing"
+                found.append(f"column {table}.{name} is {how}: it was made by another version of this program")
     return found
