@@ -9,7 +9,7 @@ import pytest
 
 from tests.instance import POSTGRES
 
-PURE = ("tests/wire/", "tests/kit/", "tests/journeys/", "tests/verifier/")
+PURE = ("tests/wire/", "tests/kit/", "tests/console/", "tests/journeys/", "tests/verifier/")  # those that need rows say so
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -18,9 +18,9 @@ from types import TracebackType
 from stadtmail.kit import config
 
 _WORD = re.compile(r"[a-z][a-z0-9_.]{0,39}\Z")
-_PLACE = re.compile(r"[A-Za-z0-9_./-]{1,80}:\d{1,6}\Z")
+_PLACE = re.compile(r"(?:[a-z][a-z0-9_/]{0,76}\.py|elsewhere):\d{1,6}\Z")  # a line of ours, never host:port
 _KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
-_CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,79}\Z")
+_CLASS = re.compile(r"[A-Za-z][A-Za-z_]{0,79}\Z")  # no digits: nothing that counts anybody
 
 # field -> shape of its value. Holdings of kind "log": nothing here is personal (test_house holds this table to the policy).
 FIELDS = {

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from stadtmail.doors.console import ports, roles, serve, start
+from stadtmail.doors.console import lock, ports, roles, serve, start
 from stadtmail.kit import config, errors, instance
 from stadtmail.vault import hardening, ring
 
@@ -47,16 +47,18 @@ def run_init(chosen: argparse.Namespace) -> None:
 
 def run_demo(chosen: argparse.Namespace) -> None:
     """Make the demo where there is none yet; an interrupted making goes on. Raises CannotMake."""
-    from stadtmail.doors.console import demo
-
     data = config.load().data
     if chosen.serve:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock.take_alone().release()  # a demo that is running already says so, instead of "port taken"
         ports.check(list(roles.ROLES))
     if not (data / "instance.json").exists():
         instance.create(data, kind="demo", root_key=data / "root.key")
     if instance.current().kind != "demo":
         raise CannotMake(f"{data} is a {instance.current().kind} instance: a demo cannot be made in it")
     held = start.joining()
+    from stadtmail.doors.console import demo  # its rooms can be loaded only now
+
     try:
         password = demo.make(say=lambda text: print(text, file=sys.stderr, flush=True))
     finally:

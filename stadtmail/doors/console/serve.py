@@ -30,9 +30,8 @@ def run(chosen: argparse.Namespace) -> None:
 
 def everything(*, when_ready: Callable[[], None]) -> None:
     """Come up and run the three roles. Raises what `run` raises, and CouldNotServe."""
-    ports.check(list(roles.ROLES))
     log.install("console")
-    held = start.serving()
+    held = start.serving(first=lambda: ports.check(list(roles.ROLES)))
     try:
         supervisor.Supervisor(list(roles.ROLES)).run(when_ready)
     except supervisor.NotReady as problem:

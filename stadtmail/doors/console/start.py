@@ -5,6 +5,7 @@ that had been erased before a restore. Whoever joins a started instance checks o
 """
 
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from stadtmail.doors.console import lock, tables
@@ -15,10 +16,14 @@ class CannotStart(errors.NotAllowed):
     """Something is not as it must be; the text says what, for the operator."""
 
 
-def serving() -> lock.Lock:
-    """Come up as the supervisor does: alone. Returns the lock, shared, for whoever joins. Raises CannotStart, lock.InUse."""
+def serving(*, first: Callable[[], None] = lambda: None) -> lock.Lock:
+    """Come up as the supervisor does: alone. Returns the lock, shared, for whoever joins. Raises CannotStart, lock.InUse.
+
+    `first` runs once nobody else can be there: the look at the ports, which a second `serve` would find taken by the first.
+    """
     known()
     held = lock.take_alone()
+    first()
     _come_up()
     held.share()
     return held
@@ -47,6 +52,10 @@ def django() -> None:
         ring.root_key()
     except ring.NoRootKey:
         raise CannotStart(f"the root key is not at {instance.current().root_key}: nothing can be opened without it") from None
+    try:
+        ring.epochs()
+    except ring.NoRootKey:
+        raise CannotStart(f"{instance.current().root_key} is not the root key of this instance: it does not open the ring") from None
 
 
 def bare_django() -> None:
@@ -76,8 +85,11 @@ def known() -> instance.Instance:
 def _come_up() -> None:
     _harden()
     django()
+    from stadtmail.vault import epochs
+
     tables.migrate()
     now = clock.now()
+    epochs.current(now)  # the very first one is made here, so that the ring exists from the first start on
     _refuse(tables.problems() + _undeclared(now) + _policies(now))
     _witness(now)
     again = _replay(now)

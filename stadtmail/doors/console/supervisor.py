@@ -1,6 +1,5 @@
 """The supervisor: three children, each of which comes back when it dies, with a growing pause; SIGTERM drains them all."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -33,8 +32,7 @@ class Child:
 
     def start(self) -> None:
         """Start the role in a session of its own: Ctrl-C reaches the supervisor, which drains."""
-        command = [sys.executable, "-m", "stadtmail.doors.console.main", "serve", self.role]
-        self.process = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL, env={**os.environ})
+        self.process = subprocess.Popen(command(self.role), start_new_session=True, stdin=subprocess.DEVNULL)
         self.begun = time.monotonic()
 
     def look(self) -> None:
@@ -49,6 +47,11 @@ class Child:
         log.event("role_died", role=self.role, code=code)
         self.pause = FIRST_PAUSE if time.monotonic() - self.begun > STEADY_SECONDS else min(self.pause * 2, LONGEST_PAUSE)
         self.process, self.again_at = None, time.monotonic() + self.pause
+
+
+def command(role: str) -> list[str]:
+    """How a role is started."""
+    return [sys.executable, "-m", "stadtmail.doors.console.main", "serve", role]
 
 
 class Supervisor:
