@@ -12,7 +12,8 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-POSTGRES = os.environ.get("STADTMAIL_TEST_DATABASE_URL", "")
+POSTGRES = os.environ.get("STADTMAIL_TEST_DATABASE_URL") or os.environ.get("TEST_DATABASE_URL", "")
+os.environ["TEST_DATABASE_URL"] = POSTGRES  # xdist's workers inherit it; a STADTMAIL_ name would be an unknown setting
 for _name in [n for n in os.environ if n.startswith("STADTMAIL_")]:
     del os.environ[_name]
 FOLDER = Path(tempfile.mkdtemp(prefix="stadtmail-test-"))

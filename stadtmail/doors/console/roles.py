@@ -1,9 +1,5 @@
-"""The three roles of `stadtmail serve`, each of which can also be started alone: web, doors, work.
+"""The three roles of `stadtmail serve`, each of which can also be started alone: web, doors, work."""
 
-Doors do not import each other: web and doors are named as text, as granian takes its application.
-"""
-
-import importlib
 import os
 import signal
 import threading
@@ -15,7 +11,6 @@ from stadtmail.kit import clock, config, log, processes
 
 WEB_THREADS = 8
 TICK_SECONDS = 1.0
-SMTP = "stadtmail.doors.smtp.server"
 
 
 def web() -> None:
@@ -44,7 +39,9 @@ def web() -> None:
 
 def doors() -> None:
     """The mail doors: one asyncio process, until SIGTERM."""
-    importlib.import_module(SMTP).run()
+    from stadtmail.doors.console import maildoors
+
+    maildoors.run()
 
 
 def work() -> None:

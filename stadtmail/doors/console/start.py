@@ -9,7 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from stadtmail.doors.console import lock, tables
-from stadtmail.kit import clock, config, errors, instance, log
+from stadtmail.kit import clock, config, errors, instance
+from stadtmail.kit import log as lines
 
 
 class CannotStart(errors.NotAllowed):
@@ -25,7 +26,18 @@ def serving(*, first: Callable[[], None] = lambda: None) -> lock.Lock:
     held = lock.take_alone()
     first()
     _come_up()
+    _write_down()
     held.share()
+    return held
+
+
+def settling() -> lock.Lock:
+    """Come up alone for `witness settle` only: no look at the witness, no replay. Raises CannotStart, lock.InUse."""
+    known()
+    held = lock.take_alone()
+    _harden()
+    django()
+    _refuse(tables.problems())
     return held
 
 
@@ -91,10 +103,11 @@ def _come_up() -> None:
     now = clock.now()
     epochs.current(now)  # the very first one is made here, so that the ring exists from the first start on
     _refuse(tables.problems() + _undeclared(now) + _policies(now))
-    _witness(now)
+    forked = _witness(now)
     again = _replay(now)
+    _refuse(forked)
     _clear_volatile()
-    log.event("started", role="console", count=again)
+    lines.event("started", role="console", count=again)
 
 
 def _harden() -> None:
@@ -130,14 +143,34 @@ def _policies(now: datetime) -> list[str]:
     return found
 
 
-def _witness(now: datetime) -> None:
+def _witness(now: datetime) -> list[str]:
+    """A rolled-back machine learns from its witness what it had erased. What cannot be joined is refused, after the replay."""
     from stadtmail.privacy import witness
 
-    if witness.behind(now):
-        raise CannotStart(
-            "the witness knows erasures that this instance does not: the machine was rolled back. Restore the evidence store,"
-            " or let `stadtmail witness catch-up` take the ledger over; ports stay closed until then"
-        )
+    if not witness.behind(now):
+        return []
+    try:
+        caught = witness.catch_up(now)
+    except witness.Forked:
+        return ["the logs of this instance and of its witness have different pasts: look into it, then `stadtmail witness settle`"]
+    print(f"this machine was rolled back; its witness gave back {caught.erasures} erasure(s), {caught.leaves} leaf/leaves", file=sys.stderr)
+    return []
+
+
+def _write_down() -> None:
+    """C-1.1: what was covered at this start goes into each city's log."""
+    from stadtmail.kit import store
+    from stadtmail.privacy import holdings
+    from stadtmail.privacy.evidence import leaves, log
+    from stadtmail.tenants import queries as tenants
+
+    now = clock.now()
+    (declared, columns), digest = holdings.coverage(), holdings.schema_digest()
+    leaf = {"type": "start", "digest": digest, "declared": declared, "columns": columns, "at": leaves.minute(now)}
+    for city in tenants.cities():
+        with store.writing():
+            log.note(city, leaf, now=now)
+    log.move(now)
 
 
 def _replay(now: datetime) -> int:
