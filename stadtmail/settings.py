@@ -20,6 +20,7 @@ def _sqlite(name: str) -> dict[str, Any]:
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;"
             " PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;",
         },
+        "CONN_MAX_AGE": 600,  # opening anew for each request would checkpoint the log each time
     }
 
 
@@ -27,13 +28,20 @@ def _postgres(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     return {
         "ENGINE": "django.db.backends.postgresql",
-        "NAME": parts.path.lstrip("/"),
+        "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parts.hostname or "",
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            # values travel apart from the statement, so that no statement in the server's log has one in it; what an
+            # ordinary role may not set for its session (log_statement and the like) is in docs/operate.md
+            "server_side_binding": True,
+            "options": "-c log_parameter_max_length_on_error=0 -c idle_in_transaction_session_timeout=60s -c TimeZone=UTC",
+            "application_name": "stadtmail",
+        },
     }
 
 

@@ -7,13 +7,21 @@ from datetime import UTC, datetime
 
 import pytest
 
-PURE = ("tests/wire/", "tests/kit/", "tests/journeys/", "tests/verifier/")
+from tests.instance import POSTGRES
+
+PURE = ("tests/wire/", "tests/kit/", "tests/console/", "tests/journeys/", "tests/verifier/")  # those that need rows say so
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Every test of a room works on real, committed rows in all stores."""
+    elsewhere = [] if POSTGRES else [item for item in items if item.get_closest_marker("only_postgres")]
+    if elsewhere:
+        config.hook.pytest_deselected(items=elsewhere)
+        items[:] = [item for item in items if item not in elsewhere]
     for item in items:
         place = item.nodeid if item.nodeid.startswith("tests/") else f"tests/{item.nodeid}"
+        if place.startswith("tests/journeys/"):
+            item.add_marker(pytest.mark.journey)
         if not place.startswith(PURE):
             item.add_marker(pytest.mark.django_db(transaction=True, databases="__all__"))
 

@@ -69,6 +69,8 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
     for name in ("DATABASE_URL", "KEYS_URL"):
         if value[name] and not value[name].startswith(("postgresql://", "postgres://")):
             raise BadSetting(f"STADTMAIL_{name} must be empty or start with postgresql://")
+    if value["KEYS_URL"] and value["KEYS_URL"] == value["DATABASE_URL"]:
+        raise BadSetting("STADTMAIL_KEYS_URL must not be the main database: a backup of one would have both")
     return Config(
         data=Path(value["DATA"]).absolute(),
         host=value["HOST"],
@@ -87,6 +89,6 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
 
 
 def _port(name: str, text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) < 65536:
+    if not (text.isascii() and text.isdecimal()) or not 0 < int(text) < 65536:
         raise BadSetting(f"STADTMAIL_{name} must be a port number from 1 to 65535")
     return int(text)

@@ -18,9 +18,9 @@ from types import TracebackType
 from stadtmail.kit import config
 
 _WORD = re.compile(r"[a-z][a-z0-9_.]{0,39}\Z")
-_PLACE = re.compile(r"[A-Za-z0-9_./-]{1,80}:\d{1,6}\Z")
+_PLACE = re.compile(r"(?:[a-z][a-z0-9_/]{0,76}\.py|elsewhere):\d{1,6}\Z")  # a line of ours, never host:port
 _KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
-_CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,79}\Z")
+_CLASS = re.compile(r"[A-Za-z][A-Za-z_]{0,79}\Z")  # no digits: nothing that counts anybody
 
 # field -> shape of its value. Holdings of kind "log": nothing here is personal (test_house holds this table to the policy).
 FIELDS = {
@@ -57,9 +57,13 @@ def event(what: str, **fields: object) -> None:
 
 def bug(error: BaseException, *, role: str) -> None:
     """Note a bug: class and place in our own code, never the message and never a value (both may be personal)."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if "stadtmail" in f.filename]
-    place = f"{frames[-1].filename.rpartition('stadtmail/')[2]}:{frames[-1].lineno}" if frames else "elsewhere:0"
-    event("bug", role=role, error=type(error).__name__, place=place)
+    event("bug", role=role, error=type(error).__name__, place=place(error))
+
+
+def place(error: BaseException) -> str:
+    """The innermost line of our own code that the error came through."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "/stadtmail/" in frame.filename]
+    return f"{frames[-1].filename.rpartition('/stadtmail/')[2]}:{frames[-1].lineno}" if frames else "elsewhere:0"
 
 
 class Sink(logging.Handler):
@@ -78,7 +82,7 @@ def install(role: str) -> None:
     root.handlers = [Sink()]
     root.setLevel(logging.WARNING)
 
-    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    def hook(_kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         bug(error.with_traceback(trace), role=role)
 
     sys.excepthook = hook

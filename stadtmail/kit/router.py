@@ -14,16 +14,16 @@ def store_of(model: type[Model]) -> str:
 class Router:
     """Django's database router over `store_of`."""
 
-    def db_for_read(self, model: type[Model], **hints: Any) -> str:
+    def db_for_read(self, model: type[Model], **_hints: Any) -> str:
         return store_of(model)
 
-    def db_for_write(self, model: type[Model], **hints: Any) -> str:
+    def db_for_write(self, model: type[Model], **_hints: Any) -> str:
         return store_of(model)
 
-    def allow_relation(self, obj1: Model, obj2: Model, **hints: Any) -> bool:
+    def allow_relation(self, obj1: Model, obj2: Model, **_hints: Any) -> bool:
         return store_of(type(obj1)) == store_of(type(obj2))
 
-    def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **hints: Any) -> bool | None:
+    def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **_hints: Any) -> bool | None:
         if model_name is None:
             return None
         return store_of(apps.get_model(app_label, model_name)) == db

@@ -25,7 +25,7 @@ class Unit(models.Model):
     anchor = models.UUIDField(db_index=True)
     key = models.UUIDField(null=True, unique=True)  # vault.Key; None for a keyed hash without content (TOMB)
     commitment = models.BinaryField(null=True)  # the random k of HMAC(k, id), sealed under the unit's key
-    state = models.CharField(max_length=8, default=LIVE)
+    state = models.CharField(max_length=10, default=LIVE)
     policy = models.PositiveIntegerField()  # version of the city's policy under which the data were taken in
     keep_until = models.DateTimeField(null=True)
     due_at = models.DateTimeField(null=True)  # gone_by; None while no start event has happened

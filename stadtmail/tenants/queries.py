@@ -50,6 +50,14 @@ def cities() -> list[Tenant]:
     return list(Tenant.objects.order_by("slug"))
 
 
+def city_of_slug(slug: str) -> Tenant:
+    """The city whose policy file has this name: how operators name one. Raises NoSuchCity."""
+    found = Tenant.objects.filter(slug=slug.strip().lower()).first()
+    if found is None:
+        raise NoSuchCity("no city with this slug")
+    return found
+
+
 def city_of_domain(domain: str) -> Tenant:
     """The city whose residents have addresses in this mail domain. Raises NoSuchCity."""
     found = Tenant.objects.filter(domain=domain.strip().lower().rstrip(".")).first()

@@ -19,6 +19,7 @@ from stadtmail.kit import config, errors, instance
 from stadtmail.vault import boxes
 
 SLOTS = 64
+KEY_BYTES = 32
 _SLOT = Struct(">II12s48s")  # epoch number, day of its begin (ordinal), nonce, wrapped key
 _EMPTY = bytes(_SLOT.size)
 
@@ -45,7 +46,7 @@ def make_root_key(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        os.write(fd, os.urandom(32))
+        os.write(fd, os.urandom(KEY_BYTES))
         os.fsync(fd)
     finally:
         os.close(fd)
@@ -63,7 +64,7 @@ def root_key() -> bytes:
         key = path.read_bytes()
     except OSError:
         raise NoRootKey from None
-    if len(key) != 32:
+    if len(key) != KEY_BYTES:
         raise NoRootKey
     return key
 

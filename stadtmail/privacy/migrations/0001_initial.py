@@ -169,7 +169,7 @@ class Migration(migrations.Migration):
                 ('anchor', models.UUIDField(db_index=True)),
                 ('key', models.UUIDField(null=True, unique=True)),
                 ('commitment', models.BinaryField(null=True)),
-                ('state', models.CharField(default='live', max_length=8)),
+                ('state', models.CharField(default='live', max_length=10)),
                 ('policy', models.PositiveIntegerField()),
                 ('keep_until', models.DateTimeField(null=True)),
                 ('due_at', models.DateTimeField(null=True)),

@@ -1,0 +1,48 @@
+"""The mail doors in one asyncio process: opened with the mail room behind them, drained at SIGTERM.
+
+Doors do not import each other: the SMTP door is named as text and gets the two functions of the mail room that it knows.
+"""
+
+import asyncio
+import importlib
+import signal
+
+from stadtmail.doors.console import certificate
+from stadtmail.kit import config
+
+SMTP = "stadtmail.doors.smtp.server"
+
+
+def run() -> None:
+    """Until SIGTERM or SIGINT."""
+    try:
+        import uvloop
+    except ImportError:  # optional: only faster
+        asyncio.run(_run())
+    else:
+        uvloop.run(_run())
+
+
+async def _run() -> None:
+    from stadtmail.mail.actions import delivery
+
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sign, stop.set)
+    smtp, chosen = importlib.import_module(SMTP), config.load()
+    name, chain, key = await loop.run_in_executor(None, certificate.of_instance)
+    writer = delivery.Writer()
+    writer.start()
+    try:
+        server = await smtp.start(
+            chosen.host,
+            chosen.ports["smtp"],
+            recipient=delivery.recipient,
+            deliver=writer.submit,
+            hostname=name,
+            tls=smtp.tls_context(str(chain), str(key)),
+        )
+        await stop.wait()
+        await server.drain(seconds=20)
+    finally:
+        await loop.run_in_executor(None, writer.stop)  # after the last connection: everything taken is committed

@@ -1,0 +1,71 @@
+"""The three roles of `stadtmail serve`, each of which can also be started alone: web, doors, work."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from stadtmail.doors.console import start
+from stadtmail.kit import clock, config, log, processes
+
+WEB_THREADS = 8
+TICK_SECONDS = 1.0
+
+
+def web() -> None:
+    """The portal: granian with a worker for every core, at most four. Plain HTTP, or TLS where a certificate is set."""
+    from granian import Granian
+    from granian.constants import Interfaces, SSLProtocols
+
+    chosen = config.load()
+    Granian(
+        "stadtmail.doors.console.worker:application",
+        address=chosen.host,
+        port=chosen.ports["web"],
+        interface=Interfaces.WSGI,
+        workers=min(4, os.cpu_count() or 1),
+        blocking_threads=WEB_THREADS,
+        blocking_threads_idle_timeout=600,  # a thread keeps its database connections: few threads, kept
+        websockets=False,
+        log_enabled=False,  # C-4.2: no access log, and nothing of a request on the console
+        respawn_failed_workers=True,
+        workers_kill_timeout=20,
+        ssl_cert=Path(chosen.tls_cert) if chosen.tls_cert else None,
+        ssl_key=Path(chosen.tls_key) if chosen.tls_key else None,
+        ssl_protocol_min=SSLProtocols.tls12,
+    ).serve()
+
+
+def doors() -> None:
+    """The mail doors: one asyncio process, until SIGTERM."""
+    from stadtmail.doors.console import maildoors
+
+    maildoors.run()
+
+
+def work() -> None:
+    """Everything that happens by itself, until SIGTERM. The round that has begun is finished first."""
+    from django.db import close_old_connections
+
+    from stadtmail.doors.console.work import Work
+
+    stop, jobs = threading.Event(), Work()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, lambda *_: stop.set())
+    while not stop.wait(TICK_SECONDS):
+        close_old_connections()  # a PostgreSQL that was restarted is found again
+        jobs.round(clock.now())
+
+
+ROLES: dict[str, Callable[[], None]] = {"web": web, "doors": doors, "work": work}
+
+
+def run(name: str) -> None:
+    """Come up and be this role until told to stop."""
+    log.install(name)
+    processes.die_with_parent()
+    start.joining()
+    log.event("role_up", role=name, pid=os.getpid())
+    ROLES[name]()
+    log.event("role_down", role=name, pid=os.getpid())

@@ -1,0 +1,136 @@
+"""What has to happen by itself, and when: ends of contracts, the sweep, the day's turn of keys, backups, proofs.
+
+One list for the role `work` and for `stadtmail clock advance`, so that a walked clock does exactly what a waited one does.
+Only one process works at a time on a data folder; a task that fails is noted and does not keep the others from their turn.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from stadtmail.kit import config, log
+from stadtmail.mail import jobs as mail_jobs
+from stadtmail.people import jobs as people_jobs
+from stadtmail.people import queries as people
+from stadtmail.privacy import proofs, sweep, witness
+from stadtmail.privacy.evidence import log as evidence
+from stadtmail.tenants import queries as tenants
+from stadtmail.usage import jobs as usage_jobs
+from stadtmail.vault import backups, blobs, epochs
+
+EVERY_SWEEP = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Task:
+    """Something recurring. `due(now, last)`: has its turn come, when it last ran at `last` (None: never in this process)?"""
+
+    name: str
+    due: Callable[[datetime, datetime | None], bool]
+    run: Callable[[datetime], object]
+
+
+def each(period: timedelta) -> Callable[[datetime, datetime | None], bool]:
+    """Due again after a period."""
+    return lambda now, last: last is None or now - last >= period
+
+
+def each_day(now: datetime, last: datetime | None) -> bool:
+    """Due once a UTC day: an epoch is a UTC day."""
+    return last is None or now.astimezone(UTC).date() > last.astimezone(UTC).date()
+
+
+def ends_due(now: datetime, last: datetime | None) -> bool:
+    """When a contract's end has come, and before every sweep."""
+    return last is None or now - last >= EVERY_SWEEP or bool(people.ends_due(now))
+
+
+def sweep_due(now: datetime, last: datetime | None) -> bool:
+    """At the due moment itself (deadlines of an hour count by the minute), and every ten minutes for all the rest."""
+    if last is None or now - last >= EVERY_SWEEP:
+        return True
+    # what stays due although it was just swept (a failed read back) waits for its ten minutes
+    return (now - last >= timedelta(seconds=20) and sweep.is_due(now)) or _fell_due_since(last, now)
+
+
+def _fell_due_since(last: datetime, now: datetime) -> bool:
+    moment = sweep.next_due(None, after=last)
+    return moment is not None and moment <= now
+
+
+def _turn_keys(now: datetime) -> None:
+    epochs.turn(now)
+    epochs.retire(now)
+
+
+def _keep_backup(now: datetime) -> None:
+    backups.keep(now)
+    backups.expire(now)
+
+
+def _prove(now: datetime) -> None:
+    for city in tenants.cities():
+        proofs.run(city, now)
+
+
+# the order of a round: ends first, because they make things due; proofs and the witness last, because they look at the rest
+TASKS = (
+    Task("ends", ends_due, people_jobs.run),
+    Task("usage", each(timedelta(seconds=10)), usage_jobs.sweep),
+    Task("sweep", sweep_due, sweep.run),
+    Task("keys", each_day, _turn_keys),
+    Task("keystore_backup", each_day, _keep_backup),
+    Task("role_keys", each_day, mail_jobs.renew_role_keys),
+    Task("lost_blobs", each(timedelta(hours=1)), mail_jobs.remove_lost_blobs),
+    Task("part_blobs", each(timedelta(hours=1)), lambda now: blobs.sweep_temporary(now - timedelta(days=1))),
+    Task("evidence", each(timedelta(minutes=1)), evidence.move),
+    Task("proofs", each(timedelta(hours=1)), _prove),
+    Task("witness", each(timedelta(minutes=1)), witness.copy),
+)
+
+
+class Work:
+    """Remembers when each task last ran in this process."""
+
+    def __init__(self, tasks: tuple[Task, ...] = TASKS) -> None:
+        self._tasks = tasks
+        self._last: dict[str, datetime] = {}
+        self.failed: list[str] = []
+
+    def round(self, now: datetime) -> int:
+        """Run every task whose turn has come. Returns how many ran; `failed` names those that could not."""
+        ran, self.failed = 0, []
+        with _alone():
+            for task in self._tasks:
+                if task.due(now, self._last.get(task.name)):
+                    self._run(task, now)
+                    ran += 1
+        return ran
+
+    def _run(self, task: Task, now: datetime) -> None:
+        self._last[task.name] = now
+        try:
+            task.run(now)
+        except Exception as problem:  # noqa: BLE001 - one task's bug must not stop the sweep
+            self.failed.append(task.name)
+            log.bug(problem, role="work")
+
+
+def next_moment(after: datetime) -> datetime:
+    """The next moment at which something happens by itself: a due date, the end of a contract, or midnight UTC."""
+    midnight = datetime.combine(after.astimezone(UTC).date() + timedelta(days=1), datetime.min.time(), UTC)
+    known = (sweep.next_due(None, after=after), people.next_end(after), midnight)
+    return min(moment for moment in known if moment is not None)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    fd = os.open(config.load().data / "work.turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)

@@ -1,0 +1,14 @@
+"""What granian's workers load: `stadtmail.wsgi:application`, after the worker has been hardened like every other process."""
+
+import signal
+
+from stadtmail.kit import instance, log, processes
+from stadtmail.vault import hardening
+
+processes.die_with_parent(signal.SIGKILL)  # a worker whose server was killed must not keep the port
+log.install("web")
+hardening.apply(production=instance.current().kind == "production")
+
+from stadtmail.wsgi import application  # noqa: E402 - nothing opens a key before this
+
+__all__ = ["application"]

@@ -1,0 +1,83 @@
+"""The certificate of the mail doors: the operator's, or a self-signed one that is made under the data folder.
+
+A self-signed certificate keeps eavesdroppers out and proves nothing about who answers: it is for demos and first steps.
+"""
+
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from stadtmail.kit import config
+
+LIFE = timedelta(days=825)
+RENEW_BEFORE = timedelta(days=30)
+
+
+def paths(names: Sequence[str]) -> tuple[Path, Path]:
+    """(chain, key) as PEM files; without a configured certificate a self-signed one for these names, renewed in time."""
+    chosen = config.load()
+    if chosen.tls_cert:
+        return Path(chosen.tls_cert), Path(chosen.tls_key)
+    folder = chosen.data / "tls"
+    chain, key = folder / "chain.pem", folder / "key.pem"
+    if not _is_good(chain, names):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(chain, key, names)
+    return chain, key
+
+
+def _is_good(chain: Path, names: Sequence[str]) -> bool:
+    try:
+        known = x509.load_pem_x509_certificate(chain.read_bytes())
+        listed = known.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (OSError, ValueError, x509.ExtensionNotFound):
+        return False
+    covered = {str(name.value) for name in listed}
+    return known.not_valid_after_utc > datetime.now(UTC) + RENEW_BEFORE and set(names) <= covered
+
+
+def _make(chain: Path, key: Path, names: Sequence[str]) -> None:
+    private = generate_private_key(SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + LIFE)
+        .add_extension(x509.SubjectAlternativeName([_name(name) for name in names]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .sign(private, SHA256())
+    )
+    # the key first: a chain without its key would count as good at the next start
+    _write(key, private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    _write(chain, made.public_bytes(Encoding.PEM))
+
+
+def _name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_suffix(".new")
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)

@@ -1,0 +1,47 @@
+"""A process and its family: die with the parent, tell the service manager, find out whether a port is free."""
+
+import ctypes
+import os
+import signal
+import socket
+
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(sign: int = signal.SIGTERM) -> None:
+    """Get this signal when the parent dies: no role outlives its supervisor with a lock or a port in its hands."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(sign), 0, 0, 0)
+
+
+def tell_manager(state: str) -> None:
+    """Tell systemd ("READY=1", "STOPPING=1"), where it asked to be told (sd_notify(3))."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
+
+
+def is_free(host: str, port: int) -> bool:
+    """Could a server listen there now? Raises OSError where the address itself is not this machine's."""
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    with socket.socket(family, kind) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+            probe.listen(1)
+        except OSError as error:
+            if error.errno in (98, 13):  # EADDRINUSE, EACCES
+                return False
+            raise
+    return True
+
+
+def answers(host: str, port: int) -> bool:
+    """Does somebody accept connections there? (A server that listens everywhere is asked on loopback.)"""
+    target = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared, not opened
+    try:
+        with socket.create_connection((target, port), timeout=1):
+            return True
+    except OSError:
+        return False

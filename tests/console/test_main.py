@@ -1,0 +1,123 @@
+"""The operator's command: every mistake is a sentence and an exit code, and a bug shows no value."""
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def stadtmail(data: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("STADTMAIL_")}
+    environment |= {"STADTMAIL_DATA": str(data), **settings}
+    command = [sys.executable, "-m", "stadtmail.doors.console.main", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, timeout=100, check=False)
+
+
+def test_an_unknown_setting_is_refused(tmp_path) -> None:
+    done = stadtmail(tmp_path, "clock", "show", STADTMAIL_PROT_WEB="80")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "STADTMAIL_PROT_WEB" in done.stderr
+    assert "docs/operate.md" in done.stderr
+
+
+def test_a_folder_without_an_instance_is_told(tmp_path) -> None:
+    done = stadtmail(tmp_path, "serve")
+    assert done.returncode == 1
+    assert "stadtmail init" in done.stderr
+
+
+def test_lint_needs_no_instance_and_counts_errors(tmp_path) -> None:
+    done = stadtmail(tmp_path, "policy", "lint")
+    assert done.returncode == 0, done.stdout
+    assert "ahaus.net: 0 error(s)" in done.stdout
+    assert stadtmail(tmp_path, "policy", "lint", "nowhere").returncode == 1
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("production")
+    done = stadtmail(folder / "data", "init", "--root-key", str(folder / "root.key"))
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_the_root_key_may_not_lie_in_the_data_folder(tmp_path) -> None:
+    (tmp_path / "detour").symlink_to(tmp_path)
+    for path in (tmp_path / "root.key", tmp_path / "deep" / "root.key", tmp_path / "detour" / "root.key"):
+        done = stadtmail(tmp_path, "init", "--root-key", str(path))
+        assert done.returncode == 1
+        assert "must not lie in the data folder" in done.stderr
+    assert not (tmp_path / "instance.json").exists()
+
+
+def test_a_production_instance_is_empty_and_its_clock_stands_fast(place) -> None:
+    assert stadtmail(place / "data", "city", "list").stdout == ""
+    moved = stadtmail(place / "data", "clock", "advance", "P1D")
+    assert moved.returncode == 1
+    assert "cannot be moved" in moved.stderr
+
+
+def test_it_is_not_made_twice_and_takes_no_demo(place) -> None:
+    assert "already" in stadtmail(place / "data", "init", "--root-key", str(place / "other.key")).stderr
+    done = stadtmail(place / "data", "demo")
+    assert done.returncode == 1
+    assert "production" in done.stderr
+
+
+def test_without_its_root_key_nothing_starts(place, tmp_path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(place / "data", data)
+    known = json.loads((data / "instance.json").read_text())
+    (data / "instance.json").write_text(json.dumps({**known, "root_key": str(tmp_path / "nowhere")}))
+    done = stadtmail(data, "city", "list")
+    assert done.returncode == 1
+    assert "root key is not at" in done.stderr
+
+
+def test_a_wrong_root_key_is_noticed_before_anything_is_served(place, tmp_path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(place / "data", data)
+    known = json.loads((data / "instance.json").read_text())
+    (tmp_path / "other.key").write_bytes(os.urandom(32))
+    (data / "instance.json").write_text(json.dumps({**known, "root_key": str(tmp_path / "other.key")}))
+    done = stadtmail(data, "city", "list")
+    assert done.returncode == 1
+    assert "root key" in done.stderr
+
+
+def test_the_recovery_kit_brings_back_root_key_and_ring(place, tmp_path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(place / "data", data)
+    known = json.loads((data / "instance.json").read_text())
+    (data / "instance.json").write_text(json.dumps({**known, "root_key": str(tmp_path / "root.key")}))
+    shutil.copy(place / "root.key", tmp_path / "root.key")
+    before = (tmp_path / "root.key").read_bytes(), (data / "ring").read_bytes()
+    private, public, kit = (str(tmp_path / name) for name in ("private", "public", "kit"))
+    assert stadtmail(data, "keys", "pair", private, public).returncode == 0
+    assert stadtmail(data, "keys", "escrow", public, kit).returncode == 0
+    (tmp_path / "root.key").unlink()
+    (data / "ring").unlink()
+    assert stadtmail(data, "keys", "recover", kit, public).returncode == 1  # the wrong half opens nothing
+    assert not (data / "ring").exists()
+    assert stadtmail(data, "keys", "recover", kit, private).returncode == 0
+    assert ((tmp_path / "root.key").read_bytes(), (data / "ring").read_bytes()) == before
+    assert before[0] not in (tmp_path / "kit").read_bytes()
+
+
+def test_tables_of_another_version_are_refused(place, tmp_path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(place / "data", data)
+    with closing(sqlite3.connect(data / "default.sqlite3")) as db, db:
+        db.execute("ALTER TABLE privacy_hold ADD COLUMN remark text")
+    done = stadtmail(data, "city", "list")
+    assert done.returncode == 1
+    assert "privacy_hold.remark is unknown" in done.stderr
