@@ -23,6 +23,8 @@ from stadtmail.privacy import policy
 from stadtmail.tenants import queries as tenants
 
 METHODS = frozenset({"GET", "HEAD", "POST"})
+STATIC = "/static/"
+FORM = "application/x-www-form-urlencoded"  # no page takes files: a part of another kind would be ignored instead of refused (C-2.1)
 
 
 class Portal:
@@ -36,8 +38,7 @@ class Portal:
         translation.activate("de")
         response = self._refusal(request) or self._answer(request)
         headers.secure(request, response)
-        if isinstance(response, HttpResponse):
-            cookies.enforce(request, response)
+        cookies.enforce(request, response)
         return response
 
     def process_view(self, request: PortalRequest, view: Callable[..., Any], args: Any, kwargs: Any) -> HttpResponse | None:
@@ -48,6 +49,8 @@ class Portal:
             return errors.page(request, 403, "foreign")
         form = request.resolver_match.url_name or "" if request.resolver_match else ""
         mark = request.visit.mark if request.visit else ""
+        if request.content_type != FORM:
+            return errors.page(request, 400)
         try:
             tokens.check(request.city.id, form, request.POST.get("token", ""), session=mark, now=request.now)
         except (NotAllowed, SuspiciousOperation, MultiPartParserError, UnreadablePostError) as error:
@@ -59,18 +62,20 @@ class Portal:
         return errors.answer(request, error)
 
     def _refusal(self, request: PortalRequest) -> HttpResponse | None:
-        request.visit = None
+        request.visit, request.session_prefix = None, ""
         request.now = clock.now()
         request.language = "de"
         try:
             request.city = tenants.city_of_host(split_domain_port(request.get_host())[0])
         except (NotFound, DisallowedHost):
             return errors.bare(421)
+        if request.path_info.startswith(STATIC):
+            return None
         request.policy = policy.current(request.city)
         return None if request.method in METHODS else errors.page(request, 405)
 
     def _answer(self, request: PortalRequest) -> HttpResponseBase:
-        if request.path_info.startswith("/static/"):
+        if request.path_info.startswith(STATIC):
             return self.get_response(request)
         prefix, url_token = "", ""
         if found := visit.URL_SESSION.match(request.path_info):
@@ -84,13 +89,14 @@ class Portal:
         set_script_prefix(f"{prefix}/")
         try:
             request.visit = visit.find(request, request.city, url_token, now=request.now)
+            refused = None
         except visit.TwoSessions as error:
-            return errors.answer(request, error)
+            refused = error
         if url_token and request.visit is None:
             # a dead or shared link: the page behind it, without its session
-            set_script_prefix("/en/" if request.language == "en" else "/")
             request.session_prefix = ""
-        response = self.get_response(request)
+            set_script_prefix("/en/" if request.language == "en" else "/")
+        response = errors.answer(request, refused) if refused else self.get_response(request)
         if request.visit is not None or request.method == "POST":
             headers.keep_private(response)
         else:
