@@ -81,8 +81,10 @@ def goodbye(request: PortalRequest) -> HttpResponse:
 
 
 def throttle(request: PortalRequest, scope: str, name: str) -> None:
-    """Raises TooManyTries: ten tries a quarter of an hour for one name, fifty from one network."""
-    keys = ((f"{scope}.name", f"{request.city.id}/{name.lower()}", 10), (f"{scope}.net", origin.network(request), 50))
+    """Raises TooManyTries: ten tries a quarter of an hour for one name (if there is one), fifty from one network."""
+    keys = [(f"{scope}.net", origin.network(request), 50)]
+    if name:
+        keys.append((f"{scope}.name", f"{request.city.id}/{name.lower()}", 10))
     for part, key, limit in keys:
         if not limits.allow(part, key, limit=limit, per_seconds=MINUTES * 60, now=request.now):
             raise TooManyTries

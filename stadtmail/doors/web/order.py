@@ -80,7 +80,8 @@ def _check(request: PortalRequest) -> HttpResponse:
 def _place(request: PortalRequest, given: dict[str, str]) -> HttpResponse:
     post, city, now = request.POST, request.city.id, request.now
     if post.get("terms", "") != request.policy.terms.version:
-        return _overview(request, given, [Problem("terms", _("Bitte bestätigen Sie die Nutzungsbedingungen."))], status=400)
+        problem = Problem("terms", _("Bitte bestätigen Sie die Nutzungsbedingungen."))
+        return _overview(request, given, [problem], wait=post.get("wait", ""), status=400)
     if not captcha.is_solved(city, post.get("solution", ""), now=now) and not captcha.has_waited(city, post.get("wait", ""), now=now):
         return _overview(request, given, [], wait=post.get("wait", ""), wait_more=True)
     login.throttle(request, "order", given["localpart"])
