@@ -107,11 +107,6 @@ def to_login(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(f"{reverse('login')}?next={here}" if here else reverse("login"))
 
 
-def to_desk(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
-    """Send whoever is not at the desk to its own login."""
-    return HttpResponseRedirect(reverse("desk_login"))
-
-
 def _form(request: PortalRequest, given: dict[str, str], problems: list[Problem], *, status: int = 200) -> HttpResponse:
     wrong = errors_of(problems)
     address = Field(
