@@ -93,7 +93,7 @@ def test_each_city_shows_itself_only(ahaus, musterstadt) -> None:
         assert "Ahaus" in own.text
         assert "Musterstadt" not in own.text
         assert "Musterstadt" in other.text
-        assert "ahaus" not in other.text.lower()
+        assert not re.search(r"Stadt Ahaus|AHAUS\.NET|ahaus\.net|ahaus\.localhost", other.text)  # (its operator sits in Ahaus)
 
 
 def test_no_cookie_wall_but_one_hint(browser: Browser) -> None:
