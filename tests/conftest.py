@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-PURE = ("tests/browser/", "tests/wire/", "tests/kit/", "tests/journeys/", "tests/verifier/")
+PURE = ("tests/wire/", "tests/kit/", "tests/journeys/", "tests/verifier/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
