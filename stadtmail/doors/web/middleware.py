@@ -21,6 +21,7 @@ from stadtmail.kit import clock
 from stadtmail.kit.errors import NotAllowed, NotFound
 from stadtmail.privacy import policy
 from stadtmail.tenants import queries as tenants
+from stadtmail.usage import connections
 
 METHODS = frozenset({"GET", "HEAD", "POST"})
 STATIC = "/static/"
@@ -96,9 +97,17 @@ class Portal:
             # a dead or shared link: the page behind it, without its session
             request.session_prefix = ""
             set_script_prefix("/en/" if request.language == "en" else "/")
-        response = errors.answer(request, refused) if refused else self.get_response(request)
+        response = errors.answer(request, refused) if refused else self._use(request)
         if request.visit is not None or request.method == "POST":
             headers.keep_private(response)
         else:
             response.headers.setdefault("Cache-Control", "no-cache")
         return response
+
+    def _use(self, request: PortalRequest) -> HttpResponseBase:
+        """The page. While it is made for somebody who is logged in, there is a record of that use, and then no more (C-2.5, C-4.2)."""
+        if request.visit is None:
+            return self.get_response(request)
+        session, peer = request.visit.session, request.META.get("REMOTE_ADDR", "")
+        with connections.open_connection("web", peer=peer, tenant=request.city.id, person=session.person or session.staff, now=request.now):
+            return self.get_response(request)
