@@ -15,6 +15,7 @@ from hashlib import sha256
 from html import unescape
 from http.cookies import SimpleCookie
 from secrets import token_hex
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from django.http.response import HttpResponseBase
@@ -26,8 +27,10 @@ from stadtmail.privacy import policy
 from stadtmail.privacy.policy import Policy
 from stadtmail.privacy.proofs import Measure, Measured, register
 from stadtmail.tenants import queries as tenants
-from stadtmail.tenants.models import Tenant
 from stadtmail.usage import sessions
+
+if TYPE_CHECKING:
+    from stadtmail.tenants.models import Tenant
 
 PAGES = (
     "/", "/hilfe", "/agb", "/impressum", "/barrierefreiheit", "/bestellen", "/bestellen/brief", "/anmelden", "/abgemeldet", "/abholen",
@@ -61,7 +64,7 @@ def declare() -> None:
 # -- pages that everybody sees -----------------------------------------------------------------------------------------
 
 
-def _pages_beside_policy(tenant: Tenant, now: datetime) -> Measured:
+def _pages_beside_policy(tenant: "Tenant", now: datetime) -> Measured:
     """Public pages that lack the controller of this city's policy, or name another city's."""
     own = policy.current(tenant).parties.controller.name
     others = {policy.current(city).parties.controller.name for city in tenants.cities() if city.id != tenant.id} - {own}
@@ -70,7 +73,7 @@ def _pages_beside_policy(tenant: Tenant, now: datetime) -> Measured:
     return Measured(wrong, kept=wrong == 0)
 
 
-def _foreign_addresses(tenant: Tenant, now: datetime) -> Measured:
+def _foreign_addresses(tenant: "Tenant", now: datetime) -> Measured:
     """Addresses of other hosts from which a page would load something, and answers whose policy would allow it."""
     answers = _walk(tenant.id, now).values()
     count = sum(bool(FOREIGN.match(address)) for answer in answers for address in answer.loads)
@@ -78,26 +81,26 @@ def _foreign_addresses(tenant: Tenant, now: datetime) -> Measured:
     return Measured(count + loose, kept=count + loose == 0)
 
 
-def _foreign_in_forms(tenant: Tenant, now: datetime) -> Measured:
+def _foreign_in_forms(tenant: "Tenant", now: datetime) -> Measured:
     """The same, on the pages that carry a form."""
     answers = [answer for answer in _walk(tenant.id, now).values() if "<form" in answer.text]
     count = sum(bool(FOREIGN.match(address)) for answer in answers for address in answer.loads)
     return Measured(count, kept=count == 0 and bool(answers))
 
 
-def _cookies_before_login(tenant: Tenant, now: datetime) -> Measured:
+def _cookies_before_login(tenant: "Tenant", now: datetime) -> Measured:
     """Set-Cookie headers on all public pages, files, redirects and errors."""
     count = sum(len(answer.cookies) for answer in _walk(tenant.id, now).values())
     return Measured(count, kept=count == 0)
 
 
-def _sessions_unasked(tenant: Tenant, now: datetime) -> Measured:
+def _sessions_unasked(tenant: "Tenant", now: datetime) -> Measured:
     """Addresses with a session that nobody chose (C-3.10: no identification in place of the refused cookie)."""
     count = sum(answer.text.count('"/s/') + answer.location.count("/s/") for answer in _walk(tenant.id, now).values())
     return Measured(count, kept=count == 0)
 
 
-def _functions_without_cookies(tenant: Tenant, now: datetime) -> Measured:
+def _functions_without_cookies(tenant: "Tenant", now: datetime) -> Measured:
     """Public pages that answer without cookies, and the order led to its overview; nothing is ordered and nothing stored."""
     served = [path for path, answer in _walk(tenant.id, now).items() if path.removeprefix("/en") in PAGES and answer.code == 200]
     overview = _overview(tenant)
@@ -105,7 +108,7 @@ def _functions_without_cookies(tenant: Tenant, now: datetime) -> Measured:
     return Measured(len(served) + (overview is not None), kept=whole)
 
 
-def _surplus_accepted(tenant: Tenant, now: datetime) -> Measured:  # noqa: ARG001
+def _surplus_accepted(tenant: "Tenant", now: datetime) -> Measured:  # noqa: ARG001
     """Forms that take a field which they do not have."""
     visitor = _visitor(tenant)
     forms: tuple[tuple[str, dict[str, str]], ...] = (
@@ -118,7 +121,7 @@ def _surplus_accepted(tenant: Tenant, now: datetime) -> Measured:  # noqa: ARG00
     return Measured(count, kept=count == 0)
 
 
-def _replayed_challenges(tenant: Tenant, now: datetime) -> Measured:
+def _replayed_challenges(tenant: "Tenant", now: datetime) -> Measured:
     """Solved challenges of the order form that are taken a second time."""
     from stadtmail.doors.web import captcha
 
@@ -134,7 +137,7 @@ def _replayed_challenges(tenant: Tenant, now: datetime) -> Measured:
 # -- cookies and sessions ----------------------------------------------------------------------------------------------
 
 
-def _unlisted_cookies(tenant: Tenant, now: datetime) -> Measured:  # noqa: ARG001
+def _unlisted_cookies(tenant: "Tenant", now: datetime) -> Measured:  # noqa: ARG001
     """Cookies of a login, with and without TLS, that the policy does not list for this kind of connection."""
     listed = {(cookie.name, cookie.where) for cookie in policy.current(tenant).cookies}
     names = [(name, where) for where, jar in _logins(tenant) for name in jar]
@@ -142,7 +145,7 @@ def _unlisted_cookies(tenant: Tenant, now: datetime) -> Measured:  # noqa: ARG00
     return Measured(count, kept=count == 0 and len(names) == 2, real=False)
 
 
-def _cookies_with_expiry(tenant: Tenant, now: datetime) -> Measured:  # noqa: ARG001
+def _cookies_with_expiry(tenant: "Tenant", now: datetime) -> Measured:  # noqa: ARG001
     """Cookies of a login that would outlive the browser, or that scripts, other hosts or plain connections could read."""
     bad = 0
     for where, jar in _logins(tenant):
@@ -152,14 +155,14 @@ def _cookies_with_expiry(tenant: Tenant, now: datetime) -> Measured:  # noqa: AR
     return Measured(bad, kept=bad == 0, real=False)
 
 
-def _readable_cookies(tenant: Tenant, now: datetime) -> Measured:  # noqa: ARG001
+def _readable_cookies(tenant: "Tenant", now: datetime) -> Measured:  # noqa: ARG001
     """Cookie values that are anything but 256 random bits of their own: too short, structured, or the same twice."""
     values = [morsel.value for _, jar in (*_logins(tenant), *_logins(tenant)) for morsel in jar.values()]
     bad = sum(not TOKEN.match(value) for value in values) + len(values) - len(set(values))
     return Measured(bad, kept=bad == 0 and len(values) == 4, real=False)
 
 
-def _personal_cookies(tenant: Tenant, now: datetime) -> Measured:  # noqa: ARG001
+def _personal_cookies(tenant: "Tenant", now: datetime) -> Measured:  # noqa: ARG001
     """Cookies that carry something of what the session knows, in plain, base64 or hex."""
     planted = f"erika.{token_hex(8)}@example.invalid"
     bad = 0
@@ -170,7 +173,7 @@ def _personal_cookies(tenant: Tenant, now: datetime) -> Measured:  # noqa: ARG00
     return Measured(bad, kept=bad == 0, real=False)
 
 
-def _ended_accepted(tenant: Tenant, now: datetime) -> Measured:  # noqa: ARG001
+def _ended_accepted(tenant: "Tenant", now: datetime) -> Measured:  # noqa: ARG001
     """Sessions that are still recognised after logout. Before it, the session must be: else nothing was measured."""
     with _session(tenant) as (name, token):
         visitor = Visitor(_visitor(tenant).host, f"{name}={token}")
@@ -183,7 +186,7 @@ def _ended_accepted(tenant: Tenant, now: datetime) -> Measured:  # noqa: ARG001
         return Measured(replayed, kept=replayed == 0 and left.code == 302, real=False)
 
 
-def _cookies_without_basis(tenant: Tenant, now: datetime) -> Measured:  # noqa: ARG001
+def _cookies_without_basis(tenant: "Tenant", now: datetime) -> Measured:  # noqa: ARG001
     """Cookies of the policy that are neither strictly necessary nor asked for (§ 25 TDDDG)."""
     rules = policy.current(tenant)
     bad = sum(not ((cookie.necessary and cookie.basis in rules.bases) or cookie.consent) for cookie in rules.cookies)
@@ -200,7 +203,7 @@ def _walk(tenant_id: UUID, now: datetime) -> dict[str, Answer]:  # noqa: ARG001 
     return {path: visitor.get(path) for path in paths}
 
 
-def _visitor(tenant: Tenant) -> Visitor:
+def _visitor(tenant: "Tenant") -> Visitor:
     return Visitor(tenants.hosts_of(tenant)[0])
 
 
@@ -209,7 +212,7 @@ def _is_strict(answer: Answer) -> bool:
     return said.startswith("default-src 'self'") and "unsafe" not in said and "http" not in said and "*" not in said
 
 
-def _overview(tenant: Tenant) -> Answer | None:
+def _overview(tenant: "Tenant") -> Answer | None:
     visitor = _visitor(tenant)
     answer = visitor.post("/bestellen", {**visitor.get("/bestellen").hidden, **_filled(policy.current(tenant)), "step": "check"})
     return answer if answer.code == 200 and 'value="place"' in answer.text and not answer.cookies else None
@@ -237,7 +240,7 @@ def _door_time() -> datetime:
     return clock.now()
 
 
-def _logins(tenant: Tenant, data: dict[str, str] | None = None) -> list[tuple[str, SimpleCookie]]:
+def _logins(tenant: "Tenant", data: dict[str, str] | None = None) -> list[tuple[str, SimpleCookie]]:
     """The cookies of a login over TLS and over a plain connection; both sessions are ended at once."""
     found = []
     for where in ("tls", "plain"):
@@ -249,7 +252,7 @@ def _logins(tenant: Tenant, data: dict[str, str] | None = None) -> list[tuple[st
 
 
 @contextmanager
-def _session(tenant: Tenant) -> Iterator[tuple[str, str]]:
+def _session(tenant: "Tenant") -> Iterator[tuple[str, str]]:
     """A living session of the standing visitor: name and value of its cookie."""
     ((name, morsel),) = _login(tenant, {}, tls=False).cookies.items()
     try:
@@ -258,7 +261,7 @@ def _session(tenant: Tenant) -> Iterator[tuple[str, str]]:
         sessions.end(morsel.value)
 
 
-def _login(tenant: Tenant, data: dict[str, str], *, tls: bool) -> HttpResponseBase:
+def _login(tenant: "Tenant", data: dict[str, str], *, tls: bool) -> HttpResponseBase:
     def page(request: PortalRequest) -> HttpResponseBase:
         return login.begin(request, "person", uuid4(), data, home="start")
 
