@@ -74,6 +74,11 @@ USE_I18N = True
 LANGUAGE_CODE = "de"
 LANGUAGES = [("de", "Deutsch"), ("en", "English")]
 STATIC_URL = "/static/"
+STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.AppDirectoriesFinder"]
+WHITENOISE_USE_FINDERS = True  # files are read where they lie: there is no step that collects them
+WHITENOISE_AUTOREFRESH = False
+WHITENOISE_MAX_AGE = 31_536_000  # addresses carry the file's digest (templatetags/portal.py)
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 LOGGING_CONFIG = None
 TEMPLATES = [
     {

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from fnmatch import fnmatchcase
 
 from stadtmail.people import fields
 from stadtmail.privacy.policy import Policy
@@ -93,7 +94,7 @@ def is_reserved(localpart: str, policy: Policy) -> bool:
     plain = re.sub(r"[._-]", "", localpart.lower())
     if policy.order.is_reserved(localpart) or policy.order.is_reserved(plain):
         return True
-    return folded(localpart) in {folded(name) for name in policy.order.reserved if "*" not in name}
+    return any(fnmatchcase(folded(localpart), folded(pattern)) for pattern in policy.order.reserved)
 
 
 def age(born: date, today: date) -> int:

@@ -1,4 +1,4 @@
-"""Django's registration of the door (templates, static files, translations)."""
+"""Django's registration of the door (templates, static files, translations), and of what it measures."""
 
 from django.apps import AppConfig
 
@@ -8,3 +8,9 @@ class WebConfig(AppConfig):
 
     name = "stadtmail.doors.web"
     label = "web"
+
+    def ready(self) -> None:
+        """Declare what is measured here."""
+        from stadtmail.doors.web import proofs
+
+        proofs.declare()

@@ -11,11 +11,13 @@ def portal(request: HttpRequest) -> dict[str, Any]:
     """City, policy, language and session of the request; nothing personal."""
     policy = getattr(request, "policy", None)
     if policy is None:
-        return {"lang": "de"}
+        return {"lang": "de", "request": request}
     lang = request.language
-    path = request.get_full_path_info() if request.method == "GET" else request.path_info
+    here = request.get_full_path_info() if request.method == "GET" else request.path_info
+    path = f"/{here.lstrip('/')}"  # two slashes at the front would be the name of another host
     other = "de" if lang == "en" else "en"
     return {
+        "request": request,
         "policy": policy,
         "lang": lang,
         "other_lang": other,

@@ -1,6 +1,7 @@
 """The cookie registry at work (C-3.1 to C-3.7): one cookie, for one session, opaque; any other is dropped and counted."""
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 
 from stadtmail.kit import log
 
@@ -22,7 +23,7 @@ def take_back(request: HttpRequest, response: HttpResponse) -> None:
     give(request, response, "")
 
 
-def enforce(request: HttpRequest, response: HttpResponse) -> None:
+def enforce(request: HttpRequest, response: HttpResponseBase) -> None:
     """Drop every cookie that the policy does not list, or that would outlive the browser, and say so in the log."""
     policy = getattr(request, "policy", None)
     allowed = {cookie.name for cookie in policy.cookies} if policy else set()

@@ -3,12 +3,15 @@
 Nothing about the person, the address or the error's text is shown or logged; a bug is noted by class and place only.
 """
 
+import base64
 from dataclasses import dataclass
+from hashlib import sha256
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.template.loader import render_to_string
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 
 from stadtmail.doors.web import tokens, visit
@@ -31,6 +34,15 @@ CODES: dict[type[Exception], tuple[int, str]] = {
     kinds.OverQuota: (429, ""),
     kinds.TryLater: (503, ""),
 }
+# a stranger gets no file of ours, so the bare page brings its few rules along; the policy names them by hash
+BARE_STYLE = (
+    ":root{color-scheme:light dark}body{font:1.1rem/1.5 'Fira Sans',system-ui,sans-serif;max-width:36rem;margin:12vh auto;padding:0 1.5rem}"
+    "h1{line-height:1.2;font-size:1.9rem;margin:.2rem 0 1rem}.figure{font-size:1.1rem;opacity:.75;margin:0;letter-spacing:.05em}"
+)
+BARE_POLICY = (
+    f"default-src 'none'; img-src data:; style-src 'sha256-{base64.b64encode(sha256(BARE_STYLE.encode()).digest()).decode()}'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 
 @dataclass(frozen=True)
@@ -60,15 +72,17 @@ def page(request: HttpRequest, code: int, reason: str = "") -> HttpResponse:
     response = HttpResponse(html, status=code, headers={"Cache-Control": "no-store"})
     if code == 405:
         response.headers["Allow"] = "GET, HEAD, POST"
-    if code in (429, 503):
+    if code == 429:
+        response.headers["Retry-After"] = "900"
+    if code == 503:
         response.headers["Retry-After"] = "60"
     return response
 
 
 def bare(code: int) -> HttpResponse:
     """A page that belongs to no city: the host name is unknown (421), or nothing could be read."""
-    html = render_to_string("web/bare.html", {"words": _words(code, ""), "code": code})
-    return HttpResponse(html, status=code, headers={"Cache-Control": "no-store"})
+    html = render_to_string("web/bare.html", {"words": _words(code, ""), "code": code, "style": mark_safe(BARE_STYLE)})  # noqa: S308
+    return HttpResponse(html, status=code, headers={"Cache-Control": "no-store", "Content-Security-Policy": BARE_POLICY})
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -104,7 +118,7 @@ def _words(code: int, reason: str) -> Words:
         ),
         (400, "two"): Words(
             _("Zwei Anmeldungen zugleich"),
-            _("Sie haben sich mit und ohne Cookies angemeldet. Melden Sie sich bitte an einer der beiden Stellen ab."),
+            _("Sie haben sich mit und ohne Cookie angemeldet. Beide zugleich gelten nicht: Melden Sie sich auf der Startseite ab."),
         ),
         (403, ""): Words(_("Das ist hier nicht erlaubt"), _("Ihre Anmeldung reicht für diese Seite nicht aus.")),
         (403, "stale"): Words(

@@ -9,7 +9,7 @@ CONTENT_POLICY = (
 )
 PERMISSIONS = (
     "accelerometer=(), autoplay=(), browsing-topics=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), "
-    "magnetometer=(), microphone=(), midi=(), payment=(), usb=(), interest-cohort=()"
+    "magnetometer=(), microphone=(), midi=(), payment=(), usb=()"
 )
 
 
@@ -22,6 +22,8 @@ def secure(request: HttpRequest, response: HttpResponseBase) -> None:
     response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
     response.headers.setdefault("X-Frame-Options", "DENY")
     response.headers.setdefault("Permissions-Policy", PERMISSIONS)
+    if isinstance(response, HttpResponse):
+        response.headers.setdefault("Content-Length", str(len(response.content)))
     if request.is_secure():
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
 

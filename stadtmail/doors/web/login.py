@@ -4,6 +4,9 @@ Every login makes a new random token; an older one is never carried on (C-3.2). 
 hash and leave nothing.
 """
 
+from urllib.parse import quote
+from uuid import UUID
+
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import Resolver404, get_script_prefix, resolve, reverse, set_script_prefix
@@ -32,15 +35,15 @@ def login(request: PortalRequest) -> HttpResponse:
     given = texts(request.POST, FIELDS)
     throttle(request, "login", given["address"])
     try:
-        who = credentials.sign_in(request.city, given["address"], given["password"], now=request.now)
+        who = credentials.sign_in(request.city, given["address"], given["password"])
     except credentials.WrongCredentials:
         text = _("Adresse oder Passwort stimmen nicht. Achten Sie auf Groß- und Kleinschreibung.")
         return _form(request, given, [Problem("address", text)], status=403)
-    return begin(request, "person", who.person.id, {"contract": str(who.contract.id)}, way=given["way"], to=given["next"])
+    return begin(request, "person", who.person, {"contract": str(who.contract.id)}, way=given["way"], to=given["next"])
 
 
 def begin(
-    request: PortalRequest, kind: str, who: object, data: dict[str, str], *, way: str = "", to: str = "", home: str = "mailbox"
+    request: PortalRequest, kind: str, who: UUID, data: dict[str, str], *, way: str = "", to: str = "", home: str = "mailbox"
 ) -> HttpResponse:
     """Begin a session for a person or a member of staff and go to the page that was asked for."""
     if request.visit is not None:
@@ -78,8 +81,10 @@ def goodbye(request: PortalRequest) -> HttpResponse:
 
 
 def throttle(request: PortalRequest, scope: str, name: str) -> None:
-    """Raises TooManyTries: ten tries a quarter of an hour for one name, fifty from one network."""
-    keys = ((f"{scope}.name", f"{request.city.id}/{name.lower()}", 10), (f"{scope}.net", origin.network(request), 50))
+    """Raises TooManyTries: ten tries a quarter of an hour for one name (if there is one), fifty from one network."""
+    keys = [(f"{scope}.net", origin.network(request), 50)]
+    if name:
+        keys.append((f"{scope}.name", f"{request.city.id}/{name.lower()}", 10))
     for part, key, limit in keys:
         if not limits.allow(part, key, limit=limit, per_seconds=MINUTES * 60, now=request.now):
             raise TooManyTries
@@ -98,7 +103,7 @@ def inner(path: str) -> str:
 
 def to_login(request: HttpRequest) -> HttpResponse:
     """Send whoever is not logged in to the login page, and back here afterwards."""
-    here = request.path_info if request.method == "GET" else ""
+    here = quote(request.path_info) if request.method == "GET" else ""
     return HttpResponseRedirect(f"{reverse('login')}?next={here}" if here else reverse("login"))
 
 

@@ -21,8 +21,11 @@ from stadtmail.kit import clock
 from stadtmail.kit.errors import NotAllowed, NotFound
 from stadtmail.privacy import policy
 from stadtmail.tenants import queries as tenants
+from stadtmail.usage import connections
 
 METHODS = frozenset({"GET", "HEAD", "POST"})
+STATIC = "/static/"
+FORM = "application/x-www-form-urlencoded"  # no page takes files: a part of another kind would be ignored instead of refused (C-2.1)
 
 
 class Portal:
@@ -36,8 +39,7 @@ class Portal:
         translation.activate("de")
         response = self._refusal(request) or self._answer(request)
         headers.secure(request, response)
-        if isinstance(response, HttpResponse):
-            cookies.enforce(request, response)
+        cookies.enforce(request, response)
         return response
 
     def process_view(self, request: PortalRequest, view: Callable[..., Any], args: Any, kwargs: Any) -> HttpResponse | None:
@@ -48,6 +50,8 @@ class Portal:
             return errors.page(request, 403, "foreign")
         form = request.resolver_match.url_name or "" if request.resolver_match else ""
         mark = request.visit.mark if request.visit else ""
+        if request.content_type != FORM:
+            return errors.page(request, 400)
         try:
             tokens.check(request.city.id, form, request.POST.get("token", ""), session=mark, now=request.now)
         except (NotAllowed, SuspiciousOperation, MultiPartParserError, UnreadablePostError) as error:
@@ -59,18 +63,20 @@ class Portal:
         return errors.answer(request, error)
 
     def _refusal(self, request: PortalRequest) -> HttpResponse | None:
-        request.visit = None
+        request.visit, request.session_prefix = None, ""
         request.now = clock.now()
         request.language = "de"
         try:
             request.city = tenants.city_of_host(split_domain_port(request.get_host())[0])
         except (NotFound, DisallowedHost):
             return errors.bare(421)
+        if request.path_info.startswith(STATIC):
+            return None
         request.policy = policy.current(request.city)
         return None if request.method in METHODS else errors.page(request, 405)
 
     def _answer(self, request: PortalRequest) -> HttpResponseBase:
-        if request.path_info.startswith("/static/"):
+        if request.path_info.startswith(STATIC):
             return self.get_response(request)
         prefix, url_token = "", ""
         if found := visit.URL_SESSION.match(request.path_info):
@@ -84,15 +90,24 @@ class Portal:
         set_script_prefix(f"{prefix}/")
         try:
             request.visit = visit.find(request, request.city, url_token, now=request.now)
+            refused = None
         except visit.TwoSessions as error:
-            return errors.answer(request, error)
+            refused = error
         if url_token and request.visit is None:
             # a dead or shared link: the page behind it, without its session
-            set_script_prefix("/en/" if request.language == "en" else "/")
             request.session_prefix = ""
-        response = self.get_response(request)
+            set_script_prefix("/en/" if request.language == "en" else "/")
+        response = errors.answer(request, refused) if refused else self._use(request)
         if request.visit is not None or request.method == "POST":
             headers.keep_private(response)
         else:
             response.headers.setdefault("Cache-Control", "no-cache")
         return response
+
+    def _use(self, request: PortalRequest) -> HttpResponseBase:
+        """The page. While it is made for somebody who is logged in, there is a record of that use, and then no more (C-2.5, C-4.2)."""
+        if request.visit is None:
+            return self.get_response(request)
+        session, peer = request.visit.session, request.META.get("REMOTE_ADDR", "")
+        with connections.open_connection("web", peer=peer, tenant=request.city.id, person=session.person or session.staff, now=request.now):
+            return self.get_response(request)

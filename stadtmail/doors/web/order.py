@@ -24,7 +24,7 @@ from stadtmail.people.actions import pending
 from stadtmail.usage import limits
 
 ASKED = (*catalogue.CATALOGUE, "password_again")
-STEPS = {"check": (*ASKED, "step"), "back": ("state", "step"), "place": ("state", "step", "wait", "solution", "terms")}
+LATER = {"back": ("state", "step"), "place": ("state", "step", "wait", "solution", "terms")}
 
 
 class OrdersFull(errors.OverQuota):
@@ -36,11 +36,12 @@ def order(request: PortalRequest) -> HttpResponse:
     if request.method != "POST":
         return _form(request, {}, [])
     step = request.POST.get("step", "")
-    if step not in STEPS:
-        raise TooManyFieldsSent
-    refuse_surplus(request.POST, STEPS[step])
     if step == "check":
+        refuse_surplus(request.POST, (*_asked(request), "step"))
         return _check(request)
+    if step not in LATER:
+        raise TooManyFieldsSent
+    refuse_surplus(request.POST, LATER[step])
     given = tokens.open_state(request.city.id, "order", request.POST.get("state", ""), now=request.now)
     return _form(request, given, []) if step == "back" else _place(request, given)
 
@@ -79,7 +80,8 @@ def _check(request: PortalRequest) -> HttpResponse:
 def _place(request: PortalRequest, given: dict[str, str]) -> HttpResponse:
     post, city, now = request.POST, request.city.id, request.now
     if post.get("terms", "") != request.policy.terms.version:
-        return _overview(request, given, [Problem("terms", _("Bitte bestätigen Sie die Nutzungsbedingungen."))], status=400)
+        problem = Problem("terms", _("Bitte bestätigen Sie die Nutzungsbedingungen."))
+        return _overview(request, given, [problem], wait=post.get("wait", ""), status=400)
     if not captcha.is_solved(city, post.get("solution", ""), now=now) and not captcha.has_waited(city, post.get("wait", ""), now=now):
         return _overview(request, given, [], wait=post.get("wait", ""), wait_more=True)
     login.throttle(request, "order", given["localpart"])
@@ -96,11 +98,19 @@ def _place(request: PortalRequest, given: dict[str, str]) -> HttpResponse:
     return _done(request, f"{form.localpart}@{request.policy.domain}", waiting=waiting)
 
 
+def _asked(request: PortalRequest) -> list[str]:
+    """The fields that this city's form has: what no tariff of the city needs is not even known (C-2.1)."""
+    wanted = frozenset(need for tariff in request.policy.tariffs.values() for need in tariff.needs)
+    unneeded = set(catalogue.surplus(catalogue.CATALOGUE, wanted))
+    return [name for name in ASKED if name not in unneeded]
+
+
 def _address(request: PortalRequest, form: orders.OrderForm) -> list[Problem]:
-    address = f"{form.localpart}@{request.policy.domain}"
-    state = queries.address_state(request.city, address, request.now)
-    if state == "free" or (state == "quarantine" and form.reclaim):
-        return []  # whether the code is the right one is checked where the address is taken
+    state = queries.address_state(request.city, form.localpart, reclaim=form.reclaim)
+    if state == queries.FREE:
+        return []
+    if state == queries.QUARANTINED and form.reclaim:
+        return [Problem("reclaim", _("Dieser Quittungscode gehört nicht zu der Wunschadresse."))]
     return [order_words.of_address(state)]
 
 
@@ -119,13 +129,13 @@ def _order_form(request: PortalRequest, given: dict[str, str]) -> orders.OrderFo
 
 def _form(request: PortalRequest, given: dict[str, str], problems: list[Problem], *, status: int = 200) -> HttpResponse:
     fields = order_words.fields(request.policy, given, errors_of(problems))
-    wanted = {need for tariff in request.policy.tariffs.values() for need in tariff.needs}
     context = {
         "fields": fields,
-        "needed": [fields[name] for name, field in catalogue.CATALOGUE.items() if field.needed_by in wanted],
+        "needed": [fields[name] for name in _asked(request) if name in catalogue.CATALOGUE and catalogue.CATALOGUE[name].needed_by in ("phone", "bank")],
         "voluntary": [fields[name] for name in catalogue.VOLUNTARY],
         "kinds": order_words.kinds(given.get("kind", "person")),
         "tariffs": order_words.tariffs(request.policy, given.get("tariff", ""), request.language),
+        "quarantined": order_words.of_address(queries.QUARANTINED) in problems,
         "problems": problems,
         "section": "order",
     }

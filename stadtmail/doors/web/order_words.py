@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from stadtmail.doors.web.fields import Field, Problem
 from stadtmail.doors.web.templatetags.portal import euro, size
-from stadtmail.people import orders
+from stadtmail.people import orders, queries
 from stadtmail.privacy.policy import Policy
 
 
@@ -106,7 +106,7 @@ def of_address(state: str) -> Problem:
     """Why an address cannot be had."""
     words = {
         "reserved": _("Dieser Name ist der Stadt vorbehalten oder sieht einem solchen zu ähnlich. Bitte wählen Sie einen anderen."),
-        "quarantine": _(
+        queries.QUARANTINED: _(
             "Diese Adresse wurde vor Kurzem aufgegeben und ist gesperrt, damit niemand fremde Post bekommt. "
             "Gehörte sie Ihnen, geben Sie unten den Quittungscode ein."
         ),

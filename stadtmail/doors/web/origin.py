@@ -50,7 +50,7 @@ def agent(request: HttpRequest) -> str:
 def is_foreign(request: HttpRequest) -> bool:
     """True when the browser says that another site made it send this request."""
     site = request.META.get("HTTP_SEC_FETCH_SITE", "")
-    if site and site != "same-origin":
+    if site and site not in ("same-origin", "none"):  # none: the person themselves, for example by reloading
         return True
     origin = request.META.get("HTTP_ORIGIN", "")
     if not origin:

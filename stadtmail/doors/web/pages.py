@@ -3,19 +3,20 @@
 from django.http import HttpResponse
 from django.shortcuts import render
 
+from stadtmail.doors.web import captcha
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.privacy.policy.clauses import CLAUSES
 
 
 def start(request: PortalRequest) -> HttpResponse:
     """GET /: the city's front door."""
-    context = {"tariffs": request.policy.tariffs.values(), "clause_count": len(CLAUSES), "section": "start"}
+    context = {"tariffs": list(request.policy.tariffs.values()), "clause_count": len(CLAUSES), "section": "start"}
     return render(request, "web/start.html", context)
 
 
 def help_page(request: PortalRequest) -> HttpResponse:
     """GET /hilfe."""
-    return render(request, "web/help.html", {"section": "help"})
+    return render(request, "web/help.html", {"section": "help", "seconds": captcha.WAIT.seconds})
 
 
 def terms(request: PortalRequest) -> HttpResponse:

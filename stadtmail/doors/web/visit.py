@@ -8,14 +8,16 @@ import hmac
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.http import HttpRequest
 
 from stadtmail.doors.web import cookies, origin, tokens
 from stadtmail.kit import errors
-from stadtmail.tenants.models import Tenant
 from stadtmail.usage import sessions
+
+if TYPE_CHECKING:
+    from stadtmail.tenants.models import Tenant
 
 URL_SESSION = re.compile(r"/s/([A-Za-z0-9_-]{43})(?=/|$)")
 
@@ -30,7 +32,7 @@ class Visit:
 
     token: str
     kind: str  # cookie | url
-    session: Any
+    session: sessions.Session
 
     @property
     def mark(self) -> str:
@@ -38,7 +40,7 @@ class Visit:
         return hmac.new(self.token.encode(), b"form", "sha256").hexdigest()[:32]
 
 
-def find(request: HttpRequest, tenant: Tenant, url_token: str, *, now: datetime) -> Visit | None:
+def find(request: HttpRequest, tenant: "Tenant", url_token: str, *, now: datetime) -> Visit | None:
     """The living session of this request. Raises TwoSessions."""
     cookie = request.COOKIES.get(cookies.name(request), "")
     if url_token and cookie:
@@ -54,7 +56,7 @@ def find(request: HttpRequest, tenant: Tenant, url_token: str, *, now: datetime)
     return Visit(token, kind, session)
 
 
-def binding(request: HttpRequest, tenant: Tenant) -> str:
+def binding(request: HttpRequest, tenant: "Tenant") -> str:
     """Keyed hash of browser and network."""
     text = f"{origin.agent(request)}\0{origin.network(request)}"
     return hmac.new(tokens.subkey(tenant.id, "binding"), text.encode(), "sha256").hexdigest()

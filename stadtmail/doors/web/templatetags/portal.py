@@ -14,6 +14,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from stadtmail.doors.web import tokens
+from stadtmail.privacy.notice import words as notice_words
+from stadtmail.privacy.periods import Period
 
 register = template.Library()
 ROOT = Path(__file__).parent.parent / "static"
@@ -55,14 +57,20 @@ def day(context: template.Context, at: datetime | date | None, form: str = "long
 
 @register.filter
 def size(count: int) -> str:
-    """Bytes as people read them."""
+    """Bytes as people read them, in steps of 1024, as the notice counts them."""
     value = float(count or 0)
     for unit in ("Byte", "KB", "MB", "GB"):
         if value < 1000 or unit == "GB":
-            text = f"{value:.0f}" if unit == "Byte" or value >= 10 else f"{value:.1f}"
-            return f"{text if _locale() == 'en' else text.replace('.', ',')} {unit}"
-        value /= 1000
-    return ""
+            break
+        value /= 1024
+    text = f"{value:.1f}".removesuffix(".0") if value < 10 else f"{value:.0f}"
+    return f"{text if _locale() == 'en' else text.replace('.', ',')} {unit}"
+
+
+@register.filter
+def period(value: Period) -> str:
+    """A period of the policy in words, as it stands after "nach"."""
+    return notice_words.period(value, _locale(), dative=True)
 
 
 @register.filter

@@ -1,0 +1,208 @@
+// Drives a real Chromium for tests/browser/test_*.py: node walk.mjs TASK BASE '{"options": …}'. Prints one JSON object.
+// A fresh profile each time; nothing but *.localhost resolves. Every task says what it saw, the Python side judges.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { chromium } from "playwright-core";
+
+const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "EN-301-549", "best-practice"];
+const FLAGS = [
+  "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE *.localhost, EXCLUDE 127.0.0.1",
+];
+const [task, base, options] = [process.argv[2], process.argv[3], JSON.parse(process.argv[4] || "{}")];
+const seen = { foreign: [], errors: [], cookies: [], storage: [], violations: [], overflow: [], statuses: {}, steps: [] };
+
+async function open(browser, more = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...more });
+  context.on("request", (request) => {
+    const url = new URL(request.url());
+    if (!["data:", "about:", "blob:"].includes(url.protocol) && url.origin !== base) seen.foreign.push(request.url());
+  });
+  const page = await context.newPage();
+  page.on("pageerror", (error) => seen.errors.push(`${page.url()}: ${error.message}`));
+  page.on("console", (message) => {
+    if (message.type() === "error" && !message.text().includes("Failed to load resource")) seen.errors.push(`${page.url()}: ${message.text()}`);
+  });
+  return [context, page];
+}
+
+async function remembered(context, page) {
+  seen.cookies.push(...(await context.cookies()).map((cookie) => `${page.url()}: ${cookie.name}`));
+  const found = await page.evaluate(async () => [
+    ...Object.keys(localStorage).map((key) => `localStorage ${key}`),
+    ...Object.keys(sessionStorage).map((key) => `sessionStorage ${key}`),
+    ...(await indexedDB.databases()).map((database) => `indexedDB ${database.name}`),
+    ...("caches" in self ? await caches.keys() : []).map((key) => `cache ${key}`),
+    ...("serviceWorker" in navigator ? await navigator.serviceWorker.getRegistrations() : []).map(() => "service worker"),
+    ...(document.cookie ? ["document.cookie"] : []),
+  ]);
+  seen.storage.push(...found.map((what) => `${page.url()}: ${what}`));
+}
+
+async function judge(page, label) {
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    if (!(await page.evaluate(() => "axe" in self))) await page.evaluate(axeSource);
+    const result = await page.evaluate((tags) => self.axe.run(document, { runOnly: { type: "tag", values: tags }, resultTypes: ["violations"] }), TAGS);
+    for (const violation of result.violations) {
+      const where = violation.nodes.slice(0, 3).map((node) => node.target.join(" ") + (node.any[0] ? ` (${node.any[0].message})` : ""));
+      seen.violations.push(`${label} ${colorScheme}: ${violation.id} at ${where.join("; ")}`);
+    }
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+}
+
+async function overflows(page, label) {
+  const [wide, view] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
+  if (wide > view) seen.overflow.push(`${label}: ${wide} > ${view}`);
+}
+
+async function look(page, label) {
+  for (const width of options.widths || [1280, 390]) {
+    await page.setViewportSize({ width, height: 800 });
+    await judge(page, `${label} ${width}px`);
+    await overflows(page, `${label} ${width}px`);
+  }
+  await page.setViewportSize({ width: 320, height: 640 });
+  await overflows(page, `${label} 320px`);
+  await page.setViewportSize({ width: 1280, height: 800 });
+}
+
+async function fill(page, given) {
+  for (const [name, value] of Object.entries(given)) {
+    const field = page.locator(`[name="${name}"]`).first();
+    if ((await field.getAttribute("type")) === "radio") await page.locator(`[name="${name}"][value="${value}"]`).check();
+    else await field.fill(value);
+  }
+}
+
+async function tabTo(page, selector) {
+  for (let count = 0; count < 80; count++) {
+    await page.keyboard.press("Tab");
+    const [there, visible] = await page.evaluate((wanted) => {
+      const now = document.activeElement;
+      const style = getComputedStyle(now);
+      return [now.matches(wanted), (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2) || style.boxShadow !== "none"];
+    }, selector);
+    if (!visible) seen.errors.push(`no visible focus before ${selector}`);
+    if (there) return;
+  }
+  throw new Error(`Tab never reached ${selector}`);
+}
+
+const tasks = {
+  async walk(browser) {
+    const [context, page] = await open(browser);
+    for (const path of options.paths) {
+      const response = await page.goto(base + path);
+      seen.statuses[path] = response.status();
+      await look(page, path);
+      await remembered(context, page);
+    }
+  },
+
+  async order(browser) {
+    const [context, page] = await open(browser, { javaScriptEnabled: options.javascript });
+    await page.goto(`${base}${options.prefix || ""}/bestellen`);
+    await fill(page, options.given);
+    await page.locator('button[value="check"]').click();
+    if (options.javascript) await look(page, "overview");
+    await page.locator("#terms").check();
+    if (!options.javascript) await page.waitForTimeout(21_000);
+    await page.locator('button[value="place"]').click();
+    await page.locator("#wiederherstellungscode").waitFor();
+    seen.code = await page.locator("#wiederherstellungscode").textContent();
+    if (options.javascript) {
+      await look(page, "confirmation");
+      await remembered(context, page);
+    } else seen.cookies.push(...(await context.cookies()).map((cookie) => cookie.name));
+  },
+
+  async mistakes(browser) {
+    const [context, page] = await open(browser);
+    await page.goto(`${base}/bestellen`);
+    await page.locator("form").last().evaluate((form) => { form.noValidate = true; });
+    await page.locator('button[value="check"]').click();
+    await page.locator("#fehler").waitFor();
+    await look(page, "order with mistakes");
+    await page.goto(`${base}/anmelden`);
+    await fill(page, { address: "niemand@ahaus.net", password: "falsch" });
+    await page.locator('button[value="cookie"]').click();
+    await look(page, "login with a mistake");
+    await remembered(context, page);
+  },
+
+  async keyboard(browser) {
+    const [context, page] = await open(browser);
+    await page.goto(`${base}/bestellen`);
+    await page.keyboard.press("Tab");
+    seen.steps.push(await page.evaluate(() => document.activeElement.className));
+    await page.keyboard.press("Enter");
+    seen.steps.push(await page.evaluate(() => document.activeElement.id || location.hash));
+    await tabTo(page, "#kind");
+    for (const [name, value] of Object.entries(options.given)) {
+      await tabTo(page, `#${name}`);
+      if (name === "birth_date") await page.keyboard.type(value.split("-").slice(1).join("") + value.slice(0, 4));
+      else await page.keyboard.type(value);
+    }
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#terms");
+    await tabTo(page, "#terms");
+    await page.keyboard.press("Space");
+    await tabTo(page, 'button[value="place"]');
+    await page.keyboard.press("Enter");
+    await page.locator("#wiederherstellungscode").waitFor();
+    await tabTo(page, 'main a[href$="/anmelden"]');
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#password");
+    await tabTo(page, "#address");
+    await page.keyboard.type(`${options.given.localpart}@${options.domain}`);
+    await tabTo(page, "#password");
+    await page.keyboard.type(options.given.password);
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/postfach/);
+    seen.cookies.push(...(await context.cookies()).map((cookie) => `${cookie.name} ${cookie.expires} ${cookie.httpOnly} ${cookie.sameSite}`));
+    await tabTo(page, 'form[action$="/abmelden"] button');
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/abgemeldet/);
+    seen.steps.push(page.url());
+  },
+
+  async link(browser) {
+    const [context, page] = await open(browser, { javaScriptEnabled: options.javascript });
+    await page.goto(`${base}/anmelden`);
+    await fill(page, { address: options.address, password: options.password });
+    await page.locator('button[value="url"]').click();
+    await page.waitForURL(/\/s\/[\w-]{43}\//);
+    const inside = page.url();
+    seen.cookies.push(...(await context.cookies()).map((cookie) => cookie.name));
+    await page.locator('footer a[href$="/hilfe"]').click();
+    seen.steps.push(page.url().includes("/s/") ? "still inside" : "lost");
+    const [, stranger] = await open(browser, { userAgent: "another browser" });
+    await stranger.goto(inside);
+    seen.steps.push(new URL(stranger.url()).pathname);
+    await page.locator('form[action$="/abmelden"] button').click();
+    await page.waitForURL(/abgemeldet/);
+    await page.goto(inside);
+    seen.steps.push(new URL(page.url()).pathname);
+  },
+
+  async print(browser) {
+    const [, page] = await open(browser);
+    await page.emulateMedia({ media: "print" });
+    for (const path of options.paths) {
+      await page.goto(base + path);
+      for (const shown of await page.locator(".top nav, .foot, .toc, .buttons").all()) if (await shown.isVisible()) seen.errors.push(`${path}: navigation on paper`);
+      seen.steps.push((await page.locator("h1").first().isVisible()) ? "title" : "nothing");
+    }
+  },
+};
+
+const browser = await chromium.launch({ executablePath: options.chromium || "/usr/bin/chromium", args: FLAGS });
+try {
+  await tasks[task](browser);
+  console.log(JSON.stringify(seen));
+} finally {
+  await browser.close();
+}

@@ -1,0 +1,95 @@
+"""Browsers for the tests of the web door: Django's test client, a host name, and the forms of the page that was read."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from django.test import Client
+
+# what the form of AHAUS.NET asks: its tariff needs neither telephone nor bank
+GIVEN = {
+    "kind": "person",
+    "name": "Erika Mustermann",
+    "birth_date": "1990-05-17",
+    "street": "Wallstraße 12",
+    "postcode": "48683",
+    "town": "Ahaus",
+    "localpart": "erika.m",
+    "password": "vier kluge Otter baden",
+    "password_again": "vier kluge Otter baden",
+    "tariff": "basis",
+    "reclaim": "",
+    "nickname": "",
+    "contact_mail": "",
+}
+
+
+class Browser(Client):
+    """A client that keeps to one host and knows the hidden fields of the page it saw last."""
+
+    def __init__(self, host: str = "ahaus.localhost", **more: Any) -> None:
+        super().__init__(headers={"host": host}, raise_request_exception=False, **more)
+        self.text = ""
+
+    def request(self, **more: Any):
+        response = super().request(**more)
+        if not response.streaming:
+            self.text = response.content.decode("utf-8", "replace")
+        return response
+
+    def hidden(self) -> dict[str, str]:
+        """Hidden fields of the last form on the page."""
+        form = self.text.rpartition("<form")[2]
+        return {name: unescape(value) for name, value in re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form)}
+
+    def send(self, path: str, fields: dict[str, str], *, page: str = "", **more: Any):
+        """Open the page and send its form."""
+        self.get(page or path)
+        return self.post(path, {**self.hidden(), **fields}, **more)
+
+    def post(self, path: str, data: Any = None, content_type: str = "application/x-www-form-urlencoded", **more: Any):
+        if isinstance(data, dict):
+            from urllib.parse import urlencode
+
+            data = urlencode(data, doseq=True)
+        return super().post(path, data, content_type=content_type, **more)
+
+
+@pytest.fixture
+def browser(ahaus) -> Browser:
+    return Browser()
+
+
+@pytest.fixture
+def wait(monkeypatch) -> Callable[[int], None]:
+    """Let the door's clock go on by so many seconds."""
+    from stadtmail.kit import clock
+
+    real, passed = clock.now, [0]
+    monkeypatch.setattr(clock, "now", lambda: real() + timedelta(seconds=passed[0]))
+
+    def go_on(seconds: int) -> None:
+        passed[0] += seconds
+
+    return go_on
+
+
+@pytest.fixture
+def ordered(browser: Browser, wait) -> dict[str, str]:
+    """Erika has ordered: her address and password."""
+    order(browser, wait)
+    return {"address": "erika.m@ahaus.net", "password": GIVEN["password"]}
+
+
+def order(browser: Browser, wait, prefix: str = "", **changes: str):
+    """Lead an order through all its steps without JavaScript; returns the last answer."""
+    path = f"{prefix}/bestellen"
+    browser.send(path, {**GIVEN, **changes, "step": "check"})
+    given = browser.hidden()
+    terms = re.search(r'name="terms" value="([^"]*)"', browser.text)
+    assert terms, browser.text
+    wait(21)
+    return browser.post(path, {**given, "step": "place", "terms": terms[1]})

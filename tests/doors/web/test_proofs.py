@@ -1,0 +1,96 @@
+"""The door's measures hold on the real pages, and break when a promise is broken: each mutant turns its figure."""
+
+import pytest
+
+from stadtmail.doors.web import cookies, proofs
+from stadtmail.privacy.proofs import Measure
+
+FIGURES = (
+    "pages_beside_policy", "foreign_addresses_in_pages", "surplus_fields_accepted", "cookies_before_login", "unlisted_cookies",
+    "ended_sessions_accepted", "cookies_with_expiry", "readable_cookies", "cookies_with_personal_data", "functions_without_cookies",
+    "sessions_in_addresses_unasked", "cookies_without_basis", "replayed_challenges_accepted", "foreign_addresses_in_forms",
+)  # fmt: skip
+
+
+@pytest.fixture
+def measures(monkeypatch) -> dict[str, Measure]:
+    found: list[Measure] = []
+    monkeypatch.setattr(proofs, "register", lambda *measures: found.extend(measures))
+    proofs.declare()
+    proofs._walk.cache_clear()
+    return {measure.figure: measure for measure in found}
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_the_promise_is_kept(measures, ahaus, musterstadt, now, figure: str) -> None:
+    for city in (ahaus, musterstadt):
+        found = measures[figure].run(city, now)
+        assert found.kept, found
+        assert (found.value > 0) == (figure == "functions_without_cookies")
+
+
+def test_nothing_of_the_measures_stays(measures, ahaus, now) -> None:
+    from stadtmail.usage import volatile
+
+    for measure in measures.values():
+        measure.run(ahaus, now)
+    assert volatile.count("session", now) == 0
+    assert volatile.count("connection", now) == 0
+
+
+def _broken(measures, ahaus, now, figure: str) -> None:
+    found = measures[figure].run(ahaus, now)
+    assert not found.kept, found
+
+
+def test_a_cookie_on_a_public_page_is_seen(measures, ahaus, now, monkeypatch) -> None:
+    monkeypatch.setattr(cookies, "enforce", lambda request, response: response.set_cookie("visitor", "1"))
+    _broken(measures, ahaus, now, "cookies_before_login")
+    _broken(measures, ahaus, now, "unlisted_cookies")
+
+
+def test_a_lasting_cookie_is_seen(measures, ahaus, now, monkeypatch) -> None:
+    monkeypatch.setattr(cookies, "enforce", lambda request, response: None)
+    monkeypatch.setattr(cookies, "give", lambda request, response, token: response.set_cookie(cookies.name(request), token, max_age=9))
+    _broken(measures, ahaus, now, "cookies_with_expiry")
+
+
+def test_a_name_in_the_cookie_is_seen(measures, ahaus, now, monkeypatch) -> None:
+    from stadtmail.usage import sessions
+
+    monkeypatch.setattr(sessions, "begin", lambda **given: given["data"].get("address", "anna"))
+    _broken(measures, ahaus, now, "readable_cookies")
+    _broken(measures, ahaus, now, "cookies_with_personal_data")
+
+
+def test_a_session_that_survives_logout_is_seen(measures, ahaus, now, monkeypatch) -> None:
+    from stadtmail.usage import sessions
+
+    monkeypatch.setattr(sessions, "end", lambda token: None)
+    _broken(measures, ahaus, now, "ended_sessions_accepted")
+
+
+def test_a_font_from_elsewhere_is_seen(measures, ahaus, now, monkeypatch) -> None:
+    from stadtmail.doors.web import headers
+    from stadtmail.doors.web.templatetags import portal
+
+    monkeypatch.setattr(headers, "CONTENT_POLICY", "default-src 'self' https://fonts.example")
+    _broken(measures, ahaus, now, "foreign_addresses_in_pages")
+    monkeypatch.undo()
+    proofs._walk.cache_clear()
+    monkeypatch.setattr(portal, "static", lambda path: f"https://cdn.example/{path}")
+    _broken(measures, ahaus, now, "foreign_addresses_in_pages")
+
+
+def test_a_form_that_takes_more_is_seen(measures, ahaus, now, monkeypatch) -> None:
+    from stadtmail.doors.web import login
+
+    monkeypatch.setattr(login, "refuse_surplus", lambda *_: None)
+    _broken(measures, ahaus, now, "surplus_fields_accepted")
+
+
+def test_a_challenge_that_can_be_used_twice_is_seen(measures, ahaus, now, monkeypatch) -> None:
+    from stadtmail.usage import challenges
+
+    monkeypatch.setattr(challenges, "use", lambda *_, **__: True)
+    _broken(measures, ahaus, now, "replayed_challenges_accepted")
