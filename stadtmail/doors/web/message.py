@@ -1,0 +1,82 @@
+"""One message: its headers, its text or its HTML in a frame that reaches nobody, its attachments as downloads (C-4.7).
+
+Nothing that the sender wrote runs here or loads anything. Opening a message marks it as read; nothing else about that is kept.
+"""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+from stadtmail.doors.web import access, downloads, headers, mailbox, mailhtml
+from stadtmail.doors.web.access import Box
+from stadtmail.doors.web.request import PortalRequest
+from stadtmail.kit import errors
+from stadtmail.mail import queries
+from stadtmail.mail.actions import messages
+
+
+class NoHtml(errors.NotFound):
+    """The message has no HTML part."""
+
+
+@access.reader
+def message(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpResponse:
+    """GET /postfach/<folder>/<uid>: the message; ?als=text shows its plain text where it has both."""
+    view = queries.message(box.opened, folder, mailbox.number(uid))
+    if request.method == "GET":
+        messages.mark_seen(box.opened, folder, uid, now=request.now)
+    as_html = view.html is not None and (view.text is None or request.GET.get("als") != "text")
+    shown = mailbox.folders(box)
+    context = {
+        "folders": shown,
+        "current": mailbox.chosen(shown, folder),
+        "uid": uid,
+        "view": view,
+        "subject": view.subject or _("(kein Betreff)"),
+        "as_html": as_html,
+        "has_both": view.html is not None and view.text is not None,
+        "blocked": mailhtml.safe(view.html, view.pictures).blocked if as_html else 0,
+        "text": "" if as_html else mailhtml.plain(view.text or ""),
+        "role": box.role,
+        "section": "mail",
+    }
+    return render(request, "web/message.html", context)
+
+
+@access.reader
+def frame(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpResponse:
+    """GET …/html: the document of the frame. Its policy allows no host at all and no script; 404 without HTML."""
+    view = queries.message(box.opened, folder, mailbox.number(uid))
+    if view.html is None:
+        raise NoHtml
+    safe = mailhtml.safe(view.html, view.pictures)
+    response = HttpResponse(mailhtml.document(safe.html, lang=request.language))
+    response.headers["Content-Security-Policy"] = mailhtml.FRAME_POLICY
+    response.headers["X-Frame-Options"] = "SAMEORIGIN"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    headers.keep_private(response)
+    return response
+
+
+@access.reader
+def attachment(request: PortalRequest, box: Box, folder: int, uid: int, part: str) -> HttpResponseBase:
+    """GET …/teil/<part>: one attachment, always as a download."""
+    filename, kind, chunks = queries.part(box.opened, folder, mailbox.number(uid), part)
+    return downloads.streamed(chunks, filename or _("anhang"), kind=kind)
+
+
+@access.reader
+def source(request: HttpRequest, box: Box, folder: int, uid: int) -> HttpResponseBase:
+    """GET …/quelltext: the message as it came, byte for byte, as a download."""
+    chunks = queries.raw(box.opened, folder, mailbox.number(uid))
+    return downloads.streamed(chunks, f"nachricht-{folder}-{uid}.eml", kind="message/rfc822")
+
+
+def shown_type(part: Any) -> str:
+    """A part's type in a word that people know."""
+    kind = part.type.partition("/")[0]
+    names = {"image": _("Bild"), "audio": _("Ton"), "video": _("Film"), "text": _("Text"), "message": _("Nachricht")}
+    return names.get(kind) or (_("PDF-Dokument") if part.type == "application/pdf" else _("Datei"))
