@@ -130,21 +130,28 @@ def _voluntary(record: Mapping[str, Any]) -> Voluntary:
 
 
 def _readable(value: Any, *, policy: Policy, lang: str) -> str:
-    if isinstance(value, datetime):
-        return str(format_datetime(value.astimezone(policy.tz), "medium", tzinfo=policy.tz, locale=lang))
-    if isinstance(value, bool):
-        return _("ja") if value else _("nein")
     if isinstance(value, (list, tuple, set, frozenset)):
         return ", ".join(_readable(one, policy=policy, lang=lang) for one in value)
-    text = str(value)
+    if isinstance(value, bool):
+        return _("ja") if value else _("nein")
+    at = _at(value)
+    if isinstance(at, datetime):
+        return str(format_datetime(at.astimezone(policy.tz), "medium", tzinfo=policy.tz, locale=lang))
+    if at is not None:
+        return str(format_date(at, "long", locale=lang))
+    return _codewords().get(str(value), str(value))
+
+
+def _at(value: Any) -> datetime | date | None:
+    """The moment or day that a stored value names."""
     try:
-        if _DAY.match(text):
-            return str(format_date(date.fromisoformat(text), "long", locale=lang))
-        if _MOMENT.match(text):
-            return _readable(datetime.fromisoformat(text), policy=policy, lang=lang)
+        if isinstance(value, str) and _DAY.match(value):
+            return date.fromisoformat(value)
+        if isinstance(value, str) and _MOMENT.match(value):
+            return datetime.fromisoformat(value)
     except ValueError:
-        return text
-    return _codewords().get(text, text)
+        return None
+    return value if isinstance(value, (datetime, date)) else None
 
 
 def _codewords() -> dict[str, str]:

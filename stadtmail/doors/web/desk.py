@@ -59,8 +59,9 @@ def login(request: PortalRequest) -> HttpResponse:
             problems = [Problem("login", _("Anmeldename oder Passwort stimmen nicht."))]
         else:
             return door.begin(request, "staff", who.staff, {"role": who.role}, home="mailbox" if who.role == "officer" else "desk")
+    wrong = errors_of(problems).get("login", "")
     context = {
-        "login": Field("login", _("Anmeldename"), autocomplete="username", value=given["login"], error=errors_of(problems).get("login", "")),
+        "login": Field("login", _("Anmeldename"), autocomplete="username", value=given["login"], error=wrong),
         "password": Field("password", _("Passwort"), type="password", autocomplete="current-password", maxlength=200),
         "problems": problems,
     }
@@ -150,10 +151,10 @@ def _find(request: PortalRequest, by: UUID, given: dict[str, str]) -> HttpRespon
         problems.append(Problem("address", _("Unter dieser Adresse läuft kein Vertrag. Wir suchen nur nach der genauen Adresse.")))
     if problems or known is None or known.contract is None:
         return _search(request, given, problems)
-    return _show(request, by, known.contract, given["purpose"])
+    return _show(request, by, known.contract, purpose=given["purpose"])
 
 
-def _show(request: PortalRequest, by: UUID, found: Any, purpose: str, problems: list[Problem] | None = None,
+def _show(request: PortalRequest, by: UUID, found: Any, *, purpose: str, problems: list[Problem] | None = None,
           given: dict[str, str] | None = None) -> HttpResponse:  # fmt: skip
     wanted = sorted(accesses.PURPOSES[purpose])
     seen = staff.look(found, tenant=request.city, by=by, purpose=purpose, categories=wanted, now=request.now)
@@ -181,7 +182,7 @@ def _correct(request: PortalRequest, by: UUID, contract_id: UUID) -> HttpRespons
         corrections.correct(found, tenant=request.city, changes=given, now=request.now, by=by)
     except corrections.BadCorrection as bad:
         problems = order_words.of(bad.problems, request.policy)
-    return _show(request, by, found, "correction", problems, given)
+    return _show(request, by, found, purpose="correction", problems=problems, given=given)
 
 
 def _search(request: PortalRequest, given: dict[str, str], problems: list[Problem]) -> HttpResponse:
@@ -190,8 +191,9 @@ def _search(request: PortalRequest, given: dict[str, str], problems: list[Proble
     return _why(request, "web/desk_search.html", {"address": address}, _purposes(), problems)
 
 
-def _why(request: PortalRequest, template: str, context: dict[str, Any], purposes: tuple[str, ...],
-         problems: list[Problem] | None = None) -> HttpResponse:  # fmt: skip
+def _why(
+    request: PortalRequest, template: str, context: dict[str, Any], purposes: tuple[str, ...], problems: list[Problem] | None = None
+) -> HttpResponse:
     words = data_words.purposes()
     reasons = [{"code": code, "label": words[code]} for code in purposes]
     wrong = problems or []

@@ -3,9 +3,10 @@
 Nothing that the sender wrote runs here or loads anything. Opening a message marks it as read; nothing else about that is kept.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -16,6 +17,16 @@ from stadtmail.doors.web.request import PortalRequest
 from stadtmail.kit import errors
 from stadtmail.mail import queries
 from stadtmail.mail.actions import messages
+
+
+@dataclass(frozen=True)
+class File:
+    """An attachment as the page shows it."""
+
+    id: str
+    name: str
+    kind: str
+    size_bytes: int
 
 
 class NoHtml(errors.NotFound):
@@ -34,8 +45,10 @@ def message(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpResp
         "folders": shown,
         "current": mailbox.chosen(shown, folder),
         "uid": uid,
-        "view": view,
         "subject": view.subject or _("(kein Betreff)"),
+        "people": _people(view),
+        "at": view.date,
+        "files": [File(part.id, part.filename or _("anhang"), shown_type(part.type), part.size_bytes) for part in view.parts],
         "as_html": as_html,
         "has_both": view.html is not None and view.text is not None,
         "blocked": mailhtml.safe(view.html, view.pictures).blocked if as_html else 0,
@@ -62,21 +75,32 @@ def frame(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpRespon
 
 
 @access.reader
-def attachment(request: PortalRequest, box: Box, folder: int, uid: int, part: str) -> HttpResponseBase:
+def attachment(request: PortalRequest, box: Box, folder: int, uid: int, part: str) -> HttpResponseBase:  # noqa: ARG001
     """GET …/teil/<part>: one attachment, always as a download."""
     filename, kind, chunks = queries.part(box.opened, folder, mailbox.number(uid), part)
     return downloads.streamed(chunks, filename or _("anhang"), kind=kind)
 
 
 @access.reader
-def source(request: HttpRequest, box: Box, folder: int, uid: int) -> HttpResponseBase:
+def source(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpResponseBase:  # noqa: ARG001
     """GET …/quelltext: the message as it came, byte for byte, as a download."""
     chunks = queries.raw(box.opened, folder, mailbox.number(uid))
     return downloads.streamed(chunks, f"nachricht-{folder}-{uid}.eml", kind="message/rfc822")
 
 
-def shown_type(part: Any) -> str:
-    """A part's type in a word that people know."""
-    kind = part.type.partition("/")[0]
+def shown_type(kind: str) -> str:
+    """A media type in a word that people know."""
+    if kind == "application/pdf":
+        return _("PDF-Dokument")
     names = {"image": _("Bild"), "audio": _("Ton"), "video": _("Film"), "text": _("Text"), "message": _("Nachricht")}
-    return names.get(kind) or (_("PDF-Dokument") if part.type == "application/pdf" else _("Datei"))
+    return names.get(kind.partition("/")[0]) or _("Datei")
+
+
+def _people(view: Any) -> list[dict[str, Any]]:
+    """Who wrote to whom. The address is always shown: a name alone could claim to be anybody."""
+    named = ((_("Von"), view.sender), (_("An"), view.to), (_("Kopie"), view.cc))
+    return [
+        {"label": label, "people": [{"name": name if name != address else "", "address": address} for name, address in found]}
+        for label, found in named
+        if found
+    ]

@@ -176,9 +176,7 @@ def _changed(request: PortalRequest, contract: "Contract", given: dict[str, str]
         return [Problem("password_again", _("Die beiden Passwörter sind verschieden."))]
     login.throttle(request, "reauth", str(contract.id))
     try:
-        credentials.set_password(
-            contract, tenant=request.city, old=given["password"], new=given["password_new"], now=request.now
-        )
+        credentials.set_password(contract, tenant=request.city, old=given["password"], new=given["password_new"], now=request.now)
     except credentials.WrongCredentials:
         return [Problem("password", _("Das Passwort stimmt nicht. Es ist nichts geschehen."))]
     except credentials.BadPassword as weak:
@@ -196,4 +194,3 @@ def _live(request: PortalRequest, contract: "Contract") -> list[Live]:
 
 def _is_same(one: Any, this: Any) -> bool:
     return this is not None and (one.kind, one.began_at) == (this.kind, this.began_at)
-
