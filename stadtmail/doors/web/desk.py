@@ -134,7 +134,7 @@ def _decide(request: PortalRequest, by: UUID, shown: Waiting, step: str) -> Http
         letter = pending.letter_of(shown.id, tenant=request.city, by=by, now=request.now)
         return render(request, "web/desk_letter.html", {"order": shown, "letter": letter})
     if step == "accept":
-        accounts.accept_order(shown.id, tenant=request.city, by=by, now=request.now)
+        accounts.accept_order(shown.id, tenant=request.city, by=str(by), now=request.now)
     else:
         pending.refuse(shown.id, tenant=request.city, by=by, now=request.now)
     return HttpResponseRedirect(reverse("desk"))
