@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from django.test import Client
 
@@ -79,7 +79,7 @@ class Browser:
 
     def send(self, form: Form, *, status: int = 200, **values: str):
         """Submit the form. Follows one redirect where `status` is 302 and returns its page."""
-        response = self.client.post(form.action, {**form.values, **values})
+        response = self.client.post(form.action, urlencode({**form.values, **values}), content_type="application/x-www-form-urlencoded")
         assert response.status_code == status, (form.action, response.status_code, _why(response))
         if status == 302:
             self.at = response.headers["Location"]
@@ -87,8 +87,8 @@ class Browser:
             assert response.status_code == 200, (self.at, response.status_code)
         return response if response.streaming or "html" not in response.headers["Content-Type"] else Page(response)
 
-    def login(self, address: str, password: str, way: str = "cookie") -> Page:
-        return self.send(self.get("/anmelden").form("anmelden"), status=302, address=address, password=password, way=way)
+    def login(self, address: str, password: str, way: str = "cookie", status: int = 302) -> Page:
+        return self.send(self.get("/anmelden").form("anmelden"), status=status, address=address, password=password, way=way)
 
     def desk(self, login: str, password: str) -> Page:
         return self.send(self.get("/schreibtisch/anmelden").form("schreibtisch/anmelden"), status=302, login=login, password=password)

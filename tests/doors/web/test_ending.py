@@ -58,7 +58,7 @@ def test_c28_with_the_end_every_session_ends_and_the_codes_are_shown_once(anna) 
         browser.raw("/postfach", status=302)
         browser.raw("/datenschutz/meine-daten", status=302)
     anna.send(form, status=403, step="place", password=cast.PASSWORD)
-    Browser().send(Browser().get("/anmelden").form("anmelden"), status=403, address="anna.k@ahaus.net", password=cast.PASSWORD, way="cookie")
+    Browser().login("anna.k@ahaus.net", cast.PASSWORD, status=403)
 
 
 def test_the_receipt_can_be_taken_from_the_confirmation(anna) -> None:

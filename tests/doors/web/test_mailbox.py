@@ -4,11 +4,10 @@ import re
 
 import pytest
 
-from stadtmail.kit import clock
 from tests.doors.web import cast
 from tests.doors.web.browsing import Browser
 
-PLAIN = b"From: Karl Kiesel <karl@example.org>\r\nTo: anna.k@ahaus.net\r\nSubject: %s\r\nDate: Mon, 23 Nov 2026 09:00:00 +0000\r\n\r\nGuten Tag\r\n"
+PLAIN = b"From: Karl Kiesel <karl@example.org>\r\nSubject: %s\r\nDate: Mon, 23 Nov 2026 09:00:00 +0000\r\n\r\nGuten Tag\r\n"
 
 
 @pytest.fixture
@@ -47,9 +46,8 @@ def test_a_message_page_marks_as_read(anna, now) -> None:
 
 
 def test_hostile_names_and_subjects_are_text(anna, now) -> None:
-    hostile = (
-        b'From: "<script>alert(1)</script>" <a@example.org>\r\nSubject: =?utf-8?q?=E2=80=AEfdp=2Eexe_=3Cimg_src=3Dx_onerror=3D1=3E?=\r\n\r\nx\r\n'
-    )
+    name, subject = b'"<script>alert(1)</script>" <a@example.org>', b"=?utf-8?q?=E2=80=AEfdp=2Eexe_=3Cimg_src=3Dx_onerror=3D1=3E?="
+    hostile = b"From: %s\r\nSubject: %s\r\n\r\nx\r\n" % (name, subject)
     cast.deliver(hostile, "anna.k@ahaus.net", now=now)
     page = anna.get("/postfach")
     assert b"<script>alert" not in page.response.content
@@ -61,11 +59,11 @@ def test_pages_go_by_uid_and_lose_none(anna, now) -> None:
     for number in range(53):
         cast.deliver(PLAIN % b"Nummer %d." % number, "anna.k@ahaus.net", now=now)
     first = anna.get("/postfach")
-    older = next(link for link in first.links if "vor=" in link)
+    older = next(link for link in first.links if link.startswith("/postfach") and "vor=" in link)
     second = anna.get(older)
     for number in range(53):
         assert (f"Nummer {number}." in first.text) != (f"Nummer {number}." in second.text)
-    assert not any("vor=" in link for link in second.links)
+    assert not any(link.startswith("/postfach") and "vor=" in link for link in second.links)
 
 
 def test_an_empty_folder_says_so(anna) -> None:

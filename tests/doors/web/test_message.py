@@ -65,7 +65,7 @@ def test_html_lies_in_a_frame_that_reaches_nobody(anna, now) -> None:
     assert frame["src"] == f"{link}/html"
     assert "allow-scripts" not in frame["sandbox"]
     assert "allow-same-origin" not in frame["sandbox"]
-    assert "2 fremde Inhalte wurden nicht geladen" in page.text
+    assert "3 fremde Inhalte wurden nicht geladen" in page.text
     shown = anna.raw(f"{link}/html")
     assert shown.headers["Content-Security-Policy"] == mailhtml.FRAME_POLICY
     assert shown.headers["X-Frame-Options"] == "SAMEORIGIN"
@@ -112,7 +112,10 @@ def test_a_message_without_html_has_no_frame_document(anna, now) -> None:
     anna.raw(f"{link}/html", status=404)
 
 
-@pytest.mark.parametrize("raw", [b"", b"\r\n", b"\x00\xff\xfe", b"Subject: =?utf-8?b?////?=\r\n\r\n\xff", b"From: <>\r\nDate: gestern\r\n\r\n"])
+BROKEN = [b"", b"\r\n", b"\x00\xff\xfe", b"Subject: =?utf-8?b?////?=\r\n\r\n\xff", b"From: <>\r\nDate: gestern\r\n\r\n"]
+
+
+@pytest.mark.parametrize("raw", BROKEN)
 def test_broken_mail_still_has_a_page(anna, now, raw) -> None:
     cast.deliver(raw, "anna.k@ahaus.net", now=now)
     anna.get(newest(anna))
@@ -120,8 +123,8 @@ def test_broken_mail_still_has_a_page(anna, now, raw) -> None:
 
 @pytest.mark.parametrize(
     ("given", "kept"),
-    [("../../etc/passwd", "passwd"), ("C:\\boot\\x.txt", "x.txt"), ("rechnung\u202efdp.exe", "rechnungfdp.exe"), ("a\r\nSet-Cookie: x", "aSet-Cookie x"),
-     ("", "datei"), ("...", "datei"), ("Größe.pdf", "Größe.pdf"), ("x" * 300 + ".pdf", "x" * 116 + ".pdf")],
+    [("../../etc/passwd", "passwd"), ("C:\\boot\\x.txt", "x.txt"), ("rechnung\u202efdp.exe", "rechnungfdp.exe"),
+     ("a\r\nSet-Cookie: x", "aSet-Cookie x"), ("", "datei"), ("...", "datei"), ("Größe.pdf", "Größe.pdf"), ("x" * 300 + ".pdf", "x" * 116 + ".pdf")],
 )  # fmt: skip
 def test_file_names_lose_what_could_harm(given, kept) -> None:
     assert downloads.safe_name(given) == kept
@@ -130,3 +133,26 @@ def test_file_names_lose_what_could_harm(given, kept) -> None:
 @pytest.mark.parametrize("kind", ["text/html", "image/svg+xml", "application/xhtml+xml", "text/xml", "application/javascript", "x", ""])
 def test_types_that_a_browser_runs_become_bytes(kind) -> None:
     assert downloads.streamed([b"x"], "x", kind=kind).headers["Content-Type"] == "application/octet-stream"
+
+
+# what a stranger writes -> how many foreign things it names, and what of it is shown
+REMOTE = [
+    ('<img src="//evil.example/a">', 1, "<img>"),
+    ('<img srcset="https://evil.example/a 1x">', 1, "<img>"),
+    ('<p style="color:red;background:url(//evil.example/a)">x</p>', 1, '<p style="color:red">x</p>'),
+    ("<p style=\"background:url(data:x);list-style-image:url(  'https://evil.example')\">x</p>", 1, "<p>x</p>"),
+    ('<p style="width:1px;background:u\\72l(//evil.example)">x</p>', 0, '<p style="width:1px">x</p>'),
+    ('<img src="data:text/html;base64,PHNjcmlwdD4=">', 0, "<img>"),
+    ('<img src="data:image/svg+xml;base64,PHN2Zz4=">', 0, "<img>"),
+    ('<img src="cid:fehlt">', 0, "<img>"),
+    ('<img src="cid:logo">', 0, '<img src="data:image/png;base64,eA==">'),
+    ('<img src="cid:svg">', 0, "<img>"),
+    ('<div style="position:fixed;inset:0;z-index:9">x</div>', 0, "<div>x</div>"),
+    ('<a href="//evil.example">x</a>', 0, '<a target="_blank" rel="noopener noreferrer nofollow">x</a>'),
+]
+
+
+@pytest.mark.parametrize(("html", "blocked", "shown"), REMOTE)
+def test_nothing_is_fetched_and_everything_foreign_is_counted(html, blocked, shown) -> None:
+    safe = mailhtml.safe(html, {"logo": ("image/png", b"x"), "svg": ("image/svg+xml", b"<svg/>")})
+    assert (safe.html.replace(' style=""', ""), safe.blocked) == (shown, blocked)

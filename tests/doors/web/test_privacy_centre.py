@@ -109,7 +109,7 @@ def test_a_new_password_ends_every_other_session_and_makes_a_new_token(anna) -> 
     assert "Ihr Passwort ist geändert" in page.text
     assert anna.client.cookies["stadtmail"].value != before
     second.raw(MINE, status=302)
-    Browser().send(Browser().get("/anmelden").form("anmelden"), status=403, address="anna.k@ahaus.net", password=cast.PASSWORD, way="cookie")
+    Browser().login("anna.k@ahaus.net", cast.PASSWORD, status=403)
     Browser().login("anna.k@ahaus.net", "etwas ganz Neues 9")
 
 
