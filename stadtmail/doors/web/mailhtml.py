@@ -82,7 +82,7 @@ def safe(html: str, pictures: Mapping[str, tuple[str, bytes]]) -> Safe:
         set_tag_attribute_values={"a": {"target": "_blank"}},
         url_schemes={"http", "https", "mailto", "tel", "cid", "data"},
         filter_style_properties=STYLES,
-        url_relative="passthrough",  # so that `keep` sees and counts them; it keeps none
+        url_relative="pass_through",  # so that `keep` sees and counts them; it keeps none
     )
     return Safe(clean, blocked)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from itertools import count
 from urllib.parse import urlencode, urlsplit
 
 from django.test import Client
@@ -61,10 +62,13 @@ class Page(HTMLParser):
 
 
 class Browser:
-    """One browser in one city."""
+    """One browser in one city, in a network of its own: limits by network then count what one test does."""
+
+    networks = count(1)
 
     def __init__(self, host: str = "ahaus.localhost", **headers: str) -> None:
-        self.client = Client(HTTP_HOST=host, **headers)
+        own = next(self.networks)
+        self.client = Client(**{"HTTP_HOST": host, "REMOTE_ADDR": f"10.{own >> 8 & 255}.{own & 255}.1", **headers})
         self.host = host
 
     def get(self, path: str, *, status: int = 200) -> Page:
