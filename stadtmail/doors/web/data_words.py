@@ -162,6 +162,11 @@ def _codewords() -> dict[str, str]:
         "en": _("Englisch"),
         "nickname": _("Anrede"),
         "contact_mail": _("Andere E-Mail-Adresse"),
+        "order_form": _("Bestellformular"),
+        "clerk": _("Schreibtisch der Stadt"),
+        "import": _("Übernahme aus dem früheren System"),
+        "cookie": _("Browser mit Cookie"),
+        "url": _("Browser ohne Cookie"),
     }
 
 
@@ -194,5 +199,9 @@ def _labels() -> dict[str, str]:
         "received": _("Eingegangen"),
         "flags": _("Markierungen"),
         "uid": _("Nummer"),
+        "kind": _("Art"),
+        "began_at": _("Seit"),
+        "seen_at": _("Zuletzt benutzt"),
+        "mail_login": _("Mailprogramme dürfen das Passwort benutzen"),
         "source": _("Herkunft"),
     }

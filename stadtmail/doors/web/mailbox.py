@@ -74,6 +74,14 @@ def folders(box: Box) -> list[Folder]:
     ]
 
 
+def side(box: Box, shown: list[Folder], current: Folder) -> dict[str, Any]:
+    """What the side bar and the top of every mail page need."""
+    used, quota = queries.used(box.mailbox)
+    high = quota * 9 // 10
+    return {"folders": shown, "current": current, "used": used, "quota": quota, "quota_high": high, "nearly_full": 0 < high <= used,
+            "role": box.role, "section": "mail"}  # fmt: skip
+
+
 def chosen(shown: list[Folder], number: int) -> Folder:
     """The folder with this number. Raises NoSuchFolder."""
     for one in shown:
@@ -93,18 +101,11 @@ def _page(request: PortalRequest, box: Box, shown: list[Folder], current: Folder
     before = _before(request)
     rows = queries.page(box.opened, current.number, before=before, count=PAGE + 1)
     lines = [_line(request, row) for row in rows[:PAGE]]
-    used, quota = queries.used(box.mailbox)
     context = {
-        "folders": shown,
-        "current": current,
+        **side(box, shown, current),
         "lines": lines,
         "older": lines[-1].uid if len(rows) > PAGE else None,
         "is_first": before is None,
-        "used": used,
-        "quota": quota,
-        "nearly_full": quota > 0 and used >= quota * 0.9,
-        "role": box.role,
-        "section": "mail",
     }
     return render(request, "web/mailbox.html", context)
 

@@ -4,6 +4,7 @@ Nothing that the sender wrote runs here or loads anything. Opening a message mar
 """
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import HttpResponse
@@ -29,6 +30,9 @@ class File:
     size_bytes: int
 
 
+DOUBTFUL = timedelta(hours=1)  # a sender's date that differs by more from the arrival is shown beside it
+
+
 class NoHtml(errors.NotFound):
     """The message has no HTML part."""
 
@@ -42,19 +46,17 @@ def message(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpResp
     as_html = view.html is not None and (view.text is None or request.GET.get("als") != "text")
     shown = mailbox.folders(box)
     context = {
-        "folders": shown,
-        "current": mailbox.chosen(shown, folder),
+        **mailbox.side(box, shown, mailbox.chosen(shown, folder)),
         "uid": uid,
         "subject": view.subject or _("(kein Betreff)"),
         "people": _people(view),
-        "at": view.date,
+        "at": view.received_at,
+        "claimed": _claimed(view),
         "files": [File(part.id, part.filename or _("anhang"), shown_type(part.type), part.size_bytes) for part in view.parts],
         "as_html": as_html,
         "has_both": view.html is not None and view.text is not None,
         "blocked": mailhtml.safe(view.html, view.pictures).blocked if as_html else 0,
         "text": "" if as_html else mailhtml.plain(view.text or ""),
-        "role": box.role,
-        "section": "mail",
     }
     return render(request, "web/message.html", context)
 
@@ -94,6 +96,11 @@ def shown_type(kind: str) -> str:
         return _("PDF-Dokument")
     names = {"image": _("Bild"), "audio": _("Ton"), "video": _("Film"), "text": _("Text"), "message": _("Nachricht")}
     return names.get(kind.partition("/")[0]) or _("Datei")
+
+
+def _claimed(view: Any) -> datetime | None:
+    """The date that the sender gives, where it differs from the arrival."""
+    return view.date if view.date and abs(view.date - view.received_at) > DOUBTFUL else None
 
 
 def _people(view: Any) -> list[dict[str, Any]]:

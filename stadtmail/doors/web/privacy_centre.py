@@ -97,8 +97,8 @@ def correct(request: PortalRequest, contract: "Contract") -> HttpResponse:
         if not problems:
             return back("berichtigt")
     else:
-        shown = rights.overview(request.city, contract.id, lang=request.language, now=request.now)
-        given = data_words.correctable(record for part in shown.sections if part.category == "BD-ID" for record in part.records)
+        identity = [unit for unit in people.units_of(request.city, contract) if unit.category == "BD-ID"]
+        given = data_words.correctable(record for _, record in rights.records(identity))
     wrong = errors_of(problems)
     named = order_words.fields(request.policy, given, wrong)
     context = {

@@ -97,3 +97,12 @@ def test_a_residents_session_is_no_place(ahaus, now) -> None:
     ben = Browser()
     ben.login("ben.b@ahaus.net", cast.PASSWORD)
     ben.raw(f"{PLACE}/herunterladen", status=302)
+
+
+def test_c310_whoever_has_a_cookie_can_change_to_the_way_without(ahaus, ended, now) -> None:
+    cast.resident(ahaus, "ben.b", now)
+    browser = Browser(HTTP_USER_AGENT="Testbrowser")
+    browser.login("ben.b@ahaus.net", cast.PASSWORD)
+    page = browser.send(browser.get(PLACE).form(PLACE), status=302, code=ended.collection_code, way="url")
+    assert "24. Dezember 2026" in page.text
+    assert browser.client.cookies["stadtmail"].value == ""
