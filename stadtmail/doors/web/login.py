@@ -55,7 +55,10 @@ def begin(
     token = sessions.begin(tenant=request.city.id, kind=session_kind, data=data, now=request.now, **{kind: who})
     if without_cookie:
         set_script_prefix(f"/s/{token}{'/en' if request.language == 'en' else ''}/")
-        return HttpResponseRedirect(inner(to) or reverse(home))
+        response = HttpResponseRedirect(inner(to) or reverse(home))
+        if cookies.name(request) in request.COOKIES:
+            cookies.take_back(request, response)  # an old cookie beside the new address would be two sessions at once
+        return response
     response = HttpResponseRedirect(inner(to) or reverse(home))
     cookies.give(request, response, token)
     return response

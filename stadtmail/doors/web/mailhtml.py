@@ -8,6 +8,7 @@ import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 import nh3
 from django.utils.html import escape
@@ -25,6 +26,9 @@ ATTRIBUTES = {tag: set(names) - {"cite", "headers"} for tag, names in nh3.ALLOWE
 for _tag in ("table", "td", "th", "tr", "div", "p", "span", "font", "h1", "h2", "h3", "body"):
     ATTRIBUTES.setdefault(_tag, set()).update({"align", "valign", "bgcolor", "width", "height", "dir", "lang", "color", "face", "size"})
 ATTRIBUTES["table"].update({"border", "cellpadding", "cellspacing"})
+REMOTE = frozenset({"background", "poster", "srcset"})  # seen so that they can be counted, and never kept
+for _tag in ("img", "table", "td", "th", "tr", "body"):
+    ATTRIBUTES.setdefault(_tag, set()).update(REMOTE)
 ATTRIBUTES["*"] = {"style", "title"}
 STYLES = {
     "background-color", "border", "border-bottom", "border-collapse", "border-color", "border-left", "border-radius", "border-right",
@@ -35,6 +39,7 @@ STYLES = {
     "text-transform", "vertical-align", "white-space", "width", "word-break",
 }  # fmt: skip
 _ACTIVE = re.compile(r"url\s*\(|image|expression|import|\\|var\s*\(|@", re.IGNORECASE)
+_REMOTE = re.compile(r"url\s*\(\s*[\"']?\s*(?!data:)", re.IGNORECASE)
 _DATA = re.compile(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]+\Z", re.IGNORECASE)
 _LINK = re.compile(r"https?://[^\s<>\"'\x00-\x20]{1,2000}")
 
@@ -54,14 +59,15 @@ def safe(html: str, pictures: Mapping[str, tuple[str, bytes]]) -> Safe:
     def keep(tag: str, name: str, value: str) -> str | None:
         nonlocal blocked
         if name == "style":
-            return None if _ACTIVE.search(value) else value
-        if tag == "img" and name == "src":
-            if value.lower().startswith("cid:"):
-                return _inline(pictures.get(value[4:].strip("<> ")))
-            if _DATA.match(value):
-                return value
+            blocked += len(_REMOTE.findall(value))
+            return ";".join(one for one in value.split(";") if not _ACTIVE.search(one)) or None
+        if name in REMOTE:
             blocked += 1
             return None
+        if tag == "img" and name == "src":
+            shown = _picture(value, pictures)
+            blocked += shown is None and not value.lower().startswith(("cid:", "data:"))
+            return shown
         if name == "href":
             return value if value.lower().startswith(("http://", "https://", "mailto:", "tel:")) else None
         return value
@@ -76,7 +82,7 @@ def safe(html: str, pictures: Mapping[str, tuple[str, bytes]]) -> Safe:
         set_tag_attribute_values={"a": {"target": "_blank"}},
         url_schemes={"http", "https", "mailto", "tel", "cid", "data"},
         filter_style_properties=STYLES,
-        url_relative="deny",
+        url_relative="pass_through",  # so that `keep` sees and counts them; it keeps none
     )
     return Safe(clean, blocked)
 
@@ -107,6 +113,13 @@ def _link(match: re.Match[str]) -> str:
         cut = address.rfind("&") if address.endswith(("&gt", "&quot", "&#x27")) else len(address) - 1
         address, tail = address[:cut], address[cut:] + tail
     return f'<a href="{address}" rel="noopener noreferrer nofollow" target="_blank">{address}</a>{tail}'
+
+
+def _picture(value: str, pictures: Mapping[str, tuple[str, bytes]]) -> str | None:
+    """The message's own picture, or one that the address itself carries; nothing that would have to be fetched."""
+    if value.lower().startswith("cid:"):
+        return _inline(pictures.get(unquote(value[4:]).strip("<> ")))
+    return value if _DATA.match(value) else None
 
 
 def _inline(picture: tuple[str, bytes] | None) -> str | None:

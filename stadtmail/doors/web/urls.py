@@ -48,7 +48,9 @@ urlpatterns = [
     path("datenschutz/meine-daten/herunterladen", privacy_centre.download, name="my_data_download"),
     path("datenschutz/meine-daten/quittung", privacy_centre.receipt, name="my_data_receipt"),
     path("datenschutz/meine-daten/freiwillig", privacy_centre.withdraw, name="withdraw"),
+    path("datenschutz/meine-daten/berichtigen", privacy_centre.correct, name="correct"),
     path("datenschutz/meine-daten/passwort", privacy_centre.password, name="password"),
+    path("datenschutz/meine-daten/sitzungen", privacy_centre.end_sessions, name="end_sessions"),
     path("datenschutz/kuendigen", ending.cancel, name="cancel"),
     path("postfach", mailbox.mailbox, name="mailbox"),
     path("postfach/<int:folder>", mailbox.folder, name="folder"),
@@ -58,5 +60,6 @@ urlpatterns = [
     path("postfach/<int:folder>/<int:uid>/quelltext", message.source, name="source"),
     path("schreibtisch", desk.desk, name="desk"),
     path("schreibtisch/anmelden", desk.login, name="desk_login"),
-    path("schreibtisch/bestellung/<uuid:order>", desk.pending, name="desk_order"),
+    path("schreibtisch/bestellung/<uuid:order>", desk.pending_order, name="desk_order"),
+    path("schreibtisch/vertrag", desk.contract, name="desk_contract"),
 ]

@@ -1,0 +1,207 @@
+"""What is stored about somebody, in words: labels for the keys of the access file, dates and codes as people read them."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from babel.dates import format_date, format_datetime
+from django.utils.translation import gettext as _
+
+from stadtmail.privacy.policy import Policy
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d\Z")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
+MOST = 20  # records of one category that the page spells out; the download has all of them
+CORRECTABLE = ("name", "street", "postcode", "town")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One stored value with its label."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Voluntary:
+    """A voluntary detail, which can be withdrawn alone."""
+
+    field: str
+    label: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A category as the page shows it."""
+
+    part: Any
+    records: tuple[tuple[Line, ...], ...]
+    more: int
+    voluntary: tuple[Voluntary, ...] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """A category as the desk sees it."""
+
+    name: str
+    records: tuple[tuple[Line, ...], ...]
+
+
+def section(part: Any, *, policy: Policy, lang: str) -> Shown:
+    """One section of the overview with readable records."""
+    records = list(part.records)
+    if part.category == "BD-OPT":
+        return Shown(part, (), 0, tuple(_voluntary(one) for one in records))
+    shown = tuple(tuple(lines(record, policy=policy, lang=lang)) for record in records[:MOST])
+    return Shown(part, tuple(one for one in shown if one), max(0, len(records) - MOST))
+
+
+def parts(records: Mapping[str, Iterable[Mapping[str, Any]]], *, policy: Policy, lang: str) -> list[Part]:
+    """What a look at the desk opened: the categories by name, their records in words."""
+    return [
+        Part(policy.categories[code].name[lang], tuple(tuple(lines(record, policy=policy, lang=lang)) for record in found))
+        for code, found in sorted(records.items())
+    ]
+
+
+def correctable(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The present name and address, to be put right in a form."""
+    for record in records:
+        return {"name": str(record.get("name", "")), **{name: str(value) for name, value in record.get("address", {}).items()}}
+    return {}
+
+
+def lines(record: Mapping[str, Any], *, policy: Policy, lang: str) -> Iterable[Line]:
+    """Label and value of everything in a record; nested values (address, dates) become lines of their own."""
+    labels = _labels()
+    for key, value in record.items():
+        if isinstance(value, Mapping):
+            yield from lines(value, policy=policy, lang=lang)
+        elif callable(value) or value in (None, ""):
+            continue  # bytes of a message: in the download
+        else:
+            yield Line(labels.get(key, key), _readable(value, policy=policy, lang=lang))
+
+
+def access(seen: Mapping[str, Any], *, policy: Policy, lang: str) -> dict[str, str]:
+    """One look of the staff at this person's data."""
+    categories = [policy.categories[code].name[lang] for code in seen["categories"] if code in policy.categories]
+    return {
+        "at": _readable(seen["at"], policy=policy, lang=lang),
+        "role": roles().get(seen["role"], seen["role"]),
+        "purpose": purposes().get(seen["purpose"], seen["purpose"]),
+        "what": ", ".join(categories),
+    }
+
+
+def roles() -> dict[str, str]:
+    """Roles of the staff."""
+    return {"desk": _("Schreibtisch der Stadt"), "officer": _("Datenschutzbeauftragte Stelle")}
+
+
+def purposes() -> dict[str, str]:
+    """Why somebody of the staff may look: the room's closed list, in words."""
+    return {
+        "order_check": _("Prüfung der Bestellung"),
+        "support_with_person": _("Hilfe, während die Person dabei ist"),
+        "correction": _("Berichtigung auf Wunsch der Person"),
+        "dsr": _("Antrag auf Auskunft oder ein anderes Datenschutzrecht"),
+    }
+
+
+def done(word: str) -> str:
+    """What the last click did, from a closed list: the address line carries no text."""
+    return {
+        "widerrufen": _("Die Angabe ist gelöscht."),
+        "berichtigt": _("Ihre Angaben sind berichtigt. Die alten sind überschrieben."),
+        "bleibt": _("Die Kündigung ist zurückgenommen. Abholcode und Quittungscode gelten nicht mehr."),
+        "passwort": _("Ihr Passwort ist geändert. Alle anderen Sitzungen sind beendet."),
+    }.get(word, "")
+
+
+def _voluntary(record: Mapping[str, Any]) -> Voluntary:
+    field = str(record.get("field", ""))
+    return Voluntary(field, _codewords().get(field, field), str(record.get("value", "")))
+
+
+def _readable(value: Any, *, policy: Policy, lang: str) -> str:
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return ", ".join(_readable(one, policy=policy, lang=lang) for one in value)
+    if isinstance(value, bool):
+        return _("ja") if value else _("nein")
+    at = _at(value)
+    if isinstance(at, datetime):
+        return str(format_datetime(at.astimezone(policy.tz), "medium", tzinfo=policy.tz, locale=lang))
+    if at is not None:
+        return str(format_date(at, "long", locale=lang))
+    return _codewords().get(str(value), str(value))
+
+
+def _at(value: Any) -> datetime | date | None:
+    """The moment or day that a stored value names."""
+    try:
+        if isinstance(value, str) and _DAY.match(value):
+            return date.fromisoformat(value)
+        if isinstance(value, str) and _MOMENT.match(value):
+            return datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return value if isinstance(value, (datetime, date)) else None
+
+
+def _codewords() -> dict[str, str]:
+    return {
+        "person": _("Person"),
+        "organisation": _("Organisation"),
+        "de": _("Deutsch"),
+        "en": _("Englisch"),
+        "nickname": _("Anrede"),
+        "contact_mail": _("Andere E-Mail-Adresse"),
+        "order_form": _("Bestellformular"),
+        "clerk": _("Schreibtisch der Stadt"),
+        "import": _("Übernahme aus dem früheren System"),
+        "cookie": _("Browser mit Cookie"),
+        "url": _("Browser ohne Cookie"),
+    }
+
+
+def _labels() -> dict[str, str]:
+    return {
+        "name": _("Name"),
+        "street": _("Straße und Hausnummer"),
+        "postcode": _("Postleitzahl"),
+        "town": _("Ort"),
+        "birth_date": _("Geburtsdatum"),
+        "mail_address": _("E-Mail-Adresse"),
+        "concluded": _("Vertragsbeginn"),
+        "ended": _("Vertragsende"),
+        "display_name": _("Anzeigename"),
+        "salutation": _("Vertrag mit"),
+        "language": _("Sprache"),
+        "phone": _("Telefonnummer"),
+        "iban": _("IBAN"),
+        "account_holder": _("Kontoinhaberin oder Kontoinhaber"),
+        "purpose": _("Zweck"),
+        "text": _("Gezeigter Text"),
+        "given_at": _("Eingewilligt am"),
+        "withdrawn_at": _("Widerrufen am"),
+        "at": _("Zeitpunkt"),
+        "role": _("Wer"),
+        "categories": _("Datenarten"),
+        "folder": _("Ordner"),
+        "folders": _("Ordner"),
+        "messages": _("Nachrichten"),
+        "received": _("Eingegangen"),
+        "flags": _("Markierungen"),
+        "uid": _("Nummer"),
+        "kind": _("Art"),
+        "began_at": _("Seit"),
+        "seen_at": _("Zuletzt benutzt"),
+        "mail_login": _("Mailprogramme dürfen das Passwort benutzen"),
+        "source": _("Herkunft"),
+    }

@@ -1,0 +1,217 @@
+"""The desk: orders that wait, and one contract at a time, after saying why. Contract and inventory, never content (C-4.7).
+
+Each look is written into the access record before anything is shown, and the person reads it under "Meine Daten" (C-2.4).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import TooManyFieldsSent
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from stadtmail.doors.web import access, data_words, order_words, tokens
+from stadtmail.doors.web import login as door
+from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus, texts
+from stadtmail.doors.web.request import PortalRequest
+from stadtmail.kit import errors
+from stadtmail.mail.actions import accounts
+from stadtmail.people import queries as people
+from stadtmail.people.actions import accesses, corrections, credentials, pending, staff
+from stadtmail.privacy import events
+from stadtmail.usage import limits
+
+ORDER_STEPS = {"open": ("step", "purpose"), "accept": ("step", "state"), "refuse": ("step", "state"), "letter": ("step", "state")}
+CONTRACT_STEPS = {"find": ("step", "address", "purpose"), "correct": ("step", "state", *data_words.CORRECTABLE)}
+LOOKS = 60  # an hour and person at the desk, found or not: enough for work, too few for trying out addresses
+
+
+class TooManyLooks(errors.OverQuota):
+    """More looks than the work at a desk needs."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An order as the list shows it: nothing about who ordered."""
+
+    id: UUID
+    short: str
+    state: str
+    since: datetime | None
+    until: datetime | None
+
+
+def login(request: PortalRequest) -> HttpResponse:
+    """/schreibtisch/anmelden: for members of staff. The officer goes to the officer's mailbox, everybody else to the desk."""
+    problems: list[Problem] = []
+    given = {"login": ""}
+    if request.method == "POST":
+        refuse_surplus(request.POST, ("login", "password"))
+        given = texts(request.POST, ("login", "password"))
+        door.throttle(request, "desk", given["login"])
+        try:
+            who = staff.sign_in(request.city, given["login"], given["password"])
+        except credentials.WrongCredentials:
+            problems = [Problem("login", _("Anmeldename oder Passwort stimmen nicht."))]
+        else:
+            return door.begin(request, "staff", who.staff, {"role": who.role}, home="mailbox" if who.role == "officer" else "desk")
+    wrong = errors_of(problems).get("login", "")
+    context = {
+        "login": Field("login", _("Anmeldename"), autocomplete="username", value=given["login"], error=wrong),
+        "password": Field("password", _("Passwort"), type="password", autocomplete="current-password", maxlength=200),
+        "problems": problems,
+    }
+    return render(request, "web/desk_login.html", context, status=403 if problems else 200)
+
+
+@access.desk
+def desk(request: PortalRequest, by: UUID) -> HttpResponse:  # noqa: ARG001
+    """GET /schreibtisch: orders that wait, by number, state and age."""
+    context = {"waiting": [_waiting(request, row) for row in people.waiting_orders(request.city)]}
+    return render(request, "web/desk.html", context)
+
+
+@access.desk
+def pending_order(request: PortalRequest, by: UUID, order: UUID) -> HttpResponse:
+    """/schreibtisch/bestellung/<id>: say why, see the order, then accept, refuse or print its letter."""
+    row = next((row for row in people.waiting_orders(request.city) if row.unit_id == order), None)
+    if row is None:
+        raise pending.NoSuchOrder
+    shown = _waiting(request, row)
+    if request.method != "POST":
+        return _why(request, "web/desk_order_why.html", {"order": shown}, ("order_check",))
+    step = request.POST.get("step", "")
+    if step not in ORDER_STEPS:
+        raise TooManyFieldsSent
+    refuse_surplus(request.POST, ORDER_STEPS[step])
+    if step == "open":
+        return _open_order(request, by, shown)
+    seen = tokens.open_state(request.city.id, "desk_order", request.POST.get("state", ""), now=request.now)
+    if seen != {"order": str(order), "by": str(by)}:
+        raise tokens.StaleForm
+    return _decide(request, by, shown, step)
+
+
+@access.desk
+def contract(request: PortalRequest, by: UUID) -> HttpResponse:
+    """/schreibtisch/vertrag: one contract by its exact mail address, after saying why; correct what is wrong."""
+    if request.method != "POST":
+        return _search(request, {}, [])
+    step = request.POST.get("step", "")
+    if step not in CONTRACT_STEPS:
+        raise TooManyFieldsSent
+    refuse_surplus(request.POST, CONTRACT_STEPS[step])
+    if step == "find":
+        return _find(request, by, texts(request.POST, CONTRACT_STEPS["find"]))
+    seen = tokens.open_state(request.city.id, "desk_contract", request.POST.get("state", ""), now=request.now)
+    if seen.get("by") != str(by) or seen.get("purpose") != "correction":
+        raise tokens.StaleForm
+    return _correct(request, by, UUID(seen["contract"]))
+
+
+def _open_order(request: PortalRequest, by: UUID, shown: Waiting) -> HttpResponse:
+    if request.POST.get("purpose") != "order_check":
+        problem = Problem("purpose", _("Bitte sagen Sie, wozu Sie die Bestellung öffnen."))
+        return _why(request, "web/desk_order_why.html", {"order": shown}, ("order_check",), [problem])
+    _count(request, by)
+    form = staff.look_order(shown.id, tenant=request.city, by=by, now=request.now)
+    labels = order_words.fields(request.policy, {}, {})
+    values = {**vars(form), **form.voluntary, "localpart": f"{form.localpart}@{request.policy.domain}"}
+    context = {
+        "order": shown,
+        "lines": [(field.label, values[name]) for name, field in labels.items() if values.get(name)],
+        "state": tokens.seal_state(request.city.id, "desk_order", {"order": str(shown.id), "by": str(by)}, now=request.now),
+    }
+    return render(request, "web/desk_order.html", context)
+
+
+def _decide(request: PortalRequest, by: UUID, shown: Waiting, step: str) -> HttpResponse:
+    if step == "letter":
+        letter = pending.letter_of(shown.id, tenant=request.city, by=by, now=request.now)
+        return render(request, "web/desk_letter.html", {"order": shown, "letter": letter})
+    if step == "accept":
+        accounts.accept_order(shown.id, tenant=request.city, by=str(by), now=request.now)
+    else:
+        pending.refuse(shown.id, tenant=request.city, by=by, now=request.now)
+    return HttpResponseRedirect(reverse("desk"))
+
+
+def _find(request: PortalRequest, by: UUID, given: dict[str, str]) -> HttpResponse:
+    problems: list[Problem] = []
+    _count(request, by)
+    if given["purpose"] not in _purposes():
+        problems.append(Problem("purpose", _("Bitte sagen Sie, wozu Sie den Vertrag öffnen.")))
+    localpart, at, domain = given["address"].lower().rpartition("@")
+    known = people.address(request.city, localpart) if at and domain == request.policy.domain else None
+    if not problems and (known is None or known.contract is None):
+        problems.append(Problem("address", _("Unter dieser Adresse läuft kein Vertrag. Wir suchen nur nach der genauen Adresse.")))
+    if problems or known is None or known.contract is None:
+        return _search(request, given, problems)
+    return _show(request, by, known.contract, purpose=given["purpose"])
+
+
+def _show(request: PortalRequest, by: UUID, found: Any, *, purpose: str, problems: list[Problem] | None = None,
+          given: dict[str, str] | None = None) -> HttpResponse:  # fmt: skip
+    wanted = sorted(accesses.PURPOSES[purpose])
+    seen = staff.look(found, tenant=request.city, by=by, purpose=purpose, categories=wanted, now=request.now)
+    state = {"contract": str(found.id), "by": str(by), "purpose": purpose}
+    known = given or data_words.correctable(seen.records.get("BD-ID", []))
+    named = order_words.fields(request.policy, known, errors_of(problems or []))
+    context = {
+        "contract": found,
+        "tariff": request.policy.tariffs.get(found.tariff),
+        "purpose": data_words.purposes()[purpose],
+        "parts": data_words.parts(seen.records, policy=request.policy, lang=request.language),
+        "may_correct": purpose == "correction",
+        "fields": {name: named[name] for name in data_words.CORRECTABLE},
+        "state": tokens.seal_state(request.city.id, "desk_contract", state, now=request.now),
+        "problems": problems or [],
+    }
+    return render(request, "web/desk_contract.html", context, status=400 if problems else 200)
+
+
+def _correct(request: PortalRequest, by: UUID, contract_id: UUID) -> HttpResponse:
+    found = people.contract(request.city, contract_id)
+    given = texts(request.POST, data_words.CORRECTABLE)
+    problems: list[Problem] = []
+    try:
+        corrections.correct(found, tenant=request.city, changes=given, now=request.now, by=by)
+    except corrections.BadCorrection as bad:
+        problems = order_words.of(bad.problems, request.policy)
+    return _show(request, by, found, purpose="correction", problems=problems, given=given)
+
+
+def _search(request: PortalRequest, given: dict[str, str], problems: list[Problem]) -> HttpResponse:
+    address = Field("address", _("Genaue E-Mail-Adresse"), type="email", autocomplete="off", value=given.get("address", ""),
+                    error=errors_of(problems).get("address", ""))  # fmt: skip
+    return _why(request, "web/desk_search.html", {"address": address}, _purposes(), problems)
+
+
+def _why(
+    request: PortalRequest, template: str, context: dict[str, Any], purposes: tuple[str, ...], problems: list[Problem] | None = None
+) -> HttpResponse:
+    words = data_words.purposes()
+    reasons = [{"code": code, "label": words[code]} for code in purposes]
+    wrong = problems or []
+    context |= {"reasons": reasons, "problems": wrong, "purpose_error": errors_of(wrong).get("purpose", "")}
+    return render(request, template, context, status=400 if wrong else 200)
+
+
+def _purposes() -> tuple[str, ...]:
+    return tuple(code for code in data_words.purposes() if code in accesses.ROLES["desk"] and "ORD" not in accesses.PURPOSES[code])
+
+
+def _count(request: PortalRequest, by: UUID) -> None:
+    """Raises TooManyLooks."""
+    if not limits.allow("desk.look", f"{request.city.id}/{by}", limit=LOOKS, per_seconds=3600, now=request.now):
+        raise TooManyLooks
+
+
+def _waiting(request: PortalRequest, row: Any) -> Waiting:
+    states = {"approval": _("wartet auf Freigabe"), "letter": _("wartet auf den Brief oder seinen Code")}
+    since = events.happened(request.city, row.unit.anchor, "order_submitted")
+    return Waiting(row.unit_id, row.unit_id.hex[:8], states.get(row.state, row.state), since, row.unit.due_at)

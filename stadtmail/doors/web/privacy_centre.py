@@ -1,0 +1,196 @@
+"""What is stored about me: per category what, what for, on which basis, until when, held by what, seen by whom (C-2.8, C-6.1).
+
+And what a resident can do about it at once: withdraw, correct, download, change the password, end all sessions. Everything that
+leaves the house or cannot be undone asks for the password again.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.http import HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from stadtmail.doors.web import access, cookies, data_words, downloads, headers, login, order_words, reauth
+from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus, texts
+from stadtmail.doors.web.request import PortalRequest
+from stadtmail.people import queries as people
+from stadtmail.people.actions import contracts, corrections, credentials
+from stadtmail.rights import archive, receipts
+from stadtmail.rights import overview as rights
+from stadtmail.usage import sessions
+
+if TYPE_CHECKING:
+    from stadtmail.people.models import Contract
+
+PASSWORDS = ("password", "password_new", "password_again")
+
+
+@dataclass(frozen=True)
+class Live:
+    """A session of this moment, as its owner sees it."""
+
+    way: str
+    began_at: datetime
+    seen_at: datetime
+    is_this: bool
+
+
+@access.resident
+def overview(request: PortalRequest, contract: "Contract") -> HttpResponse:
+    """GET /datenschutz/meine-daten: everything on one page."""
+    shown = rights.overview(request.city, contract.id, lang=request.language, now=request.now)
+    context = {
+        "holder": people.holder(request.city, contract),
+        "contract": contract,
+        "sections": [data_words.section(part, policy=request.policy, lang=request.language) for part in shown.sections],
+        "accesses": [data_words.access(seen, policy=request.policy, lang=request.language) for seen in shown.accesses],
+        "live": _live(request, contract),
+        "done": data_words.done(request.GET.get("fertig", "")),
+        "section": "data",
+    }
+    return render(request, "web/my_data.html", context)
+
+
+@access.resident
+def download(request: PortalRequest, contract: "Contract") -> HttpResponseBase:
+    """/datenschutz/meine-daten/herunterladen: everything as one signed ZIP, streamed and never written to a disk here."""
+    problems: list[Problem] = []
+    if request.method == "POST":
+        refuse_surplus(request.POST, ("password",))
+        problems = reauth.problems(request, contract, request.POST.get("password", ""))
+        if not problems:
+            chunks = archive.archive(request.city, contract.id, now=request.now)
+            return downloads.streamed(chunks, f"meine-daten-{request.now:%Y-%m-%d}.zip", kind="application/zip")
+    context = {"password": reauth.field(errors_of(problems).get("password", "")), "problems": problems, "section": "data"}
+    return render(request, "web/my_data_download.html", context, status=403 if problems else 200)
+
+
+@access.resident
+def receipt(request: PortalRequest, contract: "Contract") -> HttpResponse:
+    """GET /datenschutz/meine-daten/quittung: what the verifier needs later, when nothing of all this exists any more."""
+    return receipt_of(request, contract)
+
+
+@access.resident
+def withdraw(request: PortalRequest, contract: "Contract") -> HttpResponse:
+    """POST /datenschutz/meine-daten/freiwillig: one voluntary detail is erased at once (C-2.6, C-6.2e), with one click."""
+    if request.method == "POST":
+        refuse_surplus(request.POST, ("field",))
+        contracts.withdraw(contract, request.POST.get("field", ""), tenant=request.city, now=request.now)
+        return back("widerrufen")
+    return back()
+
+
+@access.resident
+def correct(request: PortalRequest, contract: "Contract") -> HttpResponse:
+    """/datenschutz/meine-daten/berichtigen: name and address, with the password (C-6.2b, § 172(4) TKG)."""
+    problems: list[Problem] = []
+    if request.method == "POST":
+        refuse_surplus(request.POST, (*data_words.CORRECTABLE, "password"))
+        given = texts(request.POST, data_words.CORRECTABLE)
+        problems = reauth.problems(request, contract, request.POST.get("password", "")) or _corrected(request, contract, given)
+        if not problems:
+            return back("berichtigt")
+    else:
+        identity = [unit for unit in people.units_of(request.city, contract) if unit.category == "BD-ID"]
+        given = data_words.correctable(record for _, record in rights.records(identity))
+    wrong = errors_of(problems)
+    named = order_words.fields(request.policy, given, wrong)
+    context = {
+        "fields": {name: named[name] for name in data_words.CORRECTABLE},
+        "password": reauth.field(wrong.get("password", "")),
+        "problems": problems,
+        "section": "data",
+    }
+    return render(request, "web/my_data_correct.html", context, status=400 if problems else 200)
+
+
+@access.resident
+def password(request: PortalRequest, contract: "Contract") -> HttpResponse:
+    """/datenschutz/meine-daten/passwort: a new password ends every session of the person; this browser gets a new one."""
+    problems: list[Problem] = []
+    if request.method == "POST":
+        refuse_surplus(request.POST, PASSWORDS)
+        given = texts(request.POST, PASSWORDS)
+        problems = _changed(request, contract, given)
+        if not problems:
+            sessions.end_person(request.city.id, contract.person_id)
+            to = f"{request.path_info.rpartition('/')[0]}?fertig=passwort"
+            return login.begin(request, "person", contract.person_id, {"contract": str(contract.id)}, to=to)
+    wrong = errors_of(problems)
+    new = order_words.fields(request.policy, {}, {"password": wrong.get("password_new", "")})["password"]
+    context = {
+        "password": reauth.field(wrong.get("password", "")),
+        "new": Field("password_new", _("Neues Passwort"), hint=new.hint, type="password", autocomplete="new-password",
+                     error=wrong.get("password_new", ""), maxlength=200),
+        "again": Field("password_again", _("Neues Passwort wiederholen"), type="password", autocomplete="new-password",
+                       error=wrong.get("password_again", ""), maxlength=200),
+        "problems": problems,
+        "section": "data",
+    }  # fmt: skip
+    return render(request, "web/password.html", context, status=400 if problems else 200)
+
+
+@access.resident
+def end_sessions(request: PortalRequest, contract: "Contract") -> HttpResponse:
+    """POST /datenschutz/meine-daten/sitzungen: log out everywhere, here too."""
+    if request.method != "POST":
+        return back()
+    sessions.end_person(request.city.id, contract.person_id)
+    was_cookie = access.leave(request)
+    response = HttpResponseRedirect(reverse("goodbye"))
+    if was_cookie:
+        cookies.take_back(request, response)
+    return response
+
+
+def receipt_of(request: PortalRequest, contract: "Contract") -> HttpResponse:
+    """The receipt of a contract as a download. It names nobody: random ids and the openings of their commitments."""
+    made = receipts.receipt(request.city, contract.id, now=request.now)
+    response = HttpResponse(json.dumps(made, indent=1))
+    headers.download(response, f"quittung-{request.now:%Y-%m-%d}.json", kind="application/json")
+    headers.keep_private(response)
+    return response
+
+
+def back(done: str = "") -> HttpResponse:
+    """Back to the overview, saying what was done in one closed word."""
+    return HttpResponseRedirect(reverse("my_data") + (f"?fertig={done}" if done else ""))
+
+
+def _corrected(request: PortalRequest, contract: "Contract", given: dict[str, str]) -> list[Problem]:
+    try:
+        corrections.correct(contract, tenant=request.city, changes=given, now=request.now)
+    except corrections.BadCorrection as bad:
+        return order_words.of(bad.problems, request.policy)
+    return []
+
+
+def _changed(request: PortalRequest, contract: "Contract", given: dict[str, str]) -> list[Problem]:
+    if given["password_new"] != given["password_again"]:
+        return [Problem("password_again", _("Die beiden Passwörter sind verschieden."))]
+    login.throttle(request, "reauth", str(contract.id))
+    try:
+        credentials.set_password(contract, tenant=request.city, old=given["password"], new=given["password_new"], now=request.now)
+    except credentials.WrongCredentials:
+        return [Problem("password", _("Das Passwort stimmt nicht. Es ist nichts geschehen."))]
+    except credentials.BadPassword as weak:
+        return [Problem("password_new", text) for text in order_words.of_password(weak.codes)]
+    return []
+
+
+def _live(request: PortalRequest, contract: "Contract") -> list[Live]:
+    ways = {"cookie": _("Browser mit Cookie"), "url": _("Browser ohne Cookie")}
+    this = request.visit.session if request.visit else None
+    found = sessions.live_of(request.city.id, contract.person_id, request.now)
+    lines = [Live(ways[one.kind], one.began_at, one.seen_at, _is_same(one, this)) for one in found]
+    return sorted(lines, key=lambda line: line.seen_at, reverse=True)
+
+
+def _is_same(one: Any, this: Any) -> bool:
+    return this is not None and (one.kind, one.began_at) == (this.kind, this.began_at)

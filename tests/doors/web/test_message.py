@@ -1,0 +1,162 @@
+"""One message: hostile HTML in its frame, attachments as downloads, the original byte for byte (C-4.7)."""
+
+import re
+
+import pytest
+
+from stadtmail.doors.web import downloads, mailhtml
+from tests.doors.web import cast
+from tests.doors.web.browsing import Browser
+
+HTML = b"""From: Karl <karl@example.org>
+To: anna.k@ahaus.net
+Subject: Bunt
+Date: Mon, 23 Nov 2026 09:00:00 +0000
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=out
+
+--out
+Content-Type: multipart/alternative; boundary=in
+
+--in
+Content-Type: text/plain; charset=utf-8
+
+Nur Text: https://example.org/a?b=1&c=2.
+> zitiert
+--in
+Content-Type: text/html; charset=utf-8
+
+<html><head><style>@import url(https://evil.example/x.css)</style></head><body onload="steal()">
+<h1>Hallo</h1><script>alert(document.cookie)</script>
+<img src="https://evil.example/pixel.gif"><img src="//evil.example/b.png"><img src="cid:logo">
+<p style="background:url(https://evil.example/y);color:red">rot</p>
+<a href="javascript:alert(1)">a</a><a href="https://example.org/">b</a>
+<form action="https://evil.example/"><input name=password></form>
+<iframe src="https://evil.example/"></iframe><svg onload=alert(1)></svg><base href="https://evil.example/">
+<meta http-equiv=refresh content="0;url=https://evil.example/"></body></html>
+--in--
+--out
+Content-Type: text/html; name="../../<b>rechnung</b>.html"
+Content-Disposition: attachment; filename="../../rechnung.html"
+Content-Transfer-Encoding: base64
+
+PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg==
+--out--
+""".replace(b"\n", b"\r\n")
+
+
+@pytest.fixture
+def anna(ahaus, now) -> Browser:
+    cast.resident(ahaus, "anna.k", now)
+    browser = Browser()
+    browser.login("anna.k@ahaus.net", cast.PASSWORD)
+    return browser
+
+
+def newest(browser: Browser) -> str:
+    return next(link for link in browser.get("/postfach").links if re.fullmatch(r"/postfach/\d+/\d+", link))
+
+
+def test_html_lies_in_a_frame_that_reaches_nobody(anna, now) -> None:
+    cast.deliver(HTML, "anna.k@ahaus.net", now=now)
+    link = newest(anna)
+    page = anna.get(link)
+    (frame,) = [given for tag, given in page.tags if tag == "iframe"]
+    assert frame["src"] == f"{link}/html"
+    assert "allow-scripts" not in frame["sandbox"]
+    assert "allow-same-origin" not in frame["sandbox"]
+    assert "3 fremde Inhalte wurden nicht geladen" in page.text
+    shown = anna.raw(f"{link}/html")
+    assert shown.headers["Content-Security-Policy"] == mailhtml.FRAME_POLICY
+    assert shown.headers["X-Frame-Options"] == "SAMEORIGIN"
+    assert shown.headers["Cache-Control"] == "no-store"
+    body = shown.content.decode()
+    assert "<h1>Hallo</h1>" in body
+    for trace in ("evil.example", "<script", "onload", "javascript:", "<form", "<iframe", "<svg", "<base", "http-equiv", "password"):
+        assert trace not in body.lower(), trace
+
+
+def test_plain_text_can_be_chosen_and_has_its_links(anna, now) -> None:
+    cast.deliver(HTML, "anna.k@ahaus.net", now=now)
+    page = anna.get(f"{newest(anna)}?als=text")
+    assert not any(tag == "iframe" for tag, _ in page.tags)
+    (link,) = [given for tag, given in page.tags if tag == "a" and given.get("href") == "https://example.org/a?b=1&c=2"]
+    assert "noopener" in link["rel"]
+    assert any(tag == "span" and given.get("class") == "quote" for tag, given in page.tags)
+
+
+def test_an_attachment_is_always_a_download(anna, now) -> None:
+    cast.deliver(HTML, "anna.k@ahaus.net", now=now)
+    part = next(link for link in anna.get(newest(anna)).links if "/teil/" in link)
+    response = anna.raw(part)
+    assert b"".join(response.streaming_content) == b"<script>alert(1)</script>"
+    assert response.headers["Content-Type"] == "application/octet-stream"
+    assert response.headers["Content-Disposition"].startswith("attachment")
+    assert ".." not in response.headers["Content-Disposition"]
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+def test_the_original_is_what_arrived(anna, now) -> None:
+    cast.deliver(HTML, "anna.k@ahaus.net", now=now)
+    response = anna.raw(f"{newest(anna)}/quelltext")
+    assert b"".join(response.streaming_content).endswith(HTML)
+    assert response.headers["Content-Disposition"].startswith("attachment")
+
+
+def test_a_message_without_html_has_no_frame_document(anna, now) -> None:
+    cast.deliver(b"From: a@example.org\r\nSubject: x\r\n\r\nnur Text <b>roh</b>\r\n", "anna.k@ahaus.net", now=now)
+    link = newest(anna)
+    assert b"nur Text &lt;b&gt;roh&lt;/b&gt;" in anna.get(link).response.content
+    anna.raw(f"{link}/html", status=404)
+
+
+BROKEN = [b"", b"\r\n", b"\x00\xff\xfe", b"Subject: =?utf-8?b?////?=\r\n\r\n\xff", b"From: <>\r\nDate: gestern\r\n\r\n"]
+
+
+@pytest.mark.parametrize("raw", BROKEN)
+def test_broken_mail_still_has_a_page(anna, now, raw) -> None:
+    cast.deliver(raw, "anna.k@ahaus.net", now=now)
+    anna.get(newest(anna))
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("../../etc/passwd", "passwd"), ("C:\\boot\\x.txt", "x.txt"), ("rechnung\u202efdp.exe", "rechnungfdp.exe"),
+     ("a\r\nSet-Cookie: x", "aSet-Cookie x"), ("", "datei"), ("...", "datei"), ("Größe.pdf", "Größe.pdf"),
+     ("x" * 300 + ".pdf", "x" * 116 + ".pdf")],
+)  # fmt: skip
+def test_file_names_lose_what_could_harm(given, kept) -> None:
+    assert downloads.safe_name(given) == kept
+
+
+@pytest.mark.parametrize("kind", ["text/html", "image/svg+xml", "application/xhtml+xml", "text/xml", "application/javascript", "x", ""])
+def test_types_that_a_browser_runs_become_bytes(kind) -> None:
+    assert downloads.streamed([b"x"], "x", kind=kind).headers["Content-Type"] == "application/octet-stream"
+
+
+# what a stranger writes -> how many foreign things it names, and what of it is shown
+REMOTE = [
+    ('<img src="//evil.example/a">', 1, "<img>"),
+    ('<img srcset="https://evil.example/a 1x">', 1, "<img>"),
+    ('<p style="color:red;background:url(//evil.example/a)">x</p>', 1, '<p style="color:red">x</p>'),
+    ("<p style=\"background:url(data:x);list-style-image:url(  'https://evil.example')\">x</p>", 1, "<p>x</p>"),
+    ('<p style="width:1px;background:u\\72l(//evil.example)">x</p>', 0, '<p style="width:1px">x</p>'),
+    ('<img src="data:text/html;base64,PHNjcmlwdD4=">', 0, "<img>"),
+    ('<img src="data:image/svg+xml;base64,PHN2Zz4=">', 0, "<img>"),
+    ('<img src="cid:fehlt">', 0, "<img>"),
+    ('<img src="cid:logo">', 0, '<img src="data:image/png;base64,eA==">'),
+    ('<img src="cid:svg">', 0, "<img>"),
+    ('<div style="position:fixed;inset:0;z-index:9">x</div>', 0, "<div>x</div>"),
+    ('<a href="//evil.example">x</a>', 0, None),
+]
+
+
+@pytest.mark.parametrize(("html", "blocked", "shown"), REMOTE)
+def test_nothing_is_fetched_and_everything_foreign_is_counted(html, blocked, shown) -> None:
+    safe = mailhtml.safe(html, {"logo": ("image/png", b"x"), "svg": ("image/svg+xml", b"<svg/>")})
+    assert safe.blocked == blocked
+    assert "evil.example" not in safe.html
+    if shown is not None:
+        assert safe.html.replace(' style=""', "") == shown
