@@ -137,6 +137,12 @@ def end_of_person(person: bytes) -> int:
         return db.execute("DELETE FROM entry WHERE person = ?", (person,)).rowcount
 
 
+def every() -> list[tuple[str, datetime]]:
+    """Space and end of each entry, also of those that have ended and were not swept yet: for measures, without keys and values."""
+    with _store().reading() as db:
+        return [(space, _EPOCH + until * _MICROSECOND) for space, until in db.execute("SELECT space, until FROM entry")]
+
+
 def sweep(now: datetime, *, space: str = "") -> int:
     """Remove what has ended (of one space, or of all) and truncate the log. Returns how many were removed."""
     with _store().writing() as db:

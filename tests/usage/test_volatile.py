@@ -65,6 +65,12 @@ def test_sweep_takes_exactly_what_has_ended(now) -> None:
     assert volatile.count("limit", now) == 2
 
 
+def test_every_shows_what_is_there_and_no_key(now) -> None:
+    volatile.put("limit", b"secret", b"secret", until=now - SECOND)
+    volatile.put("session", b"secret", b"secret", until=now + SECOND / 3)
+    assert sorted(volatile.every()) == [("limit", now - SECOND), ("session", now + SECOND / 3)]
+
+
 def test_an_undeclared_space_is_refused(now) -> None:
     with pytest.raises(AssertionError, match="not declared"):
         volatile.put("secrets", b"k", b"v", until=now + SECOND)
