@@ -14,7 +14,7 @@ from stadtmail.privacy.evidence import log, public, tree
 from stadtmail.privacy.models import Commitment, Head, Leaf, Node, Outbox
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "verifier"))
-import stadtmail_verify as verify  # noqa: E402
+import stadtmail_verify as verify
 
 
 def test_a_tree_grown_in_any_steps_is_the_same_tree() -> None:
