@@ -29,9 +29,9 @@ def scan(folder: Path) -> Counter[str]:
 
 
 def files(folder: Path) -> list[Path]:
-    """Log files of an instance: what lies in log/ and whatever calls itself a log elsewhere. Its databases' own logs are none."""
+    """Log files of an instance: what lies in log/, and whatever calls itself a log beside it."""
     found = {path for path in (folder / "log").rglob("*") if path.is_file()}
-    return sorted(found | {path for path in folder.rglob("*.log*") if path.is_file()})
+    return sorted(found | {path for path in folder.glob("*.log*") if path.is_file()})
 
 
 def kinds(piece: bytes) -> Iterator[str]:

@@ -182,36 +182,30 @@ def _young_leaves(tenant: Tenant, rows: Any, now: datetime) -> set[int]:
 
 
 def _state(clause: Clause, rows: Mapping[str, Proof], tz: ZoneInfo, now: datetime) -> State:
-    row = _deciding(clause, rows, tz, now)
-    shown = (row.figure, row.value, row.at, row.leaf, row.real) if row else ()
+    young = {figure: row for figure, row in rows.items() if _is_young(row, clause, tz, now)}
+    figure = _deciding(clause, young)
+    row = rows.get(figure or "")
+    shown = (figure, row.value, row.at, row.leaf, row.real) if row else (figure,)
     if clause.kind == INFORMATIONAL:
         return State(clause.id, INFORMATIONAL, *shown)
     if not clause.built:
         return State(clause.id, NOT_YET_BUILT, *shown)
-    held = row is not None and row.kept and _is_young(row, clause, tz, now) and not _unmeasured(clause, rows, tz, now)
+    held = figure in young and young[figure].kept
     return State(clause.id, KEPT if held else BROKEN, *shown)
 
 
-def _deciding(clause: Clause, rows: Mapping[str, Proof], tz: ZoneInfo, now: datetime) -> Proof | None:
-    """The figure to show: a broken one first, then a stale one, then in the order in which they were registered."""
-    order = [m.figure for m in _measures if m.clause == clause.id] + [w.figure for w in _walks if clause.id in w.clauses]
-    known = [rows[figure] for figure in order if figure in rows]
-    walked = {w.figure for w in _walks}
-    # a figure of the past whose place a younger one has taken decides nothing
-    young = [row for row in known if _is_young(row, clause, tz, now)]
-    broken = [row for row in young if not row.kept]
-    real = [row for row in young if row.figure not in walked]
-    return next(iter(broken or real or young or known), None)
+def _deciding(clause: Clause, young: Mapping[str, Proof]) -> str | None:
+    """The worst figure: one that is broken, then one that is missing or stale, then the first. None: nothing is registered.
 
-
-def _unmeasured(clause: Clause, rows: Mapping[str, Proof], tz: ZoneInfo, now: datetime) -> bool:
-    """Has one of the clause's figures neither a young value nor a young walk in its place? (No measure at all: yes.)"""
-    young = {figure for figure, row in rows.items() if _is_young(row, clause, tz, now)}
-    walks = {w.figure for w in _walks if clause.id in w.clauses}
-    if young & walks:
-        return False
-    measures = {m.figure for m in _measures if m.clause == clause.id}
-    return not measures or not measures <= young
+    A young walk of the test resident stands in for the figures that had no real case.
+    """
+    measured = [m.figure for m in _measures if m.clause == clause.id]
+    walked = [w.figure for w in _walks if clause.id in w.clauses]
+    broken = [figure for figure in measured + walked if figure in young and not young[figure].kept]
+    stood_in = any(figure in young for figure in walked)
+    missing = [] if stood_in else [figure for figure in measured or walked if figure not in young]
+    there = [figure for figure in measured + walked if figure in young]
+    return next(iter(broken + missing + there), None)
 
 
 def _is_young(row: Proof, clause: Clause, tz: ZoneInfo, now: datetime) -> bool:

@@ -104,6 +104,12 @@ def test_a_walk_that_fails_or_forgets_a_clause_breaks_it(registry, ahaus, now) -
     assert state(found, "C-4.1").state == "broken"
 
 
+def test_a_missing_figure_breaks_the_clause_and_is_the_one_that_is_shown(registry, ahaus, now) -> None:
+    registry.register(Measure("C-2.2", "there", fixed(1)), Measure("C-2.2", "never", lambda tenant, now: None))
+    found = state(registry.run(ahaus, now), "C-2.2")
+    assert (found.state, found.figure, found.value) == ("broken", "never", None)
+
+
 def test_no_real_case_and_no_walk_is_broken(registry, ahaus, now) -> None:
     registry.register(Measure("C-2.2", "orders", lambda tenant, now: None))
     assert state(registry.run(ahaus, now), "C-2.2").state == "broken"

@@ -1,5 +1,6 @@
 """The verifier alone: RFC 8032 and RFC 6962 vectors, and the portal's own tree and signatures as its counterpart."""
 
+import ast
 import hashlib
 import sys
 from datetime import UTC, datetime
@@ -146,6 +147,7 @@ def test_it_needs_nothing_but_the_standard_library() -> None:
     imported = {line.split()[1].partition(".")[0] for line in source.splitlines() if line.startswith(("import ", "from "))}
     assert imported <= sys.stdlib_module_names
     assert not imported & {"socket", "ssl", "urllib", "http", "subprocess"}
+    ast.parse(source, feature_version=(3, 9))
     assert len(source.splitlines()) < 600
 
 
