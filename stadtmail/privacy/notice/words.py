@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 
 from babel.dates import format_date
 from babel.lists import format_list
@@ -106,6 +107,7 @@ def _worded(term: Term, events: list[str], lang: str) -> str:
     return f"{length} nach {nouns}" if lang == "de" else f"{length} after {nouns}"
 
 
+@lru_cache(maxsize=256)
 def day(value: date, lang: str) -> str:
     """A day: "23. November 2026", "23 November 2026"."""
     return str(format_date(value, "d. MMMM y" if lang == "de" else "d MMMM y", locale=lang))
@@ -113,7 +115,12 @@ def day(value: date, lang: str) -> str:
 
 def listed(values: Iterable[str], lang: str) -> str:
     """A list in a sentence: "a, b und c"."""
-    return str(format_list(list(values), locale="en_GB" if lang == "en" else lang))
+    return _listed(tuple(values), lang)
+
+
+@lru_cache(maxsize=1024)
+def _listed(values: tuple[str, ...], lang: str) -> str:
+    return str(format_list(values, locale="en_GB" if lang == "en" else lang))
 
 
 def amount(cents: int, lang: str) -> str:
