@@ -132,3 +132,16 @@ def test_the_clock_walks_through_all_of_it_and_lands_on_the_moment(ahaus, now, m
     assert seen[-1] == target
     assert clock.now() - target < timedelta(seconds=30)
     assert not Unit.objects.filter(category="BD-CRED").exists()
+
+
+def test_nobody_works_while_a_clock_is_walked(now) -> None:
+    ran: list[datetime] = []
+    jobs = work.Work((work.Task("look", work.each_day, ran.append, looks_only=True),))
+    with work.turn(wait=True) as mine, work.turn(wait=False) as other:
+        assert (mine, other) == (True, False)
+    with work.turn(wait=False) as mine:
+        assert mine
+    jobs.round(now, passing=True)
+    assert ran == []
+    jobs.round(now)
+    assert ran == [now]

@@ -85,20 +85,21 @@ def moved(now: datetime, period: Any) -> datetime:
 
 def walk(target: datetime, *, say: Callable[[datetime, float], None]) -> int:
     """Go through every due moment up to `target`, doing at each what the role `work` does. Returns steps. Raises TaskFailed."""
-    from stadtmail.doors.console.work import Work, next_moment
+    from stadtmail.doors.console import work
 
-    jobs, begun = Work(), clock.now()
+    jobs, begun = work.Work(), clock.now()
     at, steps = begun, 0
-    jobs.round(at)
-    while at < target:
-        at = min(next_moment(at), target)
-        if at > clock.now():
-            clock.move_to(at)
-        jobs.round(at)
-        if jobs.failed:
-            raise TaskFailed(f"stopped at {at:%Y-%m-%d %H:%M} UTC: {', '.join(jobs.failed)} failed; the log says where")
-        steps += 1
-        say(at, (at - begun) / (target - begun))
+    with work.turn(wait=True):
+        jobs.round(at, passing=True)
+        while at < target:
+            at = min(work.next_moment(at), target)
+            if at > clock.now():
+                clock.move_to(at)
+            jobs.round(at, passing=at < target)
+            if jobs.failed:
+                raise TaskFailed(f"stopped at {at:%Y-%m-%d %H:%M} UTC: {', '.join(jobs.failed)} failed; the log says where")
+            steps += 1
+            say(at, (at - begun) / (target - begun))
     return steps
 
 

@@ -29,11 +29,10 @@ def run_prove(chosen: argparse.Namespace) -> int:
 
     now, found = clock.now(), []
     for city in [tenants.city_of_slug(chosen.city)] if chosen.city else tenants.cities():
-        proofs.run(city, now)
-        found += [(city, state) for state in proofs.states(city, now)]
+        found += [(city, state) for state in proofs.run(city, now)]
     held.release()
     if chosen.json:
-        print(json.dumps([_row(city.slug, state) for city, state in found], indent=2))
+        print(json.dumps([{"city": city.slug, **row} for city, state in found for row in proofs.as_json([state])], indent=2))
     else:
         for city, state in found:
             when, value = f"{state.at:%Y-%m-%d %H:%M}" if state.at else "", "" if state.value is None else state.value
@@ -49,10 +48,3 @@ def run_settle(chosen: argparse.Namespace) -> None:  # noqa: ARG001
     settled = witness.settle(clock.now())
     held.release()
     print(f"settled: {settled} city log(s) say that they forked")
-
-
-def _row(slug: str, state: Any) -> dict[str, object]:
-    return {
-        "city": slug, "id": state.id, "state": state.state, "figure": state.figure, "value": state.value,
-        "at": state.at.isoformat() if state.at else None, "leaf": state.leaf, "real": state.real,
-    }  # fmt: skip

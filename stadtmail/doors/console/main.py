@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser().parse_args(arguments)
     try:
         config.load()
+        log.install("console")  # what rooms and libraries log is for nobody's terminal (C-4.2)
         return int(chosen.run(chosen) or OK)
     except config.BadSetting as problem:
         return _say(str(problem), WRONG)

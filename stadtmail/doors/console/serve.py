@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from stadtmail.doors.console import ports, roles, start, supervisor
-from stadtmail.kit import config, errors, log
+from stadtmail.kit import config, errors
 
 
 class CouldNotServe(errors.TryLater):
@@ -30,7 +30,6 @@ def run(chosen: argparse.Namespace) -> None:
 
 def everything(*, when_ready: Callable[[], None]) -> None:
     """Come up and run the three roles. Raises what `run` raises, and CouldNotServe."""
-    log.install("console")
     held = start.serving(first=lambda: ports.check(list(roles.ROLES)))
     try:
         supervisor.Supervisor(list(roles.ROLES)).run(when_ready)
