@@ -24,6 +24,7 @@ from stadtmail.people.actions import pending
 from stadtmail.usage import limits
 
 ASKED = (*catalogue.CATALOGUE, "password_again")
+NEEDED = frozenset(name for name, field in catalogue.CATALOGUE.items() if field.needed_by in ("phone", "bank"))  # by some tariffs only
 LATER = {"back": ("state", "step"), "place": ("state", "step", "wait", "solution", "terms")}
 
 
@@ -118,7 +119,8 @@ def _not_needed(request: PortalRequest, given: dict[str, str]) -> list[Problem]:
     tariff = request.policy.tariffs.get(given["tariff"])
     needs = tariff.needs if tariff else frozenset()
     sent = (name for name, value in given.items() if value)
-    return [Problem(name, _("Ihr Tarif braucht diese Angabe nicht. Bitte lassen Sie das Feld leer.")) for name in catalogue.surplus(sent, needs)]
+    text = _("Ihr Tarif braucht diese Angabe nicht. Bitte lassen Sie das Feld leer.")
+    return [Problem(name, text) for name in catalogue.surplus(sent, needs)]
 
 
 def _order_form(request: PortalRequest, given: dict[str, str]) -> orders.OrderForm:
@@ -131,7 +133,7 @@ def _form(request: PortalRequest, given: dict[str, str], problems: list[Problem]
     fields = order_words.fields(request.policy, given, errors_of(problems))
     context = {
         "fields": fields,
-        "needed": [fields[name] for name in _asked(request) if name in catalogue.CATALOGUE and catalogue.CATALOGUE[name].needed_by in ("phone", "bank")],
+        "needed": [fields[name] for name in _asked(request) if name in NEEDED],
         "voluntary": [fields[name] for name in catalogue.VOLUNTARY],
         "kinds": order_words.kinds(given.get("kind", "person")),
         "tariffs": order_words.tariffs(request.policy, given.get("tariff", ""), request.language),

@@ -1,6 +1,7 @@
 """The words of the order form: labels, hints, what is wrong and how to mend it."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -59,7 +60,13 @@ def fields(policy: Policy, given: Mapping[str, str], wrong: Mapping[str, str]) -
             required=False,
             maxlength=64,
         ),
-        made("nickname", _("Wie dürfen wir Sie ansprechen?"), hint=_("Für den Gruß auf Ihren Seiten"), autocomplete="nickname", optional=True),
+        made(
+            "nickname",
+            _("Wie dürfen wir Sie ansprechen?"),
+            hint=_("Für den Gruß auf Ihren Seiten"),
+            autocomplete="nickname",
+            optional=True,
+        ),
         made(
             "contact_mail",
             _("Andere E-Mail-Adresse"),
@@ -72,13 +79,13 @@ def fields(policy: Policy, given: Mapping[str, str], wrong: Mapping[str, str]) -
     return {field.name: field for field in all_fields}
 
 
-def kinds(chosen: str) -> list[dict[str, object]]:
+def kinds(chosen: str) -> list[dict[str, Any]]:
     """Who may order."""
     labels = (("person", _("Eine Person")), ("organisation", _("Ein Verein, ein Betrieb oder eine andere Organisation")))
     return [{"code": code, "label": label, "chosen": code == chosen} for code, label in labels]
 
 
-def tariffs(policy: Policy, chosen: str, lang: str) -> list[dict[str, object]]:
+def tariffs(policy: Policy, chosen: str, lang: str) -> list[dict[str, Any]]:
     """What can be ordered; the first is chosen until the reader chooses."""
     chosen = chosen if chosen in policy.tariffs else next(iter(policy.tariffs))
     return [

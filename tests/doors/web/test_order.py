@@ -198,7 +198,8 @@ def test_a_challenge_of_another_city_or_spliced_or_expired_is_worth_nothing(brow
     _check(browser)
     own = json.loads(_solved(_challenge(browser)))
     spliced = {**own, "salt": re.sub(r"until=\d+", "until=1900000000", str(own["salt"]))}
-    for bad in (foreign, json.dumps(spliced), json.dumps({**own, "signature": "0" * 64}), json.dumps({**own, "algorithm": "MD5"}), "[]", "null", "{", "1e999"):
+    unsigned, weak = {**own, "signature": "0" * 64}, {**own, "algorithm": "MD5"}
+    for bad in (foreign, *map(json.dumps, (spliced, unsigned, weak)), "[]", "null", "{", "1e999"):
         _place(browser, solution=bad, wait="")
         assert "Noch einen Augenblick" in browser.text
     wait(601)
