@@ -15,7 +15,6 @@ from django.utils.translation import gettext as _
 from stadtmail.doors.web import captcha, login, order_words, tokens
 from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus, texts
 from stadtmail.doors.web.request import PortalRequest
-from stadtmail.doors.web.templatetags.portal import euro, size
 from stadtmail.kit import errors
 from stadtmail.mail.actions import accounts
 from stadtmail.people import fields as catalogue
@@ -182,7 +181,7 @@ def _lines(request: PortalRequest, given: dict[str, str]) -> list[tuple[str, str
         "localpart": f"{given['localpart']}@{request.policy.domain}",
         "password": _("gewählt (wird nicht angezeigt)"),
         "kind": next(kind["label"] for kind in order_words.kinds("") if kind["code"] == given["kind"]),
-        "tariff": f"{tariff.name[request.language]}, {size(tariff.quota_bytes)}, {euro(tariff.price)}",
+        "tariff": f"{tariff.name[request.language]}: {order_words.offer(tariff)}",
     }
     if given["birth_date"]:
         shown["birth_date"] = format_date(date.fromisoformat(given["birth_date"]), "long", locale=request.language)
