@@ -50,14 +50,13 @@ def portal() -> Iterator[str]:
 def chromium(portal: str) -> Driver:
     """Run one task of walk.mjs with a fresh profile; returns what the browser saw."""
 
-    def run(task: str, **options: Any) -> dict[str, Any]:
+    def run(task: str, *, strict: bool = True, **options: Any) -> dict[str, Any]:
         given = json.dumps({"chromium": CHROMIUM, **options})
         command = ["node", str(Path(__file__).with_name("walk.mjs")), task, portal, given]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=500, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
         seen: dict[str, Any] = json.loads(done.stdout)
-        assert seen["foreign"] == []
-        assert seen["errors"] == []
+        assert not strict or (seen["foreign"], seen["errors"]) == ([], [])
         return seen
 
     return run
