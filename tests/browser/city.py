@@ -29,7 +29,7 @@ def main() -> None:
         actions.open_city(slug="musterstadt.example", domain="musterstadt.example", hosts=["musterstadt.localhost"], now=now)
     granian = Path(sys.executable).with_name("granian")
     options = ("--interface", "wsgi", "--host", "127.0.0.1", "--port", sys.argv[1], "--blocking-threads", "4", "--no-log")
-    os.execv(granian, [str(granian), *options, "stadtmail.wsgi:application"])  # noqa: S606
+    os.execv(granian, [str(granian), *options, "stadtmail.wsgi:application"])
 
 
 if __name__ == "__main__":

@@ -28,12 +28,14 @@ def portal() -> Iterator[str]:
         pytest.skip("no Chromium on this machine (Debian: apt-get install chromium; ./check does it as root)")
     if not (ROOT / "node_modules" / "playwright-core").exists() or shutil.which("node") is None:
         pytest.skip("no driver for the browser (npm ci; ./check does it)")
-    folder, volatile = Path(tempfile.mkdtemp(prefix="stadtmail-browser-")), Path(tempfile.mkdtemp(prefix="stadtmail-browser-", dir="/dev/shm"))
+    folder = Path(tempfile.mkdtemp(prefix="stadtmail-browser-"))
+    volatile = Path(tempfile.mkdtemp(prefix="stadtmail-browser-", dir="/dev/shm"))
     port = _free_port()
     settings = {name: value for name, value in os.environ.items() if not name.startswith(("STADTMAIL_", "DJANGO_"))}
     settings |= {"STADTMAIL_DATA": str(folder), "STADTMAIL_VOLATILE_URL": str(volatile), "STADTMAIL_PORT_WEB": str(port)}
     with (folder / "server.out").open("wb") as output:
-        server = subprocess.Popen([sys.executable, "-m", "tests.browser.city", str(port)], cwd=ROOT, env=settings, stdout=output, stderr=output)
+        command = [sys.executable, "-m", "tests.browser.city", str(port)]
+        server = subprocess.Popen(command, cwd=ROOT, env=settings, stdout=output, stderr=output)
     try:
         _wait_for(f"http://127.0.0.1:{port}/robots.txt", server, folder / "server.out")
         yield f"http://ahaus.localhost:{port}"
@@ -48,14 +50,13 @@ def portal() -> Iterator[str]:
 def chromium(portal: str) -> Driver:
     """Run one task of walk.mjs with a fresh profile; returns what the browser saw."""
 
-    def run(task: str, **options: Any) -> dict[str, Any]:
+    def run(task: str, *, strict: bool = True, **options: Any) -> dict[str, Any]:
         given = json.dumps({"chromium": CHROMIUM, **options})
         command = ["node", str(Path(__file__).with_name("walk.mjs")), task, portal, given]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=500, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
         seen: dict[str, Any] = json.loads(done.stdout)
-        assert seen["foreign"] == []
-        assert seen["errors"] == []
+        assert not strict or (seen["foreign"], seen["errors"]) == ([], [])
         return seen
 
     return run

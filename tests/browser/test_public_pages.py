@@ -5,7 +5,8 @@ import pytest
 from tests.browser.conftest import Driver
 
 PAGES = (
-    "/", "/hilfe", "/agb", "/impressum", "/barrierefreiheit", "/bestellen", "/bestellen/brief", "/anmelden", "/abgemeldet", "/abholen",
+    "/", "/hilfe", "/agb", "/impressum", "/barrierefreiheit", "/bestellen", "/bestellen/brief", "/anmelden", "/anmelden/wiederherstellen",
+    "/abgemeldet", "/abholen",
     "/datenschutz", "/datenschutz/version/1", "/datenschutz/verzeichnis", "/datenschutz/auftragsverarbeitung", "/datenschutz/nachweis",
     "/schreibtisch/anmelden", "/gibt-es-nicht",
 )  # fmt: skip
@@ -75,3 +76,12 @@ def test_a_session_without_cookies(chromium: Driver, javascript: bool) -> None:
 def test_on_paper(chromium: Driver) -> None:
     seen = chromium("print", paths=["/agb", "/datenschutz", "/datenschutz/verzeichnis"])
     assert seen["steps"] == ["title"] * 3
+
+
+def test_the_walk_sees_what_it_looks_for(chromium: Driver) -> None:
+    seen = chromium("planted", strict=False)
+    assert any("elsewhere.example" in address for address in seen["foreign"])
+    assert any("planted" in cookie for cookie in seen["cookies"])
+    assert {what.split()[-2] for what in seen["storage"] if "planted" in what} == {"localStorage", "sessionStorage"}
+    assert any("320px" in where for where in seen["overflow"])
+    assert {"color-contrast", "image-alt"} <= {found.split(": ")[1].split()[0] for found in seen["violations"]}

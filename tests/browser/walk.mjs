@@ -188,6 +188,27 @@ const tasks = {
     seen.steps.push(new URL(page.url()).pathname);
   },
 
+  async planted(browser) {
+    // what must be seen: a walk that finds nothing proves something only because it finds these
+    const [context, page] = await open(browser);
+    await page.goto(`${base}/hilfe`);
+    await page.evaluate(() => {
+      const wide = document.createElement("p");
+      wide.textContent = "planted";
+      wide.style.width = "3000px";
+      wide.style.color = "#eeeeee";
+      wide.style.background = "#ffffff";
+      document.querySelector("main h1").after(wide, document.createElement("img"));
+      document.cookie = "planted=1";
+      localStorage.setItem("planted", "1");
+      sessionStorage.setItem("planted", "1");
+    });
+    await look(page, "planted");
+    await remembered(context, page);
+    await page.goto("data:text/html,<img src='http://elsewhere.example/pixel.png'>");
+    await page.waitForTimeout(300);
+  },
+
   async print(browser) {
     const [, page] = await open(browser);
     await page.emulateMedia({ media: "print" });

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs
 from uuid import UUID
 
-from altcha import ChallengeOptionsV1, create_challenge_v1, verify_solution_v1
+from altcha.v1 import ChallengeOptions, create_challenge, verify_solution
 
 from stadtmail.doors.web import tokens
 from stadtmail.usage import challenges
@@ -35,18 +35,18 @@ class Puzzle:
 def puzzle(tenant: UUID, *, now: datetime) -> Puzzle:
     """A fresh challenge and waiting step."""
     until = int((now + GOOD_FOR).timestamp())
-    options = ChallengeOptionsV1(
+    options = ChallengeOptions(
         algorithm="SHA-256", max_number=WORK, hmac_key=tokens.subkey(tenant, "altcha").hex(), params={"until": str(until)}
     )
     start = f"{int(now.timestamp()):x}.{secrets.token_urlsafe(9)}"
-    return Puzzle(json.dumps(create_challenge_v1(options).to_dict()), f"{start}.{_sign(tenant, start)}")
+    return Puzzle(json.dumps(create_challenge(options).to_dict()), f"{start}.{_sign(tenant, start)}")
 
 
 def is_solved(tenant: UUID, solution: str, *, now: datetime) -> bool:
     """Was this challenge of ours solved, in time and for the first time?"""
     try:
         given = json.loads(solution)
-        fields: dict[str, Any] = {name: str(given[name]) for name in ("algorithm", "challenge", "salt", "signature")}
+        fields: Any = {name: str(given[name]) for name in ("algorithm", "challenge", "salt", "signature")}
         fields["number"] = int(given["number"])
         salt = fields["salt"]
         until = datetime.fromtimestamp(int(parse_qs(salt.partition("?")[2])["until"][0]), now.tzinfo)
@@ -54,7 +54,7 @@ def is_solved(tenant: UUID, solution: str, *, now: datetime) -> bool:
         return False
     if not now <= until <= now + GOOD_FOR:
         return False
-    ok, _ = verify_solution_v1(fields, tokens.subkey(tenant, "altcha").hex(), check_expires=False)
+    ok, _ = verify_solution(fields, tokens.subkey(tenant, "altcha").hex(), check_expires=False)
     return bool(ok) and challenges.use(fields["signature"], tenant=tenant, until=until, now=now)
 
 

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from django.http import HttpRequest
-
 from stadtmail.doors.web.looks import look
+from stadtmail.doors.web.request import PortalRequest
 
 
-def portal(request: HttpRequest) -> dict[str, Any]:
+def portal(request: PortalRequest) -> dict[str, Any]:
     """City, policy, language and session of the request; nothing personal."""
     policy = getattr(request, "policy", None)
     if policy is None:

@@ -6,8 +6,9 @@ Colours come in pairs that were measured: each has at least 4.5:1 on white (ligh
 from dataclasses import dataclass
 from hashlib import sha256
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 
+from stadtmail.doors.web.request import PortalRequest
 from stadtmail.privacy.policy.model import Policy
 
 
@@ -37,7 +38,7 @@ def look(policy: Policy) -> Look:
     return Look(light, dark, deep, tint, policy.service[:1].upper())
 
 
-def stylesheet(request: HttpRequest) -> HttpResponse:
+def stylesheet(request: PortalRequest) -> HttpResponse:
     """GET /stadt.css: the variables that turn the portal into this city's portal."""
     own = look(request.policy)
     css = (

@@ -42,7 +42,7 @@ class Portal:
         cookies.enforce(request, response)
         return response
 
-    def process_view(self, request: PortalRequest, view: Callable[..., Any], args: Any, kwargs: Any) -> HttpResponse | None:
+    def process_view(self, request: PortalRequest, *_view: Any) -> HttpResponse | None:
         """Every POST has a token of its own form, city and session, and does not come from another site."""
         if request.method != "POST":
             return None

@@ -15,7 +15,6 @@ from django.utils.translation import gettext as _
 from stadtmail.doors.web import captcha, login, order_words, tokens
 from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus, texts
 from stadtmail.doors.web.request import PortalRequest
-from stadtmail.doors.web.templatetags.portal import euro, size
 from stadtmail.kit import errors
 from stadtmail.mail.actions import accounts
 from stadtmail.people import fields as catalogue
@@ -24,6 +23,7 @@ from stadtmail.people.actions import pending
 from stadtmail.usage import limits
 
 ASKED = (*catalogue.CATALOGUE, "password_again")
+NEEDED = frozenset(name for name, field in catalogue.CATALOGUE.items() if field.needed_by in ("phone", "bank"))  # by some tariffs only
 LATER = {"back": ("state", "step"), "place": ("state", "step", "wait", "solution", "terms")}
 
 
@@ -118,7 +118,8 @@ def _not_needed(request: PortalRequest, given: dict[str, str]) -> list[Problem]:
     tariff = request.policy.tariffs.get(given["tariff"])
     needs = tariff.needs if tariff else frozenset()
     sent = (name for name, value in given.items() if value)
-    return [Problem(name, _("Ihr Tarif braucht diese Angabe nicht. Bitte lassen Sie das Feld leer.")) for name in catalogue.surplus(sent, needs)]
+    text = _("Ihr Tarif braucht diese Angabe nicht. Bitte lassen Sie das Feld leer.")
+    return [Problem(name, text) for name in catalogue.surplus(sent, needs)]
 
 
 def _order_form(request: PortalRequest, given: dict[str, str]) -> orders.OrderForm:
@@ -131,7 +132,7 @@ def _form(request: PortalRequest, given: dict[str, str], problems: list[Problem]
     fields = order_words.fields(request.policy, given, errors_of(problems))
     context = {
         "fields": fields,
-        "needed": [fields[name] for name in _asked(request) if name in catalogue.CATALOGUE and catalogue.CATALOGUE[name].needed_by in ("phone", "bank")],
+        "needed": [fields[name] for name in _asked(request) if name in NEEDED],
         "voluntary": [fields[name] for name in catalogue.VOLUNTARY],
         "kinds": order_words.kinds(given.get("kind", "person")),
         "tariffs": order_words.tariffs(request.policy, given.get("tariff", ""), request.language),
@@ -180,7 +181,7 @@ def _lines(request: PortalRequest, given: dict[str, str]) -> list[tuple[str, str
         "localpart": f"{given['localpart']}@{request.policy.domain}",
         "password": _("gewählt (wird nicht angezeigt)"),
         "kind": next(kind["label"] for kind in order_words.kinds("") if kind["code"] == given["kind"]),
-        "tariff": f"{tariff.name[request.language]}, {size(tariff.quota_bytes)}, {euro(tariff.price)}",
+        "tariff": f"{tariff.name[request.language]}: {order_words.offer(tariff)}",
     }
     if given["birth_date"]:
         shown["birth_date"] = format_date(date.fromisoformat(given["birth_date"]), "long", locale=request.language)

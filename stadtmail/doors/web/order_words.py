@@ -1,6 +1,7 @@
 """The words of the order form: labels, hints, what is wrong and how to mend it."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -8,6 +9,7 @@ from stadtmail.doors.web.fields import Field, Problem
 from stadtmail.doors.web.templatetags.portal import euro, size
 from stadtmail.people import orders, queries
 from stadtmail.privacy.policy import Policy
+from stadtmail.privacy.policy.model import Tariff
 
 
 def fields(policy: Policy, given: Mapping[str, str], wrong: Mapping[str, str]) -> dict[str, Field]:
@@ -18,6 +20,7 @@ def fields(policy: Policy, given: Mapping[str, str], wrong: Mapping[str, str]) -
         return Field(name, label, value=value, error=wrong.get(name, ""), **more)  # type: ignore[arg-type]
 
     age = policy.order.smallest_age
+    again = _("Bitte beide Felder noch einmal ausfüllen; ein Passwort schicken wir nie zurück.") if given else ""
     all_fields = (
         made("name", _("Name"), hint=_("Vor- und Nachname, oder der volle Name der Organisation"), autocomplete="name"),
         made(
@@ -47,7 +50,7 @@ def fields(policy: Policy, given: Mapping[str, str], wrong: Mapping[str, str]) -
             autocomplete="new-password",
             maxlength=200,
         ),
-        made("password_again", _("Passwort wiederholen"), type="password", autocomplete="new-password", maxlength=200),
+        made("password_again", _("Passwort wiederholen"), hint=again, type="password", autocomplete="new-password", maxlength=200),
         made("phone", _("Telefonnummer"), type="tel", autocomplete="tel", required=False),
         made("iban", _("IBAN"), autocomplete="off", required=False, maxlength=42),
         made("account_holder", _("Kontoinhaberin oder Kontoinhaber"), autocomplete="off", required=False),
@@ -59,7 +62,13 @@ def fields(policy: Policy, given: Mapping[str, str], wrong: Mapping[str, str]) -
             required=False,
             maxlength=64,
         ),
-        made("nickname", _("Wie dürfen wir Sie ansprechen?"), hint=_("Für den Gruß auf Ihren Seiten"), autocomplete="nickname", optional=True),
+        made(
+            "nickname",
+            _("Wie dürfen wir Sie ansprechen?"),
+            hint=_("Für den Gruß auf Ihren Seiten"),
+            autocomplete="nickname",
+            optional=True,
+        ),
         made(
             "contact_mail",
             _("Andere E-Mail-Adresse"),
@@ -72,13 +81,13 @@ def fields(policy: Policy, given: Mapping[str, str], wrong: Mapping[str, str]) -
     return {field.name: field for field in all_fields}
 
 
-def kinds(chosen: str) -> list[dict[str, object]]:
+def kinds(chosen: str) -> list[dict[str, Any]]:
     """Who may order."""
     labels = (("person", _("Eine Person")), ("organisation", _("Ein Verein, ein Betrieb oder eine andere Organisation")))
     return [{"code": code, "label": label, "chosen": code == chosen} for code, label in labels]
 
 
-def tariffs(policy: Policy, chosen: str, lang: str) -> list[dict[str, object]]:
+def tariffs(policy: Policy, chosen: str, lang: str) -> list[dict[str, Any]]:
     """What can be ordered; the first is chosen until the reader chooses."""
     chosen = chosen if chosen in policy.tariffs else next(iter(policy.tariffs))
     return [
@@ -86,14 +95,16 @@ def tariffs(policy: Policy, chosen: str, lang: str) -> list[dict[str, object]]:
             "code": tariff.code,
             "name": tariff.name[lang],
             "chosen": tariff.code == chosen,
-            "what": _("%(quota)s Speicherplatz, %(price)s")
-            % {
-                "quota": size(tariff.quota_bytes),
-                "price": _("%(price)s im Monat") % {"price": euro(tariff.price)} if tariff.price else _("kostenlos"),
-            },
+            "what": offer(tariff),
         }
         for tariff in policy.tariffs.values()
     ]
+
+
+def offer(tariff: Tariff) -> str:
+    """What a tariff gives, and what it costs."""
+    price = _("%(price)s im Monat") % {"price": euro(tariff.price)} if tariff.price else _("kostenlos")
+    return _("%(quota)s Speicherplatz, %(price)s") % {"quota": size(tariff.quota_bytes), "price": price}
 
 
 def of(problems: Iterable[orders.Problem], policy: Policy) -> list[Problem]:

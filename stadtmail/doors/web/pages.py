@@ -32,5 +32,6 @@ def accessibility(request: PortalRequest) -> HttpResponse:
 
 def robots(request: PortalRequest) -> HttpResponse:  # noqa: ARG001
     """GET /robots.txt: search engines may read the public pages, nothing behind them."""
-    lines = ("User-agent: *", "Disallow: /postfach", "Disallow: /abholen", "Disallow: /schreibtisch", "Disallow: /s/", "")
-    return HttpResponse("\n".join(lines), content_type="text/plain; charset=utf-8")
+    closed = ("/postfach", "/abholen", "/schreibtisch", "/datenschutz/meine-daten", "/s/")
+    lines = (f"Disallow: {prefix}{path}" for path in closed for prefix in ("", "/en"))
+    return HttpResponse("\n".join(("User-agent: *", *lines, "")), content_type="text/plain; charset=utf-8")

@@ -61,7 +61,7 @@ def log_json(request: PortalRequest) -> HttpResponse:
     return response
 
 
-def verifier(request: PortalRequest) -> HttpResponse:
+def verifier(request: PortalRequest) -> HttpResponse:  # noqa: ARG001
     """GET /datenschutz/nachweis/pruefprogramm: the verifier, one file that needs only Python."""
     files = sorted(VERIFIER.glob("*.py"))
     if not files:

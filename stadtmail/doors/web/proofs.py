@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from stadtmail.tenants.models import Tenant
 
 PAGES = (
-    "/", "/hilfe", "/agb", "/impressum", "/barrierefreiheit", "/bestellen", "/bestellen/brief", "/anmelden", "/abgemeldet", "/abholen",
+    "/", "/hilfe", "/agb", "/impressum", "/barrierefreiheit", "/bestellen", "/bestellen/brief", "/anmelden", "/anmelden/wiederherstellen",
+    "/abgemeldet", "/abholen",
     "/datenschutz", "/datenschutz/verzeichnis", "/datenschutz/auftragsverarbeitung", "/datenschutz/nachweis",
 )  # fmt: skip
 OTHERS = ("/stadt.css", "/robots.txt", "/static/web/app.css", "/postfach", "/datenschutz/meine-daten", "/schreibtisch", "/not-a-page")

@@ -18,6 +18,7 @@ from stadtmail.doors.web import middleware
 from stadtmail.doors.web.request import PortalRequest
 
 FORM_TYPE = "application/x-www-form-urlencoded"
+ADDRESS = re.compile(r'\b(?:src|href|srcset|action|formaction|data|poster)="([^"]*)"')
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Answer:
     def loads(self) -> list[str]:
         """Every address that the page makes a browser ask for, or a form send to."""
         tags = re.findall(r"<(?:link|script|img|iframe|source|video|audio|object|embed|form|button)\b[^>]*>", self.text)
-        return [unescape(found) for tag in tags for found in re.findall(r'\b(?:src|href|srcset|action|formaction|data|poster)="([^"]*)"', tag)]
+        return [unescape(found) for tag in tags for found in ADDRESS.findall(tag)]
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Visitor:
         found: dict[str, Any] = {}
 
         def start(status: str, headers: list[tuple[str, str]], *_: object) -> Callable[[bytes], object]:
-            found["code"], found["headers"] = int(status.split()[0]), tuple(headers)
+            found["code"], found["headers"] = int(status.split(maxsplit=1)[0]), tuple(headers)
             return lambda _: None
 
         with _undisturbed():

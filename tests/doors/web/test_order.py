@@ -198,7 +198,8 @@ def test_a_challenge_of_another_city_or_spliced_or_expired_is_worth_nothing(brow
     _check(browser)
     own = json.loads(_solved(_challenge(browser)))
     spliced = {**own, "salt": re.sub(r"until=\d+", "until=1900000000", str(own["salt"]))}
-    for bad in (foreign, json.dumps(spliced), json.dumps({**own, "signature": "0" * 64}), json.dumps({**own, "algorithm": "MD5"}), "[]", "null", "{", "1e999"):
+    unsigned, weak = {**own, "signature": "0" * 64}, {**own, "algorithm": "MD5"}
+    for bad in (foreign, *map(json.dumps, (spliced, unsigned, weak)), "[]", "null", "{", "1e999"):
         _place(browser, solution=bad, wait="")
         assert "Noch einen Augenblick" in browser.text
     wait(601)
@@ -254,3 +255,60 @@ def test_the_city_takes_so_many_orders_a_day(browser: Browser, wait, monkeypatch
 def test_a_letters_code_that_nobody_knows(browser: Browser) -> None:
     browser.send("/bestellen/brief", {"code": "AAAA-BBBB-CCCC"})
     assert "kennen wir nicht" in browser.text
+
+
+@pytest.fixture
+def mode(monkeypatch):
+    """Let the city take its orders in another way than its file says."""
+    from dataclasses import replace
+
+    from stadtmail.privacy import policy
+
+    def switch(name: str) -> None:
+        for module in (policy, policy.published):
+            real = module.current
+            monkeypatch.setattr(module, "current", lambda tenant, real=real: _with(real(tenant), name))
+
+    def _with(rules, name: str):
+        return replace(rules, order=replace(rules.order, mode=name))
+
+    return switch
+
+
+def test_an_order_that_waits_for_approval(browser: Browser, ahaus, wait, mode) -> None:
+    from stadtmail.kit import clock
+    from stadtmail.mail.actions import accounts
+    from stadtmail.people import queries
+    from stadtmail.people.actions import staff
+
+    mode("approval")
+    order(browser, wait)
+    assert "Die Stadt prüft Ihre Bestellung" in browser.text
+    assert re.search(r'id="wiederherstellungscode">(?:[A-Z2-9]{4}-){6}[A-Z2-9]{2}<', browser.text)
+    assert re.search(r"Ohne Abschluss gelöscht am</dt><dd>\d", browser.text)
+    assert _check(Browser()).status_code == 400  # the address is reserved
+    (waiting,) = queries.waiting_orders(ahaus)
+    clerk = staff.appoint(ahaus, role="desk", name="Dora", login="dora", password="Aktenordner 12 grün", now=clock.now())
+    accounts.accept_order(waiting.unit_id, tenant=ahaus, by=str(clerk), now=clock.now())
+    browser.get("/anmelden")
+    who = {"address": "erika.m@ahaus.net", "password": GIVEN["password"], "way": "cookie", "next": ""}
+    assert browser.post("/anmelden", {**browser.hidden(), **who}).status_code == 302
+
+
+def test_an_order_that_waits_for_a_letter(browser: Browser, ahaus, wait, mode) -> None:
+    from stadtmail.kit import clock
+    from stadtmail.people.actions import pending, staff
+    from stadtmail.people.models import Order
+
+    mode("letter")
+    order(browser, wait)
+    assert "Ein Brief ist unterwegs" in browser.text
+    assert "wiederherstellungscode" in browser.text
+    clerk = staff.appoint(ahaus, role="desk", name="Dora", login="dora", password="Aktenordner 12 grün", now=clock.now())
+    made = pending.letter_of(Order.objects.get(tenant=ahaus).unit_id, tenant=ahaus, by=clerk, now=clock.now())
+    browser.send("/bestellen/brief", {"code": "AAAA-BBBB-CCCC"})
+    assert "kennen wir nicht" in browser.text
+    assert browser.send("/bestellen/brief", {"code": made.code.lower().replace("-", " ")}).status_code == 200
+    assert "Ihr Postfach ist offen" in browser.text
+    assert "wiederherstellungscode" not in browser.text  # it was shown with the order
+    assert "kennen wir nicht" in browser.send("/bestellen/brief", {"code": made.code}).content.decode()

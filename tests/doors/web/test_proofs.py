@@ -1,9 +1,9 @@
 """The door's measures hold on the real pages, and break when a promise is broken: each mutant turns its figure."""
 
 import pytest
+from stadtmail.privacy.proofs import Measure
 
 from stadtmail.doors.web import cookies, proofs
-from stadtmail.privacy.proofs import Measure
 
 FIGURES = (
     "pages_beside_policy", "foreign_addresses_in_pages", "surplus_fields_accepted", "cookies_before_login", "unlisted_cookies",
@@ -32,6 +32,7 @@ def test_the_promise_is_kept(measures, ahaus, musterstadt, now, figure: str) -> 
 def test_nothing_of_the_measures_stays(measures, ahaus, now) -> None:
     from stadtmail.usage import volatile
 
+    volatile.clear()
     for measure in measures.values():
         measure.run(ahaus, now)
     assert volatile.count("session", now) == 0
@@ -94,3 +95,12 @@ def test_a_challenge_that_can_be_used_twice_is_seen(measures, ahaus, now, monkey
 
     monkeypatch.setattr(challenges, "use", lambda *_, **__: True)
     _broken(measures, ahaus, now, "replayed_challenges_accepted")
+
+
+def test_the_clauses_about_cookies_are_kept_by_these_figures(ahaus, now) -> None:
+    from stadtmail.privacy import proofs as all_proofs
+
+    states = {state.id: state for state in all_proofs.run(ahaus, now)}
+    for clause in ("C-3.1", "C-3.2", "C-3.3", "C-3.4", "C-3.7", "C-3.8", "C-3.10", "C-3.11"):
+        assert states[clause].state == "kept", states[clause]
+        assert states[clause].leaf is not None

@@ -1,13 +1,10 @@
 """English is whole: every text has a translation, none is doubtful, and each keeps its placeholders."""
 
 import re
-import sys
-from pathlib import Path
 
 from babel.messages.pofile import read_po
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
-from tools import words  # noqa: E402
+from tools import words
 
 
 def test_every_text_is_translated_and_none_is_doubtful_or_left_over() -> None:
