@@ -114,11 +114,24 @@ def purposes() -> dict[str, str]:
     }
 
 
+def restriction_reasons(policy: Policy) -> list[Line]:
+    """For what the law lets a person restrict (Art. 18(1) GDPR), as far as the city's policy knows it: code and words."""
+    words = {
+        "accuracy_contested": _("Ich bestreite, dass die Daten richtig sind."),
+        "needed_for_claim": _("Ich brauche die Daten, um Ansprüche geltend zu machen."),
+        "objection_pending": _("Über meinen Widerspruch ist noch nicht entschieden."),
+    }
+    kind = policy.hold_types.get("restriction")
+    return [Line(code, words[code]) for code in (kind.reasons if kind else ()) if code in words]
+
+
 def done(word: str) -> str:
     """What the last click did, from a closed list: the address line carries no text."""
     return {
         "widerrufen": _("Die Angabe ist gelöscht."),
         "berichtigt": _("Ihre Angaben sind berichtigt. Die alten sind überschrieben."),
+        "eingeschraenkt": _("Ihre Daten sind eingeschränkt. Nichts davon wird gelöscht, bis Sie es aufheben."),
+        "aufgehoben": _("Die Einschränkung ist aufgehoben. Was inzwischen fällig war, ist gelöscht."),
         "bleibt": _("Die Kündigung ist zurückgenommen. Abholcode und Quittungscode gelten nicht mehr."),
         "passwort": _("Ihr Passwort ist geändert. Alle anderen Sitzungen sind beendet."),
     }.get(word, "")

@@ -136,7 +136,7 @@ def _when(request: PortalRequest, at: datetime | None) -> str:
     """The time of today's messages, the day of this year's, the whole date of older ones."""
     if at is None:
         return ""
-    zone, lang = request.policy.tz, request.language
+    zone, lang = request.policy.tz, "en_GB" if request.language == "en" else "de"
     local, today = at.astimezone(zone), request.now.astimezone(zone).date()
     if local.date() == today:
         return str(format_time(local, "short", tzinfo=zone, locale=lang))

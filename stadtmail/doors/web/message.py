@@ -55,7 +55,7 @@ def message(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpResp
         "files": [File(part.id, part.filename or _("anhang"), shown_type(part.type), part.size_bytes) for part in view.parts],
         "as_html": as_html,
         "has_both": view.html is not None and view.text is not None,
-        "blocked": mailhtml.safe(view.html, view.pictures).blocked if as_html else 0,
+        "blocked": mailhtml.safe(view.html, view.pictures).blocked if view.html and as_html else 0,
         "text": "" if as_html else mailhtml.plain(view.text or ""),
     }
     return render(request, "web/message.html", context)

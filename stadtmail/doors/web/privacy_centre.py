@@ -16,10 +16,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from stadtmail.doors.web import access, cookies, data_words, downloads, headers, login, order_words, reauth
-from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus, texts
+from stadtmail.doors.web.fields import Problem, errors_of, refuse_surplus, texts
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.people import queries as people
-from stadtmail.people.actions import contracts, corrections, credentials
+from stadtmail.people.actions import contracts, corrections, credentials, restriction
 from stadtmail.rights import archive, receipts
 from stadtmail.rights import overview as rights
 from stadtmail.usage import sessions
@@ -50,6 +50,8 @@ def overview(request: PortalRequest, contract: "Contract") -> HttpResponse:
         "sections": [data_words.section(part, policy=request.policy, lang=request.language) for part in shown.sections],
         "accesses": [data_words.access(seen, policy=request.policy, lang=request.language) for seen in shown.accesses],
         "live": _live(request, contract),
+        "restricted": restriction.standing(contract, tenant=request.city, now=request.now),
+        "reasons": data_words.restriction_reasons(request.policy),
         "done": data_words.done(request.GET.get("fertig", "")),
         "section": "data",
     }
@@ -123,16 +125,14 @@ def password(request: PortalRequest, contract: "Contract") -> HttpResponse:
             to = f"{request.path_info.rpartition('/')[0]}?fertig=passwort"
             return login.begin(request, "person", contract.person_id, {"contract": str(contract.id)}, to=to)
     wrong = errors_of(problems)
-    new = order_words.fields(request.policy, {}, {"password": wrong.get("password_new", "")})["password"]
+    new, again = reauth.new_password(wrong)
     context = {
         "password": reauth.field(wrong.get("password", "")),
-        "new": Field("password_new", _("Neues Passwort"), hint=new.hint, type="password", autocomplete="new-password",
-                     error=wrong.get("password_new", ""), maxlength=200),
-        "again": Field("password_again", _("Neues Passwort wiederholen"), type="password", autocomplete="new-password",
-                       error=wrong.get("password_again", ""), maxlength=200),
+        "new": new,
+        "again": again,
         "problems": problems,
         "section": "data",
-    }  # fmt: skip
+    }
     return render(request, "web/password.html", context, status=400 if problems else 200)
 
 

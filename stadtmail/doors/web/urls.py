@@ -18,6 +18,8 @@ from stadtmail.doors.web import (
     pages,
     privacy_centre,
     proof,
+    recovery,
+    restricting,
 )
 
 urlpatterns = [
@@ -31,6 +33,7 @@ urlpatterns = [
     path("bestellen", order.order, name="order"),
     path("bestellen/brief", order.letter, name="letter"),
     path("anmelden", login.login, name="login"),
+    path("anmelden/wiederherstellen", recovery.recover, name="recover"),
     path("abmelden", login.logout, name="logout"),
     path("abgemeldet", login.goodbye, name="goodbye"),
     path("abholen", collect.collect, name="collect"),
@@ -49,6 +52,7 @@ urlpatterns = [
     path("datenschutz/meine-daten/quittung", privacy_centre.receipt, name="my_data_receipt"),
     path("datenschutz/meine-daten/freiwillig", privacy_centre.withdraw, name="withdraw"),
     path("datenschutz/meine-daten/berichtigen", privacy_centre.correct, name="correct"),
+    path("datenschutz/meine-daten/einschraenken", restricting.restrict, name="restrict"),
     path("datenschutz/meine-daten/passwort", privacy_centre.password, name="password"),
     path("datenschutz/meine-daten/sitzungen", privacy_centre.end_sessions, name="end_sessions"),
     path("datenschutz/kuendigen", ending.cancel, name="cancel"),

@@ -144,3 +144,19 @@ def test_c47_the_officer_reads_the_officers_mailbox_and_the_desk_reads_none(ahau
     desk.desk("desk1", cast.STAFF_PASSWORD)
     desk.raw("/postfach", status=403)
     desk.raw("/datenschutz/meine-daten", status=302)
+
+
+def test_a_list_costs_the_same_queries_for_one_and_for_many(anna, now) -> None:
+    from django.db import connections
+    from django.test.utils import CaptureQueriesContext
+
+    def cost() -> int:
+        with CaptureQueriesContext(connections["default"]) as seen:
+            anna.get("/postfach")
+        return len(seen)
+
+    cost()
+    one = cost()
+    for number in range(5):
+        cast.deliver(PLAIN % b"Nummer %d." % number, "anna.k@ahaus.net", now=now)
+    assert cost() == one

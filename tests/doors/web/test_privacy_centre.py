@@ -142,3 +142,15 @@ def test_a_form_of_one_session_is_worth_nothing_in_another(ahaus, anna, now) -> 
     ben.login("ben.b@ahaus.net", cast.PASSWORD)
     ben.send(anna.get(MINE).form("sitzungen"), status=403)
     anna.get(MINE)
+
+
+def test_c62c_a_restriction_is_placed_shown_and_lifted(anna) -> None:
+    form = anna.get(MINE).form("einschraenken")
+    anna.send(form, status=403, step="restrict", reason="laune")
+    page = anna.send(form, status=302, step="restrict", reason="accuracy_contested")
+    assert "Ihre Daten sind eingeschränkt" in page.text
+    assert "Einschränkung auf Ihren Wunsch" in page.text
+    anna.send(form, status=409, step="restrict", reason="accuracy_contested")
+    page = anna.send(page.form("einschraenken"), status=302, step="lift")
+    assert "Die Einschränkung ist aufgehoben" in page.text
+    assert "Einschränkung auf Ihren Wunsch" not in page.text
