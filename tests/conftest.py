@@ -26,6 +26,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.django_db(transaction=True, databases="__all__"))
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings_xdist_suffix() -> None:
+    """Each worker has a data folder (and PostgreSQL databases) of its own: processes that tests start must find the same names."""
+
+
 @pytest.fixture
 def now() -> datetime:
     return datetime(2026, 11, 23, 10, tzinfo=UTC)

@@ -20,8 +20,8 @@ FOLDER = Path(tempfile.mkdtemp(prefix="stadtmail-test-"))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 os.environ["STADTMAIL_DATA"] = str(FOLDER)
 if POSTGRES:
-    os.environ["STADTMAIL_DATABASE_URL"] = POSTGRES
-    os.environ["STADTMAIL_KEYS_URL"] = f"{POSTGRES}_keys"
+    os.environ["STADTMAIL_DATABASE_URL"] = f"{POSTGRES}_{os.getpid()}"
+    os.environ["STADTMAIL_KEYS_URL"] = f"{POSTGRES}_{os.getpid()}_keys"
 
 from stadtmail.kit import instance  # noqa: E402
 

@@ -22,7 +22,6 @@ from stadtmail.privacy import deadlines, holdings, holds, policy, units
 from stadtmail.privacy.evidence import leaves, log, tree
 from stadtmail.privacy.models import ERASING, Event, Hold, HoldItem, LedgerEntry, Unit
 from stadtmail.tenants.models import Tenant
-from stadtmail.tenants.queries import cities
 from stadtmail.vault import epochs, keys
 from stadtmail.vault.copies import LEASE_SECONDS
 
@@ -92,18 +91,6 @@ def forward(entries: Sequence[LedgerEntry], now: datetime, step: Step = no_step)
             step(number)
 
 
-def overdue(now: datetime, tenant: Tenant | None = None) -> int:
-    """Units that should be gone and are neither held nor being erased: 0 on a healthy instance."""
-    count = 0
-    for city in [tenant] if tenant else cities():
-        for category, rule in policy.current(city).rules.items():
-            limit = now - rule.lateness
-            late = Unit.objects.filter(tenant=city, category=category, due_at__lte=limit, known_at__lte=limit).exclude(state=ERASING)
-            ids = list(late.values_list("id", flat=True))
-            count += len(ids) - len(holds.standing(ids, now=now))
-    return count
-
-
 # -- 1 claim: the only step that can be refused ----------------------------------------------------------------------
 
 
@@ -117,10 +104,12 @@ def _claim(ids: Sequence[UUID], tenant: Tenant, now: datetime, cause: str, outco
         refusal = {row.id: _refusal(row, held.get(row.id), rules, now, cause) for row in rows}
         claimed = [row for row in rows if refusal[row.id] is None]
         entries = [entry_of(list(group), now, cause) for _, group in groupby(sorted(claimed, key=_group), key=_group)]
+        late = {row.id.bytes for row in claimed if _is_late(row, rules, now, cause)}
         for entry in entries:
+            entry.late = sum(unit.bytes in late for unit in ids_of(entry.units))
             Unit.objects.filter(id__in=ids_of(entry.units)).update(state=ERASING, erasure=entry.erasure)
     outcome.withheld += [refused for refused in refusal.values() if refused is not None]
-    outcome.late += sum(_is_late(row, rules, now, cause) for row in claimed)
+    outcome.late += len(late)
     return entries
 
 
@@ -270,6 +259,7 @@ def _leaf(entry: LedgerEntry, now: datetime) -> None:
         "category": entry.category,
         "cause": entry.cause,
         "count": len(entry.units) // 16,
+        "late": entry.late,
         "done": leaves.minute(now),
         "root": tree.root_of(hashes).hex(),
         "readable_in_backups_until": epochs.irrecoverable_at(now).date().isoformat(),

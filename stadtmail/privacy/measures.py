@@ -81,38 +81,27 @@ def _contract(tenant: Tenant, now: datetime) -> Measured:
     return Measured(max(0, (ends - today).days), ends >= today >= operator.contract.signed)
 
 
-def _overdue(tenant: Tenant, now: datetime) -> Measured:
+def overdue(tenant: Tenant, now: datetime) -> int:
+    """Units that should be gone and are neither held nor being erased. A date that was moved into the past counts from then."""
     found = 0
     for category, rule in policy.current(tenant).rules.items():
         limit = now - rule.lateness
-        rows = Unit.objects.filter(tenant=tenant, category=category, due_at__lte=limit).exclude(state=ERASING)
-        late = [row.id for row in rows if _since(row) <= limit]
-        found += len(late) - len(holds.standing(late, now=now))
+        late = Unit.objects.filter(tenant=tenant, category=category, due_at__lte=limit, known_at__lte=limit).exclude(state=ERASING)
+        ids = list(late.values_list("id", flat=True))
+        found += len(ids) - len(holds.standing(ids, now=now))
+    return found
+
+
+def _overdue(tenant: Tenant, now: datetime) -> Measured:
+    found = overdue(tenant, now)
     return Measured(found, found == 0)
-
-
-def _since(row: Unit) -> datetime:
-    """When the unit should have gone: a date that was moved into the past counts from the moment that we could know it."""
-    assert row.due_at is not None
-    known: datetime | None = getattr(row, "known_at", None)
-    return known or row.due_at
 
 
 def _late(tenant: Tenant, now: datetime) -> Measured | None:
     """Of the units that fell due and were erased in the last day, how many too late; None where none was."""
-    rules = policy.current(tenant).rules
     found = [leaf for leaf in _erasures(tenant, now - timedelta(days=1)) if leaf["cause"] == "due"]
-    late = sum(_late_in(leaf, rules) for leaf in found)
+    late = sum(int(leaf["late"]) for leaf in found)
     return Measured(late, late == 0) if found else None
-
-
-def _late_in(leaf: dict[str, Any], rules: dict[str, policy.Rule]) -> int:
-    if "late" in leaf:  # the claim knew since when the date could be known
-        return int(leaf["late"])
-    rule = rules.get(leaf["category"])
-    limit = rule.lateness if rule else timedelta(0)
-    is_late = "due" in leaf and leaves.moment(leaf["done"]) > leaves.moment(leaf["due"]) + limit
-    return int(leaf["count"]) if is_late else 0
 
 
 def _erasures(tenant: Tenant, since: datetime) -> Iterator[dict[str, Any]]:

@@ -35,7 +35,7 @@ def register() -> None:
         _harmless("privacy.Outbox", id=ID, tenant=CITY, leaf=PROOF, commitments=PROOF, made_at=DUE),
         _harmless(
             "privacy.LedgerEntry", erasure=ID, tenant=CITY, category=STATE, rule_due=DUE, units="random ids", keys="random ids",
-            commitments=PROOF, cause=STATE, step="number", intent_at=DUE, keys_gone_at=DUE, done_at=DUE, test="mark",
+            commitments=PROOF, cause=STATE, late="number", step="number", intent_at=DUE, keys_gone_at=DUE, done_at=DUE, test="mark",
         ),
         _harmless("privacy.Leaf", id="row number", tenant=CITY, index="number", data=PROOF, outbox=ID),
         _harmless("privacy.Node", id="row number", tenant=CITY, level="number", index="number", digest="hash of hashes"),

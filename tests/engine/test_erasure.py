@@ -9,7 +9,7 @@ from django.db import connections
 
 from stadtmail.kit import store
 from stadtmail.people.models import Inventory
-from stadtmail.privacy import erasure, events, guard, holds, recovery, sweep, units
+from stadtmail.privacy import erasure, events, guard, holds, measures, recovery, sweep, units
 from stadtmail.privacy.evidence import log
 from stadtmail.privacy.models import Commitment, HoldItem, Leaf, LedgerEntry, Unit
 from stadtmail.vault import keys
@@ -96,7 +96,7 @@ def test_c43b_a_hold_stops_exactly_its_units_and_its_release_erases_at_once(ahau
     placed = hold(ahaus, ids[:1], due - timedelta(days=1))
     assert sweep.run(due).erased == 2
     assert sweep.run(due + SIX_MONTHS).erased == 0
-    assert erasure.overdue(due + SIX_MONTHS) == 0
+    assert measures.overdue(ahaus, due + SIX_MONTHS) == 0
     assert holds.release(placed.id, tenant=ahaus, now=due + SIX_MONTHS) == 1
     assert not Unit.objects.exists()
     assert not HoldItem.objects.exists()
@@ -175,7 +175,7 @@ def test_c41_a_scheduled_end_that_the_machine_slept_over_is_late(ahaus, inventor
     ids = inventory()
     at = now - timedelta(days=400)
     end(at, known_at=at)
-    assert erasure.overdue(now) == 1
+    assert measures.overdue(ahaus, now) == 1
     assert sweep.run(now).late == 1
     assert ids
 

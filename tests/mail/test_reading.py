@@ -13,7 +13,7 @@ from stadtmail.kit import store
 from stadtmail.mail import envelope, queries, sealing
 from stadtmail.mail.actions import delivery, messages, storing
 from stadtmail.mail.models import Body, Folder, MailboxKey, Message
-from stadtmail.privacy import erasure, holdings, units
+from stadtmail.privacy import erasure, holdings, recovery, units
 from stadtmail.privacy.models import Unit
 from stadtmail.vault import boxes
 from stadtmail.vault.seal import Unreadable
@@ -159,7 +159,7 @@ def test_from_the_claim_on_nobody_reads(ahaus, anna, deliver, now) -> None:
             read()
     with pytest.raises(queries.NoSuchMessage):
         messages.mark_seen(o, 1, 2, now=now)
-    assert erasure.recover(now) == 1
+    assert recovery.recover(now) == 1
     assert Message.objects.count() == 0
 
 

@@ -7,7 +7,7 @@ import pytest
 from stadtmail.people import queries
 from stadtmail.people.actions import contracts, credentials
 from stadtmail.people.models import Contract, Credential, Identity, Inventory, Person
-from stadtmail.privacy import erasure, sweep
+from stadtmail.privacy import measures, sweep
 from stadtmail.privacy.models import Event, Unit
 from tests.people.people import order
 
@@ -41,7 +41,7 @@ def test_c41_each_part_goes_at_its_own_moment(ahaus, now) -> None:
     assert not Contract.objects.exists()
     assert not Unit.objects.exists()
     assert not Event.objects.exists()
-    assert erasure.overdue(now + timedelta(days=4000)) == 0
+    assert measures.overdue(ahaus, now + timedelta(days=4000)) == 0
 
 
 def test_c41_taking_the_cancellation_back_restores_everything(ahaus, now) -> None:

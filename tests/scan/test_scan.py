@@ -12,7 +12,7 @@ from stadtmail.kit import config, store
 from stadtmail.people.actions import contracts
 from stadtmail.privacy import holds, policy, scan, sweep
 from stadtmail.privacy.models import Unit
-from tests.people.test_life import form
+from tests.people.people import form
 
 CANARY = "Kanarie-Grün-7f3a9c21"
 

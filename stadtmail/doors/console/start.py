@@ -174,9 +174,9 @@ def _write_down() -> None:
 
 
 def _replay(now: datetime) -> int:
-    from stadtmail.privacy import erasure
+    from stadtmail.privacy import recovery
 
-    return erasure.replay(now)
+    return recovery.replay(now)
 
 
 def _clear_volatile() -> None:

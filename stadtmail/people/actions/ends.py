@@ -39,7 +39,7 @@ def schedule(contract: Contract, *, ends_at: datetime, now: datetime) -> contrac
         digest, reclaim = (queries.code_digest(tenant, code) for code in codes)
         Collection.objects.create(unit_id=coll.id, tenant=tenant, contract=contract, digest=digest, reclaim=reclaim)
         if ends_at <= now:
-            _take_effect(contract, tomb, at=ends_at, now=now)
+            _take_effect(contract, tomb, at=ends_at, known_at=now, now=now)
     contract.refresh_from_db()
     return contracts.Ended(*codes, ends_at)
 
@@ -63,7 +63,7 @@ def take_due_effects(now: datetime) -> int:
         (tomb,) = units.prepare(contract.tenant, [_wanted("TOMB", contract)], now=now)
         try:
             with store.writing():
-                _take_effect(contract, tomb, at=contract.ends_at, now=now)
+                _take_effect(contract, tomb, at=contract.ends_at, known_at=contract.ends_at, now=now)
             taken += 1
         except contracts.AlreadyEnded:  # withdrawn, moved or taken effect in another process meanwhile
             continue
@@ -137,7 +137,7 @@ def mend(now: datetime) -> int:
     return sum(1 for contract in found if clear(contract, now=now))
 
 
-def _take_effect(contract: Contract, tomb: units.Prepared, *, at: datetime, now: datetime) -> None:
+def _take_effect(contract: Contract, tomb: units.Prepared, *, at: datetime, known_at: datetime, now: datetime) -> None:
     tenant = contract.tenant
     if not Contract.objects.filter(id=contract.id, state="active", ends_at=at).update(state="ended"):
         raise contracts.AlreadyEnded
@@ -147,9 +147,9 @@ def _take_effect(contract: Contract, tomb: units.Prepared, *, at: datetime, now:
     Collection.objects.filter(unit=place.unit).update(kept=units.seal(place.unit, "kept", _kept(credential)))
     units.save([tomb])
     contracts.enter_quarantine(contract, tomb, address=address, reclaim=bytes(place.reclaim))
-    events.record(tenant=tenant, anchor_kind="contract", anchor=contract.id, name="contract_end", at=at, now=now)
-    for anchor in _consents(contract):
-        events.record(tenant=tenant, anchor_kind="consent", anchor=anchor, name="contract_end", at=at, now=now)
+    anchors = [("contract", contract.id), *(("consent", anchor) for anchor in _consents(contract))]
+    for kind, anchor in anchors:
+        events.record(tenant=tenant, anchor_kind=kind, anchor=anchor, name="contract_end", at=at, known_at=known_at, now=now)
 
 
 def _move_past(contract: Contract, at: datetime, now: datetime) -> None:

@@ -17,7 +17,7 @@ ADDED: dict[str, tuple[str, ...]] = {
     "privacy_publickey": ("tenant", "key"),
 }
 LEDGER = "privacy_ledgerentry"
-NAMED = ("erasure", "tenant", "category", "rule_due", "units", "keys", "commitments", "cause", "intent_at", "test")
+NAMED = ("erasure", "tenant", "category", "rule_due", "units", "keys", "commitments", "cause", "late", "intent_at", "test")
 ONCE = ("keys_gone_at", "done_at")
 
 
