@@ -4,7 +4,6 @@ A correction moves the table's row to a fresh unit with a fresh key and erases t
 page of the database opens any more. What a crash leaves over, `mend` erases.
 """
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from datetime import datetime
@@ -54,7 +53,7 @@ def correct(contract: Contract, *, tenant: Tenant, changes: Mapping[str, str], n
     """
     rules = policy.current(tenant)
     _check_names(contract, tenant, changes, rules)
-    rows = {model: row for model in COLUMNS if (row := _row(model, contract)) is not None}
+    rows: dict[type[Row], Row] = {model: row for model in COLUMNS if (row := _row(model, contract)) is not None}
     old = {model: _values(row) for model, row in rows.items()}
     new = _changed(old, {name: value.strip() for name, value in changes.items()})
     _check_values(contract, new, changes, rules, now)
@@ -90,8 +89,10 @@ def _check_values(contract: Contract, new: Mapping[type[Row], Values], changes: 
         raise BadCorrection(found)
 
 
-def _row(model: type[Row], contract: Contract) -> Any:
-    return model._default_manager.filter(contract=contract).exclude(unit__state=ERASING).select_related("unit", "unit__tenant").first()
+def _row(model: type[Row], contract: Contract) -> Row | None:
+    rows = model._default_manager.filter(contract=contract).exclude(unit__state=ERASING)
+    found: Row | None = rows.select_related("unit", "unit__tenant").first()
+    return found
 
 
 def _values(row: Row) -> Values:
@@ -101,7 +102,7 @@ def _values(row: Row) -> Values:
 
 def _changed(old: Mapping[type[Row], Values], changes: Mapping[str, str]) -> dict[type[Row], Values]:
     new = {model: dict(values) for model, values in old.items()}
-    places = {
+    places: dict[str, tuple[type[Row], str]] = {
         "name": (Identity, "name"), "birth_date": (Identity, "birth_date"), "kind": (Inventory, "salutation"),
         "language": (Inventory, "language"), "phone": (Inventory, "phone"), "iban": (Payment, "iban"),
         "account_holder": (Payment, "holder"),
@@ -144,6 +145,6 @@ def _replace(contract: Contract, changed: list[tuple[Row, Values]], source: str,
             held = HoldItem.objects.filter(unit=row.unit_id).values_list("hold", flat=True)
             HoldItem.objects.bulk_create([HoldItem(hold_id=hold, unit_id=unit.id) for hold in list(held)])
             type(row)._default_manager.filter(unit=row.unit_id).delete()
-            sealed = {name: units.seal(unit, name, value) for name, value in values.items() if value}
+            sealed: dict[str, Any] = {name: units.seal(unit, name, value) for name, value in values.items()}
             type(row)._default_manager.create(unit_id=unit.id, contract=contract, source=source or row.source, **sealed)
     erasure.erase([row.unit_id for row, _ in changed], tenant=tenant, now=now, cause="withdrawn")
