@@ -140,6 +140,11 @@ def accesses(tenant: Tenant, of: Contract) -> list[dict[str, Any]]:
     return sorted(shown, key=lambda record: record["at"], reverse=True)
 
 
+def access_units(tenant: Tenant, of: Contract) -> list[Unit]:
+    """The units of those accesses: what their clocks hang on, and nothing of what they say."""
+    return [row.unit for row in _accesses(tenant, of).select_related("unit")]
+
+
 def anchors(tenant: Tenant, of: Contract) -> list[UUID]:
     """Everything that clocks of this contract hang on: the contract, its consents, the accesses to its data."""
     consents_of = Consent.objects.filter(contract=of, contract__tenant=tenant).values_list("unit__anchor", flat=True)
