@@ -56,8 +56,10 @@ def contract(tenant: Tenant, contract_id: UUID) -> Contract:
 
 def holder(tenant: Tenant, of: Contract) -> Holder:
     """Name, form of address and mail address of a contract's holder. Raises units.Gone."""
-    identity = Identity.objects.select_related("unit").get(contract=of, contract__tenant=tenant)
-    inventory = Inventory.objects.select_related("unit").get(contract=of)
+    identity = Identity.objects.select_related("unit").filter(contract=of, contract__tenant=tenant).first()
+    inventory = Inventory.objects.select_related("unit").filter(contract=of, contract__tenant=tenant).first()
+    if identity is None or inventory is None:
+        raise units.Gone
     return Holder(
         name=units.text(identity.unit, "name", identity.name),
         display_name=units.text(inventory.unit, "display_name", inventory.display_name),

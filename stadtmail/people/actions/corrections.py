@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from stadtmail.kit import errors, store
 from stadtmail.people import fields, orders
@@ -28,6 +28,7 @@ COLUMNS: dict[type[Identity | Inventory | Payment], tuple[str, ...]] = {
 }
 CORRECTABLE = frozenset({"kind", "name", *ADDRESS, "birth_date", "language", "phone", "iban", "account_holder"})
 SUPERSEDED = "superseded"
+NOWHERE = UUID("3d1c2b58-8f0e-4c0b-9a57-7a0c5b9d4e61")  # one anchor for all of them: no event ever happens there
 
 Row = Identity | Inventory | Payment
 Values = dict[str, str]
@@ -67,7 +68,7 @@ def correct(contract: Contract, *, tenant: Tenant, changes: Mapping[str, str], n
 
 def mend(now: datetime) -> int:
     """Erase superseded values that a crash left over. Returns how many units."""
-    left = Unit.objects.filter(anchor_kind=SUPERSEDED).exclude(state=ERASING).select_related("tenant")
+    left = Unit.objects.filter(anchor=NOWHERE).exclude(state=ERASING).select_related("tenant")
     return sum(erasure.erase([unit.id], tenant=unit.tenant, now=now, cause="withdrawn").erased for unit in left)
 
 
@@ -137,8 +138,8 @@ def _replace(contract: Contract, changed: list[tuple[Row, Values]], source: str,
         units.save(fresh)
         for (row, values), unit in zip(changed, fresh, strict=True):
             anchored = Unit.objects.filter(id=row.unit_id).exclude(state=ERASING)
-            # its own anchor has no events, so no duty to keep: a wrong value is kept for nobody
-            if not anchored.update(anchor_kind=SUPERSEDED, anchor=uuid4(), keep_until=None, due_at=None):
+            # no event, so no duty to keep: a wrong value is kept for nobody
+            if not anchored.update(anchor_kind=SUPERSEDED, anchor=NOWHERE, keep_until=None, due_at=None):
                 raise units.Gone
             Unit.objects.filter(id=unit.id).update(state=row.unit.state)
             # what holds the old value holds the new one too; the old one then stays until that hold is released
