@@ -10,7 +10,8 @@ class PeopleConfig(AppConfig):
     label = "people"
 
     def ready(self) -> None:
-        """Declare what lies in the tables."""
-        from stadtmail.people import privacy
+        """Declare what lies in the tables, and what is measured."""
+        from stadtmail.people import privacy, proofs
 
         privacy.register()
+        proofs.declare()

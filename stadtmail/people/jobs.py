@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from stadtmail.people.actions import corrections, ends
+from stadtmail.people.actions import corrections, ends, voluntary
 
 
 def run(now: datetime) -> int:
@@ -10,4 +10,5 @@ def run(now: datetime) -> int:
     ended = ends.take_due_effects(now)
     ends.mend(now)
     corrections.mend(now)
+    voluntary.mend(now)
     return ended

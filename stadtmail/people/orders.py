@@ -17,8 +17,14 @@ _MAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[A-Za-z0-9.-]{1,253}\Z")
 _LOOKS = (("rn", "m"), ("vv", "w"), ("0", "o"), ("1", "l"), ("i", "l"), ("5", "s"), ("3", "e"), ("4", "a"), ("8", "b"))
 SHORTEST_PASSWORD = 10
 _COMMON = frozenset(
-    ["passwort12", "passwort123", "passwort1234", "password123", "password1234", "1234567890", "12345678910", "0123456789", "qwertzuiop", "qwertyuiop", "qwertz1234", "qwerty1234", "hallohallo", "hallo12345", "sommer2025", "sommer2026", "winter2025", "winter2026", "fussball12", "schalke0404", "borussia09", "iloveyou12", "ichliebedich", "schatz1234", "geheim1234", "geheimgeheim", "asdfghjkl1", "1q2w3e4r5t", "abcdefghij", "abc1234567", "1111111111", "0000000000", "aaaaaaaaaa", "willkommen", "willkommen1", "administrator", "changeme123", "letmein123", "dragon1234", "master1234"]
-)
+    (
+        "passwort12", "passwort123", "passwort1234", "password123", "password1234", "1234567890", "12345678910", "0123456789",
+        "qwertzuiop", "qwertyuiop", "qwertz1234", "qwerty1234", "hallohallo", "hallo12345", "sommer2025", "sommer2026",
+        "winter2025", "winter2026", "fussball12", "schalke0404", "borussia09", "iloveyou12", "ichliebedich", "schatz1234",
+        "geheim1234", "geheimgeheim", "asdfghjkl1", "1q2w3e4r5t", "abcdefghij", "abc1234567", "1111111111", "0000000000",
+        "aaaaaaaaaa", "willkommen", "willkommen1", "administrator", "changeme123", "letmein123", "dragon1234", "master1234",
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True, repr=False)

@@ -28,7 +28,7 @@ def _purge_and_tidy(model: type[db.Model]) -> Callable[[Sequence[UUID]], int]:
         for part in _parts(ids):
             rows = model._default_manager.filter(unit__in=part)
             named = [contract for contract in rows.values_list("contract", flat=True) if contract]
-            gone += rows._raw_delete("default")  # type: ignore[attr-defined]
+            gone += rows._raw_delete("default")
             _drop_shells(named)
         return gone
 
@@ -37,7 +37,7 @@ def _purge_and_tidy(model: type[db.Model]) -> Callable[[Sequence[UUID]], int]:
 
 def _purge(model: type[db.Model]) -> Callable[[Sequence[UUID]], int]:
     def purge(ids: Sequence[UUID]) -> int:
-        return sum(model._default_manager.filter(unit__in=part)._raw_delete("default") for part in _parts(ids))  # type: ignore[attr-defined]
+        return sum(model._default_manager.filter(unit__in=part)._raw_delete("default") for part in _parts(ids))
 
     return purge
 
@@ -137,7 +137,9 @@ def register() -> None:
         ),
         _holding(
             models.Identity, "BD-ID",
-            sealed={"name": "name", "address": "address", "birth_date": "birth_date", "identifier": "mail_address", "dates": "contract_dates"},
+            sealed={
+                "name": "name", "address": "address", "birth_date": "birth_date", "identifier": "mail_address", "dates": "contract_dates",
+            },
             harmless=source, shown=["source"],
         ),
         _holding(

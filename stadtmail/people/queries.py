@@ -56,8 +56,10 @@ def contract(tenant: Tenant, contract_id: UUID) -> Contract:
 
 def holder(tenant: Tenant, of: Contract) -> Holder:
     """Name, form of address and mail address of a contract's holder. Raises units.Gone."""
-    identity = Identity.objects.select_related("unit").get(contract=of, contract__tenant=tenant)
-    inventory = Inventory.objects.select_related("unit").get(contract=of)
+    identity = Identity.objects.select_related("unit").filter(contract=of, contract__tenant=tenant).first()
+    inventory = Inventory.objects.select_related("unit").filter(contract=of, contract__tenant=tenant).first()
+    if identity is None or inventory is None:
+        raise units.Gone
     return Holder(
         name=units.text(identity.unit, "name", identity.name),
         display_name=units.text(inventory.unit, "display_name", inventory.display_name),
@@ -138,6 +140,11 @@ def accesses(tenant: Tenant, of: Contract) -> list[dict[str, Any]]:
     found = [json.loads(units.text(row.unit, "record", row.record)) for row in _accesses(tenant, of).select_related("unit")]
     shown = [{name: record[name] for name in ("at", "role", "purpose", "categories")} for record in found]
     return sorted(shown, key=lambda record: record["at"], reverse=True)
+
+
+def access_units(tenant: Tenant, of: Contract) -> list[Unit]:
+    """The units of those accesses: what their clocks hang on, and nothing of what they say."""
+    return [row.unit for row in _accesses(tenant, of).select_related("unit")]
 
 
 def anchors(tenant: Tenant, of: Contract) -> list[UUID]:

@@ -58,9 +58,9 @@ def overview(tenant: Tenant, contract_id: UUID, *, lang: str, now: datetime) -> 
     found = []
     for code in rules.categories:
         if code in stored:
-            found.append(_section(rules, code, stored[code], _summed(_records(stored[code])), lang, now))
+            found.append(_section(rules, code, stored[code], _summed(_records(stored[code])), lang=lang, now=now))
         elif living and rules.categories[code].store == "ram" and rules.categories[code].person:
-            found.append(_section(rules, code, [], living if code == "COOK" else [], lang, now))
+            found.append(_section(rules, code, [], living if code == "COOK" else [], lang=lang, now=now))
     return Overview(found, list(people.accesses(tenant, contract)))
 
 
@@ -83,7 +83,7 @@ def shown_holds(rows: list[Unit], rules: Policy, *, lang: str, now: datetime) ->
     return sorted(rules.hold_types[code].name[lang] for code in types if code in rules.hold_types)
 
 
-def _section(rules: Policy, code: str, rows: list[Unit], found: list[Record], lang: str, now: datetime) -> Section:
+def _section(rules: Policy, code: str, rows: list[Unit], found: list[Record], *, lang: str, now: datetime) -> Section:
     category = rules.categories[code]
     dates = [row.due_at for row in rows]
     running = [moment for moment in dates if moment is not None]

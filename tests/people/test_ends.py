@@ -1,6 +1,7 @@
 """Cancelling now and later, withdrawing, correcting, taking back, twice and at the same moment as the erasure (C-4.1, C-2.8)."""
 
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -196,6 +197,48 @@ def test_c41_taking_back_while_it_is_being_erased_loses_and_leaves_nothing_half(
     contract.refresh_from_db()
     assert contract.state == "ended"
     assert not Address.objects.filter(contract=contract).exists()
+    assert Inventory.objects.filter(contract=contract).exists()
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_c41_taking_back_and_erasing_at_the_same_moment_one_of_them_wins(ahaus, now, turn) -> None:
+    contract = order(ahaus, now)
+    ended = contracts.cancel(contract, ends_at=now, now=now)
+    place, moment = place_of(ahaus, ended), due(contract, "COLL")
+    ready, came_back = threading.Barrier(2), []
+
+    def sweeping() -> None:
+        try:
+            ready.wait()
+            sweep.run(moment)
+        finally:
+            connections.close_all()
+
+    def returning() -> None:
+        try:
+            ready.wait()
+            time.sleep(turn * 0.004)
+            contracts.take_back(place, tenant=ahaus, now=moment - timedelta(seconds=1))
+            came_back.append(True)
+        except contracts.CannotReturn:
+            came_back.append(False)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=sweeping), threading.Thread(target=returning)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    sweep.run(moment)
+    contract.refresh_from_db()
+    assert contract.state == ("active" if came_back == [True] else "ended")
+    if came_back == [True]:
+        assert credentials.sign_in(ahaus, "anna.k@ahaus.net", PASSWORD)
+        assert not Collection.objects.exists()
+    else:
+        assert not Address.objects.exists()
+        assert not Credential.objects.exists()
     assert Inventory.objects.filter(contract=contract).exists()
 
 

@@ -94,6 +94,7 @@ def test_c23_an_order_is_accepted_once(ahaus, now, mode) -> None:
         contracts.conclude(first, now=now)
     with pytest.raises(pending.NoSuchOrder), store.writing():
         pending.accepted(waiting.order, tenant=ahaus, now=now)
+    with pytest.raises(contracts.AddressTaken), store.writing():
         contracts.conclude(second, now=now)
 
 

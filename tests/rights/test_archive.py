@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from stadtmail.people import queries
 from stadtmail.people.actions import contracts
+from stadtmail.privacy import sweep
 from stadtmail.privacy.evidence import log
 from stadtmail.rights.archive import archive
 from stadtmail.rights.streamed_zip import StreamedZip
@@ -112,6 +114,16 @@ def test_law5_no_archive_of_another_citys_contract_not_one_byte(ahaus, mustersta
     contract = order(ahaus, now)
     with pytest.raises(queries.NoSuchContract):
         archive(musterstadt, contract.id, now=now)
+
+
+def test_c61_what_the_law_still_keeps_can_be_asked_for_when_the_rest_is_gone(ahaus, now) -> None:
+    contract = order(ahaus, now)
+    contracts.cancel(contract, ends_at=now, now=now)
+    late = now + timedelta(days=300)
+    sweep.run(late)
+    data = json.loads(opened(ahaus, contract, late).read("daten.json"))
+    assert [one["code"] for one in data["categories"]] == ["BD-ID"]
+    assert data["categories"][0]["records"][0]["name"] == "Anna Kanariengelb"
 
 
 def test_c61_nothing_of_the_neighbour_is_in_it(ahaus, now) -> None:

@@ -28,7 +28,7 @@ from stadtmail.people.models import (
     Voluntary,
 )  # fmt: skip
 from stadtmail.people.orders import OrderForm, is_iban
-from stadtmail.privacy import erasure, events, units
+from stadtmail.privacy import units
 from stadtmail.privacy.policy import Policy
 from stadtmail.tenants.models import Tenant
 from stadtmail.vault import blind
@@ -153,21 +153,10 @@ def take_back(place: Collection, *, tenant: Tenant, now: datetime) -> Contract:
 
 
 def withdraw(contract: Contract, name: str, *, tenant: Tenant, now: datetime) -> bool:
-    """Withdraw a voluntary detail: erased at once, the consent's record says when (C-2.6). Returns whether there was one."""
-    from stadtmail.kit import store
+    """Withdraw a voluntary detail (C-2.6). Returns whether there was one."""
+    from stadtmail.people.actions import voluntary
 
-    rows = [row for row in queries.voluntary(tenant, contract) if row.field == name]
-    for consent in queries.consents(tenant, contract):
-        if consent.purpose == name and not consent.withdrawn:
-            record = {**json.loads(units.text(consent.unit, "record", consent.record)), "withdrawn_at": now.isoformat()}
-            with store.writing():
-                sealed = units.seal(consent.unit, "record", json.dumps(record))
-                Consent.objects.filter(unit=consent.unit).update(record=sealed, withdrawn=True)
-                events.record(
-                    tenant=tenant, anchor_kind="consent", anchor=consent.unit.anchor, name="withdrawal", at=now, now=now
-                )
-    erasure.erase([row.unit_id for row in rows], tenant=tenant, now=now, cause="withdrawn")
-    return bool(rows)
+    return voluntary.withdraw(contract, name, tenant=tenant, now=now)
 
 
 def reclaim_digest(tenant: Tenant, code: str) -> bytes:

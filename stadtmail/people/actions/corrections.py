@@ -4,12 +4,11 @@ A correction moves the table's row to a fresh unit with a fresh key and erases t
 page of the database opens any more. What a crash leaves over, `mend` erases.
 """
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from stadtmail.kit import errors, store
 from stadtmail.people import fields, orders
@@ -29,6 +28,7 @@ COLUMNS: dict[type[Identity | Inventory | Payment], tuple[str, ...]] = {
 }
 CORRECTABLE = frozenset({"kind", "name", *ADDRESS, "birth_date", "language", "phone", "iban", "account_holder"})
 SUPERSEDED = "superseded"
+NOWHERE = UUID("3d1c2b58-8f0e-4c0b-9a57-7a0c5b9d4e61")  # one anchor for all of them: no event ever happens there
 
 Row = Identity | Inventory | Payment
 Values = dict[str, str]
@@ -54,7 +54,7 @@ def correct(contract: Contract, *, tenant: Tenant, changes: Mapping[str, str], n
     """
     rules = policy.current(tenant)
     _check_names(contract, tenant, changes, rules)
-    rows = {model: row for model in COLUMNS if (row := _row(model, contract)) is not None}
+    rows: dict[type[Row], Row] = {model: row for model in COLUMNS if (row := _row(model, contract)) is not None}
     old = {model: _values(row) for model, row in rows.items()}
     new = _changed(old, {name: value.strip() for name, value in changes.items()})
     _check_values(contract, new, changes, rules, now)
@@ -68,7 +68,7 @@ def correct(contract: Contract, *, tenant: Tenant, changes: Mapping[str, str], n
 
 def mend(now: datetime) -> int:
     """Erase superseded values that a crash left over. Returns how many units."""
-    left = Unit.objects.filter(anchor_kind=SUPERSEDED).exclude(state=ERASING).select_related("tenant")
+    left = Unit.objects.filter(anchor=NOWHERE).exclude(state=ERASING).select_related("tenant")
     return sum(erasure.erase([unit.id], tenant=unit.tenant, now=now, cause="withdrawn").erased for unit in left)
 
 
@@ -90,8 +90,10 @@ def _check_values(contract: Contract, new: Mapping[type[Row], Values], changes: 
         raise BadCorrection(found)
 
 
-def _row(model: type[Row], contract: Contract) -> Any:
-    return model._default_manager.filter(contract=contract).exclude(unit__state=ERASING).select_related("unit", "unit__tenant").first()
+def _row(model: type[Row], contract: Contract) -> Row | None:
+    rows = model._default_manager.filter(contract=contract).exclude(unit__state=ERASING)
+    found: Row | None = rows.select_related("unit", "unit__tenant").first()
+    return found
 
 
 def _values(row: Row) -> Values:
@@ -101,7 +103,7 @@ def _values(row: Row) -> Values:
 
 def _changed(old: Mapping[type[Row], Values], changes: Mapping[str, str]) -> dict[type[Row], Values]:
     new = {model: dict(values) for model, values in old.items()}
-    places = {
+    places: dict[str, tuple[type[Row], str]] = {
         "name": (Identity, "name"), "birth_date": (Identity, "birth_date"), "kind": (Inventory, "salutation"),
         "language": (Inventory, "language"), "phone": (Inventory, "phone"), "iban": (Payment, "iban"),
         "account_holder": (Payment, "holder"),
@@ -136,14 +138,14 @@ def _replace(contract: Contract, changed: list[tuple[Row, Values]], source: str,
         units.save(fresh)
         for (row, values), unit in zip(changed, fresh, strict=True):
             anchored = Unit.objects.filter(id=row.unit_id).exclude(state=ERASING)
-            # its own anchor has no events, so no duty to keep: a wrong value is kept for nobody
-            if not anchored.update(anchor_kind=SUPERSEDED, anchor=uuid4(), keep_until=None, due_at=None):
+            # no event, so no duty to keep: a wrong value is kept for nobody
+            if not anchored.update(anchor_kind=SUPERSEDED, anchor=NOWHERE, keep_until=None, due_at=None):
                 raise units.Gone
             Unit.objects.filter(id=unit.id).update(state=row.unit.state)
             # what holds the old value holds the new one too; the old one then stays until that hold is released
             held = HoldItem.objects.filter(unit=row.unit_id).values_list("hold", flat=True)
             HoldItem.objects.bulk_create([HoldItem(hold_id=hold, unit_id=unit.id) for hold in list(held)])
             type(row)._default_manager.filter(unit=row.unit_id).delete()
-            sealed = {name: units.seal(unit, name, value) for name, value in values.items() if value}
+            sealed: dict[str, Any] = {name: units.seal(unit, name, value) for name, value in values.items()}
             type(row)._default_manager.create(unit_id=unit.id, contract=contract, source=source or row.source, **sealed)
     erasure.erase([row.unit_id for row, _ in changed], tenant=tenant, now=now, cause="withdrawn")

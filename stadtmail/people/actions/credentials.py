@@ -1,6 +1,7 @@
 """Signing in, and changing what one signs in with. An unknown name costs the same work as a wrong password."""
 
-from dataclasses import dataclass
+import hmac
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -30,6 +31,14 @@ class SignedIn:
 
     person: UUID
     contract: Contract
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """Whose password was set anew, and the next recovery code, shown once."""
+
+    contract: Contract
+    recovery_code: str = field(repr=False)
 
 
 def sign_in(tenant: Tenant, address: str, password: str) -> SignedIn:
@@ -65,6 +74,29 @@ def set_password(contract: Contract, *, tenant: Tenant, old: str, new: str, now:
     if credential is None:
         raise WrongCredentials
     _store(credential, passwords.hashed(new))
+
+
+def recover(tenant: Tenant, address: str, *, code: str, new: str, now: datetime) -> Recovered:  # noqa: ARG001
+    """Set a new password with the recovery code, which is used up by that. The caller ends all sessions of the person.
+
+    Raises WrongCredentials (no such address, or not its code: not told which), BadPassword.
+    """
+    localpart, _, domain = address.strip().lower().rpartition("@")
+    known = queries.address(tenant, localpart) if domain == tenant.domain else None
+    credential = queries.credential(tenant, known.contract) if known and known.contract else None
+    digest = queries.code_digest(tenant, code)
+    if known is None or known.contract is None or credential is None or not hmac.compare_digest(digest, bytes(credential.recovery)):
+        raise WrongCredentials
+    holder = queries.holder(tenant, known.contract)
+    codes = password_problems(new, holder.name, holder.address)
+    if codes:
+        raise BadPassword(codes)
+    next_code, hashed = passwords.new_code(), passwords.hashed(new)
+    with store.writing():
+        rows = Credential.objects.filter(unit=credential.unit, recovery=digest)  # one code, one use
+        if not rows.update(password=units.seal(credential.unit, "password", hashed), recovery=queries.code_digest(tenant, next_code)):
+            raise WrongCredentials
+    return Recovered(known.contract, next_code)
 
 
 def set_mail_login(contract: Contract, *, tenant: Tenant, on: bool) -> None:

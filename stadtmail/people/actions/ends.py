@@ -105,9 +105,8 @@ def resume(place: Collection, *, tenant: Tenant, until: datetime | None, now: da
     contract = place.contract
     (fresh,) = units.prepare(tenant, [_wanted("BD-CRED", contract)], now=now)
     with store.writing():
-        anchored = list(store.locked(Unit.objects.filter(tenant=tenant, anchor=contract.id)))  # the claim locks the same rows
         rows = Contract.objects.filter(id=contract.id, tenant=tenant, state="ended")
-        if _is_going(anchored, now) or not rows.update(state="active", ends_at=until):
+        if _is_going(tenant, contract, now) or not rows.update(state="active", ends_at=until):
             raise contracts.CannotReturn
         _restore_login(contract, place, fresh)
         _note_end(contract, None)
@@ -165,12 +164,13 @@ def _move_past(contract: Contract, at: datetime, now: datetime) -> None:
             events.record(tenant=tenant, anchor_kind="consent", anchor=anchor, name="contract_end", at=at, now=now)
 
 
-def _is_going(anchored: list[Unit], now: datetime) -> bool:
+def _is_going(tenant: Tenant, contract: Contract, now: datetime) -> bool:
     """Is something of the contract being erased, due or gone that a contract cannot go on without?"""
-    lasting = [unit for unit in anchored if unit.category not in GOES_AT_ONCE]
-    if any(unit.state == ERASING or (unit.due_at is not None and unit.due_at <= now) for unit in lasting):
+    rows = store.locked(Unit.objects.filter(tenant=tenant, anchor=contract.id).exclude(category__in=GOES_AT_ONCE))
+    lasting = list(rows.values_list("category", "state", "due_at"))  # locked: the claim of an erasure takes the same rows
+    if any(state == ERASING or (due is not None and due <= now) for _, state, due in lasting):
         return True
-    return not NEEDED <= {unit.category for unit in lasting}
+    return not NEEDED.issubset(category for category, _, _ in lasting)
 
 
 def _restore_login(contract: Contract, place: Collection, fresh: units.Prepared) -> None:
