@@ -14,7 +14,7 @@ from stadtmail.wire import mime, mimewords
 from stadtmail.wire.mime import Part
 
 MOST_TEXT = 2 * 1024 * 1024  # bytes of one text part that are shown
-MOST_PICTURES = 12 * 1024 * 1024  # bytes of all pictures that are shown inside a message
+MOST_SHOWN = 16 * 1024 * 1024  # bytes of all texts and pictures of a message that are shown; more is offered for download
 
 
 @dataclass(frozen=True)
@@ -53,36 +53,52 @@ def content(row: Message, record: Record, part: Part) -> Iterator[bytes]:
 
 
 def view(row: Message, record: Record, root: Part) -> View:
-    """Text, HTML, pictures and attachments of a message."""
+    """Text, HTML, pictures and attachments of a message. The body is opened once, however many parts it shows."""
     shown = mime.shown(root)
-    whole = b"".join(raw(row, record)) if row.blob is None else None  # a small body is opened once
-
-    def take(part: Part, most: int) -> bytes:
-        if whole is not None:
-            return mime.content(part, whole[part.body : part.end])[:most]
-        return _most(content(row, record, part), most)
-
-    texts = [mime.text(take(part, MOST_TEXT), part.charset) for part in shown.text]
-    htmls = [mime.text(take(part, MOST_TEXT), part.charset) for part in shown.html]
-    pictures: dict[str, tuple[str, bytes]] = {}
-    left, more = MOST_PICTURES, []
-    for part in shown.pictures:
-        if part.size_bytes > left or not htmls:
-            more.append(part)
-            continue
-        pictures[part.cid] = (part.type, take(part, left))
-        left -= part.size_bytes
-    attachments = [Attachment(p.id, p.saved_as, p.type, p.size_bytes) for p in (*shown.attachments, *more)]
-    return View("\n".join(texts) if texts else None, _joined(root, shown, texts, htmls), pictures, attachments)
+    chosen, left_out = _affordable([*shown.text, *shown.html, *(shown.pictures if shown.html else [])])
+    left_out += [] if shown.html else shown.pictures
+    opened = list(zip(chosen, _cut(raw(row, record), chosen), strict=True))
+    texts = [(part, mime.text(data, part.charset)) for part, data in opened if part.type == "text/plain"]
+    htmls = [mime.text(data, part.charset) for part, data in opened if part.type == "text/html"]
+    pictures = {part.cid: (part.type, data) for part, data in opened if part.type.startswith("image/")}
+    attachments = [Attachment(part.id, part.saved_as, part.type, part.size_bytes) for part in (*shown.attachments, *left_out)]
+    return View("\n".join(text for _, text in texts) if texts else None, _joined(root, texts, htmls), pictures, attachments)
 
 
-def _joined(root: Part, shown: mime.Shown, texts: list[str], htmls: list[str]) -> str | None:
+def _affordable(parts: list[Part]) -> tuple[list[Part], list[Part]]:
+    """What can be shown at once, and what has to be downloaded: a stranger decides how many parts there are."""
+    chosen: list[Part] = []
+    left_out: list[Part] = []
+    left = MOST_SHOWN
+    for part in parts:
+        cost = _length(part)
+        (chosen if cost <= left else left_out).append(part)
+        left -= cost if cost <= left else 0
+    return chosen, left_out
+
+
+def _length(part: Part) -> int:
+    return part.end - part.body if part.type.startswith("image/") else min(part.end - part.body, MOST_TEXT)
+
+
+def _cut(pieces: Iterator[bytes], parts: list[Part]) -> list[bytes]:
+    """The decoded content of these parts, in one walk through the message."""
+    found, at = [bytearray() for _ in parts], 0
+    for piece in pieces:
+        for number, part in enumerate(parts):
+            if part.body < at + len(piece) and at < part.body + _length(part):
+                found[number] += piece[max(0, part.body - at) : part.body + _length(part) - at]
+        at += len(piece)
+    return [mime.content(part, bytes(data)) for part, data in zip(parts, found, strict=True)]
+
+
+def _joined(root: Part, texts: list[tuple[Part, str]], htmls: list[str]) -> str | None:
     """All HTML parts; text parts that are no alternative to one (a list's footer) follow as they are."""
     if not htmls:
         return None
-    pairs = zip(shown.text, texts, strict=True)
-    alone = [text for part, text in pairs if not any(p.type == "multipart/alternative" and part in p.walk() for p in root.walk())]
-    return "\n".join([*htmls, *(f"<pre>{escape(text)}</pre>" for text in alone if text.strip())])
+    alternatives = {id(part) for one in root.walk() if one.type == "multipart/alternative" for part in one.walk()}
+    alone = [text for part, text in texts if id(part) not in alternatives and text.strip()]
+    return "\n".join([*htmls, *(f"<pre>{escape(text)}</pre>" for text in alone)])
 
 
 def _between(pieces: Iterator[bytes], start: int, end: int) -> Iterator[bytes]:
@@ -112,12 +128,3 @@ def _quoted(pieces: Iterator[bytes]) -> Iterator[bytes]:
         cut = data.rfind(b"\n") + 1 if piece else len(data)
         rest = data[cut:]
         yield mime.unquoted(data[:cut])
-
-
-def _most(pieces: Iterator[bytes], most: int) -> bytes:
-    found = bytearray()
-    for piece in pieces:
-        found += piece
-        if len(found) >= most:
-            break
-    return bytes(found[:most])

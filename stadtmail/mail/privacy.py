@@ -3,7 +3,7 @@
 A message hangs on its pair, and a pair is a unit: destroying one key ends a mailbox, whether it is empty or full.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -148,11 +148,26 @@ def _messages(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
         o = queries.Opened(mailbox)
         for folder in Folder.objects.filter(mailbox=mailbox).order_by("number"):
             name = queries.folder_name(mailbox, unit, folder)
-            for uid, flags, received in queries.arrivals(o, folder.number, pair=unit_id):
-                yield {
-                    "folder": name, "uid": uid, "flags": flag_names(flags), "received": received.isoformat(),
-                    "eml": partial(queries.raw, o, folder.number, uid),
-                }  # fmt: skip
+            for uid, flags in queries.uids(o, folder.number, pair=unit_id):
+                yield _Record(o, folder.number, {"folder": name, "uid": uid, "flags": flag_names(flags)})
+
+
+class _Record(Mapping[str, Any]):
+    """A message in the access file. When it came, and its bytes (`eml`, to be called), are opened when somebody asks for them."""
+
+    def __init__(self, o: queries.Opened, folder: int, known: Mapping[str, Any]) -> None:
+        self._o, self._folder, self._known = o, folder, known
+
+    def __getitem__(self, key: str) -> Any:
+        if key == "received":
+            return queries.received_at(self._o, self._folder, self._known["uid"]).isoformat()
+        return partial(queries.raw, self._o, self._folder, self._known["uid"]) if key == "eml" else self._known[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*self._known, "received", "eml"))
+
+    def __len__(self) -> int:
+        return len(self._known) + 2
 
 
 def _opened(unit_id: UUID) -> Iterable[tuple[Unit, Mailbox]]:

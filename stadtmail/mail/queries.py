@@ -178,19 +178,17 @@ def every_raw(o: Opened) -> Iterator[tuple[str, int, list[str], Iterator[bytes]]
                 continue
 
 
-def arrivals(o: Opened, folder: int, *, pair: UUID) -> Iterator[tuple[int, int, datetime]]:
-    """(uid, flags, moment of arrival) of a folder's messages under one pair, oldest first. Raises units.Gone."""
-    uid = 0
-    while True:
-        private = _privates(o).get(pair)
-        if private is None:
-            raise units.Gone
-        rows = _rows(o, folder).filter(pair=pair, uid__gt=uid).order_by("uid")[:MOST_IN_PAGE]
-        batch = list(rows.values_list("id", "uid", "flags", "record_key", "envelope"))
-        for message_id, uid, flags, key, sealed in batch:
-            yield uid, flags, _record(o, private, key, message_id).envelope(bytes(sealed)).received_at
-        if len(batch) < MOST_IN_PAGE:
-            return
+def uids(o: Opened, folder: int, *, pair: UUID) -> list[tuple[int, int]]:
+    """(uid, flags) of a folder's messages under one pair, oldest first. Raises units.Gone."""
+    if pair not in _pairs(o):
+        raise units.Gone
+    return list(_rows(o, folder).filter(pair=pair).order_by("uid").values_list("uid", "flags"))
+
+
+def received_at(o: Opened, folder: int, uid: int) -> datetime:
+    """The moment at which a message arrived. Raises NoSuchMessage, units.Gone."""
+    row, record = _one(o, folder, uid)
+    return record.envelope(bytes(row.envelope)).received_at
 
 
 def used(mailbox: Mailbox) -> tuple[int, int]:

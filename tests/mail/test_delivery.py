@@ -10,8 +10,8 @@ import pytest
 
 from stadtmail.kit import clock, store
 from stadtmail.mail import jobs, queries
-from stadtmail.mail.actions import delivery, storing
-from stadtmail.mail.models import Folder, Mailbox, Message
+from stadtmail.mail.actions import delivery, gone, storing
+from stadtmail.mail.models import BlobGone, Folder, Mailbox, Message
 from stadtmail.people import queries as people
 from stadtmail.people.actions import contracts
 from stadtmail.privacy import erasure
@@ -221,3 +221,49 @@ def test_the_moved_clock_makes_no_blob_old(ahaus, monkeypatch) -> None:
     fresh = blobs.put([b"x"], key=bytes(32), tenant=ahaus.id, category="INH")
     assert jobs.remove_lost_blobs(clock.now()) == 0
     assert blobs.age(fresh) is not None
+
+
+def test_mail_that_races_with_an_erasure_is_erased_or_refused(ahaus, anna, ben, writer, now) -> None:
+    to = [delivery.recipient("anna@ahaus.net", now=now)]
+    done = threading.Event()
+    late: list[object] = []
+
+    def send() -> None:
+        for _ in range(10_000):
+            was_done = done.is_set()
+            (answer,) = writer.submit(LARGE, to, received=b"", now=now).result(timeout=30)
+            if was_done:
+                late.append(answer)
+                return
+
+    threads = [threading.Thread(target=send) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.2)
+    unit = Unit.objects.get(anchor=anna.contract, category="INH")
+    erasure.erase([unit.id], tenant=ahaus, now=now, cause="deleted")
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert len(late) == 3
+    assert all(isinstance(answer, delivery.MailboxClosed) for answer in late)
+    assert Message.objects.count() == 1, "Ben's welcome"
+    assert list(blobs.every()) == []
+
+
+def test_bytes_that_outlived_their_rows_in_a_crash_go_before_the_erasure_is_called_done(ahaus, anna, deliver, now, monkeypatch) -> None:
+    deliver(LARGE, "anna@ahaus.net")
+    unit = Unit.objects.get(anchor=anna.contract, category="INH")
+    monkeypatch.setattr(gone, "unlink", _broken)  # the process dies between the commit and the unlinking
+    with pytest.raises(Broken):
+        erasure.erase([unit.id], tenant=ahaus, now=now, cause="deleted")
+    assert Message.objects.count() == 0
+    assert len(list(blobs.every())) == 1
+    monkeypatch.undo()
+    assert erasure.recover(now) == 1
+    assert list(blobs.every()) == []
+    assert not BlobGone.objects.exists()
+
+
+def _broken(*args) -> None:
+    raise Broken

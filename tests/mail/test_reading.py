@@ -2,6 +2,7 @@
 
 import base64
 import io
+import time
 from email.message import EmailMessage
 from uuid import uuid4
 
@@ -238,3 +239,24 @@ def fill(tenant, account, now, count: int) -> None:
     batch = [sealing.sealed(raw, target, plain, now=now) for _ in range(count)]
     with store.writing():
         assert set(storing.place(batch)) == {None}
+
+
+def test_a_stranger_cannot_make_reading_dear(ahaus, anna, deliver) -> None:
+    parts = b"".join(b"--b\r\nContent-Type: text/plain\r\n\r\n" + b"x" * 60_000 + b"\r\n" for _ in range(490))
+    deliver(b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + parts, "anna@ahaus.net")
+    began = time.perf_counter()
+    view = queries.message(opened(ahaus, anna), 1, 2)
+    assert time.perf_counter() - began < 3
+    assert len(view.text) < 17_000_000
+    assert len(view.parts) > 200, "what is too much to show is offered for download"
+
+
+def test_a_text_beside_the_html_is_not_lost(ahaus, anna, deliver) -> None:
+    deliver(
+        b"Content-Type: multipart/mixed; boundary=m\n\n--m\nContent-Type: multipart/alternative; boundary=a\n\n--a\n\nplain\n"
+        b"--a\nContent-Type: text/html\n\n<b>html</b>\n--a--\n--m\n\nfooter <of> the list\n--m--\n",
+        "anna@ahaus.net",
+    )
+    view = queries.message(opened(ahaus, anna), 1, 2)
+    assert view.html == "<b>html</b>\n<pre>footer &lt;of&gt; the list</pre>"
+    assert view.text == "plain\nfooter <of> the list"

@@ -63,8 +63,11 @@ def open_account(form: OrderForm, *, tenant: Tenant, now: datetime, source: str 
     return _result(made)
 
 
-def accept_order(order: UUID, *, tenant: Tenant, by: str, now: datetime) -> Opened:  # noqa: ARG001 - the look at the order is on record
-    """The desk (`by`) accepts a waiting order. Raises pending.NoSuchOrder, contracts.AddressTaken."""
+def accept_order(order: UUID, *, tenant: Tenant, by: str, now: datetime) -> Opened:
+    """Somebody at the desk (`by`: random id) accepts a waiting order. Raises accesses.NotStaff, pending.NoSuchOrder, AddressTaken."""
+    from stadtmail.people.actions import accesses
+
+    accesses.staff(tenant, UUID(by), "order_check", now=now)
     return _open_waiting(order, tenant, now)
 
 
