@@ -1,9 +1,9 @@
 """The door's measures hold on the real pages, and break when a promise is broken: each mutant turns its figure."""
 
 import pytest
-from stadtmail.privacy.proofs import Measure
 
 from stadtmail.doors.web import cookies, proofs
+from stadtmail.privacy.proofs import Measure
 
 FIGURES = (
     "pages_beside_policy", "foreign_addresses_in_pages", "surplus_fields_accepted", "cookies_before_login", "unlisted_cookies",

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from stadtmail.doors.console.simulation.checker import Checker
@@ -19,9 +19,11 @@ from stadtmail.people import queries as people
 from stadtmail.people.actions import contracts, ends, pending, staff
 from stadtmail.people.orders import OrderForm
 from stadtmail.privacy import events, holds, policy, recovery, sweep, units
-from stadtmail.tenants.models import Tenant
 from stadtmail.usage import sessions
 from stadtmail.vault import epochs
+
+if TYPE_CHECKING:
+    from stadtmail.tenants.models import Tenant
 
 YEAR_DAYS = 365
 ENDS_A_YEAR, RETURNS, CORRECTED, VOLUNTARY, HELD, CRASHES_A_DAY = 0.3, 0.1, 0.05, 0.3, 0.08, 0.05
@@ -37,7 +39,7 @@ class Resident:
 
     contract: UUID
     address: str
-    city: Tenant
+    city: "Tenant"
     bank: bool
     voluntary: list[str]
     collection_code: str = ""
@@ -49,7 +51,7 @@ class Resident:
 class World:
     """One simulated city pair, day by day."""
 
-    def __init__(self, cities: list[Tenant], *, residents: int, seed: int, begin: datetime, checker: Checker) -> None:
+    def __init__(self, cities: "list[Tenant]", *, residents: int, seed: int, begin: datetime, checker: Checker) -> None:
         self.cities, self.checker, self.now = cities, checker, begin
         self.random = random.Random(seed)  # noqa: S311 - a simulation must be repeatable
         self.residents = residents
@@ -67,7 +69,7 @@ class World:
         for _ in range(residents):
             self._order(self.random.choice(cities))
 
-    def _appoint(self, city: Tenant) -> UUID:
+    def _appoint(self, city: "Tenant") -> UUID:
         return staff.appoint(city, role="desk", name="Desk", login="desk", password=f"Satz {self.random.random()}", now=self.now)
 
     def stop(self) -> None:
@@ -143,7 +145,7 @@ class World:
         whole = int(expected)
         return whole + (self.random.random() < expected - whole)
 
-    def _form(self, city: Tenant, **changes: Any) -> OrderForm:
+    def _form(self, city: "Tenant", **changes: Any) -> OrderForm:
         rules, draw = policy.current(city), self.random
         tariff = draw.choice(sorted(rules.tariffs))
         needs = rules.tariffs[tariff].needs
@@ -160,12 +162,12 @@ class World:
         }  # fmt: skip
         return OrderForm(**{**given, **changes})
 
-    def _order(self, city: Tenant, **changes: Any) -> None:
+    def _order(self, city: "Tenant", **changes: Any) -> None:
         form = self._form(city, **changes)
         opened = accounts.open_account(form, tenant=city, now=self.now)
         self._moved_in(city, form, opened)
 
-    def _moved_in(self, city: Tenant, form: OrderForm, opened: accounts.Opened) -> None:
+    def _moved_in(self, city: "Tenant", form: OrderForm, opened: accounts.Opened) -> None:
         bank = "bank" in policy.current(city).tariffs[form.tariff].needs
         resident = Resident(opened.contract, opened.address, city, bank, sorted(form.voluntary))
         contract = people.contract(city, opened.contract)
@@ -358,7 +360,7 @@ class World:
                 return resident
         return None
 
-    def _anchor_of(self, city: Tenant, unit: UUID) -> str:
+    def _anchor_of(self, city: "Tenant", unit: UUID) -> str:
         return units.unit(city, unit).anchor.hex
 
     def _tell_end(self, resident: Resident, at: datetime | None, *, known: datetime | None) -> None:
