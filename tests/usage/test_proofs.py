@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("stadtmail.privacy.proofs")
 
-from stadtmail.usage import connections, folder, limits, proofs, sessions, volatile  # noqa: E402
+from stadtmail.usage import connections, folder, limits, proofs, sessions, volatile
 
 
 @pytest.fixture
