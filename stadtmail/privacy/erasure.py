@@ -28,7 +28,7 @@ from stadtmail.vault.copies import LEASE_SECONDS
 BATCH = 500
 PART = 400  # ids in one statement
 CLAIM, INTENT, KEYS, COPIES, ROWS, READ_BACK, DONE = range(1, 8)
-CAUSES = frozenset({"due", "withdrawn", "refused", "deleted", "orphan"})
+CAUSES = frozenset({"due", "released", "withdrawn", "refused", "deleted", "orphan"})
 _leaf_of = UUID("0d9f3a52-6a0e-4f0e-8d0f-0f4f6a6d0b11")
 _never = datetime.fromisoformat("0001-01-02T00:00:00+00:00")
 
@@ -65,7 +65,7 @@ def no_step(number: int) -> None:
 
 
 def erase(ids: Sequence[UUID], *, tenant: Tenant, now: datetime, cause: str, step: Step = no_step) -> Outcome:
-    """Erase units of the city. `cause` "due" never erases early; the other causes are a person's own decision.
+    """Erase units of the city. `cause` "due" and "released" (of a hold) never erase early; the others are somebody's decision.
 
     Units that do not exist any more are passed over (idempotent). `step(n)` is called after each step. Raises TryLater when
     a step has to be repeated (a reader blocks the keystore's log, something was still there): recovery repeats it.
@@ -128,7 +128,7 @@ def is_early(row: Unit, now: datetime, cause: str) -> bool:
     """May the unit not go yet? A duty to keep binds every cause, the promised date only the sweep."""
     if row.keep_until is not None and row.keep_until > now:
         return True
-    return cause == "due" and (row.due_at is None or row.due_at > now)
+    return cause in ("due", "released") and (row.due_at is None or row.due_at > now)
 
 
 def _is_late(row: Unit, rules: policy.Policy, now: datetime, cause: str) -> bool:

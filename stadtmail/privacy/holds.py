@@ -69,7 +69,7 @@ def release(hold: UUID, *, tenant: Tenant, now: datetime) -> int:
         held = list(HoldItem.objects.filter(hold=hold).values_list("unit", flat=True))
         log.note(tenant, {"type": "hold_released", "hold": kind, "count": len(held)}, now=now)
     due = list(Unit.objects.filter(tenant=tenant, id__in=held, due_at__lte=now).values_list("id", flat=True))
-    return erasure.erase(due, tenant=tenant, now=now, cause="due").erased if due else 0
+    return erasure.erase(due, tenant=tenant, now=now, cause="released").erased if due else 0
 
 
 def standing(units: Sequence[UUID], *, now: datetime) -> dict[UUID, Hold]:

@@ -114,7 +114,7 @@ class LedgerEntry(models.Model):
     units = models.BinaryField()  # unit ids, 16 bytes each
     keys = models.BinaryField()  # key ids, 16 bytes each
     commitments = models.BinaryField(default=bytes)  # 32 bytes each: HMAC(k, unit id), k dies with the unit's key
-    cause = models.CharField(max_length=12)  # due | withdrawn | refused | deleted | orphan
+    cause = models.CharField(max_length=12)  # due | released | withdrawn | refused | deleted | orphan
     late = models.PositiveIntegerField(default=0)  # units that were claimed after their lateness limit
     step = models.PositiveSmallIntegerField()  # last step of house.md section 3 that is complete (2 to 7)
     intent_at = models.DateTimeField()
