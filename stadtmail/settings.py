@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "stadtmail.vault",
     "stadtmail.privacy",
     "stadtmail.people",
+    "stadtmail.usage",
     "stadtmail.mail",
     "stadtmail.doors.web",
 ]

@@ -38,6 +38,10 @@ class NoSuchMailbox(errors.NotFound):
     """Nobody has this address (550)."""
 
 
+class NotOurDomain(NoSuchMailbox, tenants.NoSuchCity):
+    """No city has this domain: a door answers that it relays nothing (550 5.7.1)."""
+
+
 class NotStored(errors.TryLater):
     """The message could not be stored now; nothing of it remains (4xx)."""
 
@@ -53,7 +57,7 @@ def recipient(address: str, *, now: datetime) -> Recipient:
     try:
         tenant = tenants.city_of_domain(domain)
     except tenants.NoSuchCity:
-        raise NoSuchMailbox from None
+        raise NotOurDomain from None
     digest = people.address_digest(tenant, localpart.partition("+")[0])
     mailbox = Mailbox.objects.filter(routes__address__tenant=tenant, routes__address__blind=digest).annotate(
         address_open=F("routes__address__open")
