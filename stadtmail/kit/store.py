@@ -10,12 +10,14 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from django.db import connections, transaction
 from django.db.models import Model, QuerySet
 
 from stadtmail.kit import config
 
+M = TypeVar("M", bound=Model)
 ORDER = ("default", "evidence", "keys")
 _held = threading.local()
 
@@ -38,7 +40,7 @@ def writing(using: str = "default") -> Iterator[None]:
         depth[using] = 0
 
 
-def locked(rows: "QuerySet[Model]", using: str = "default") -> "QuerySet[Model]":
+def locked(rows: "QuerySet[M]", using: str = "default") -> "QuerySet[M]":
     """The rows, locked until the end of the write transaction (FOR UPDATE on PostgreSQL; SQLite has the turn)."""
     return rows.select_for_update() if connections[using].vendor == "postgresql" else rows
 
