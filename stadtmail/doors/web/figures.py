@@ -20,6 +20,7 @@ def _known() -> dict[str, str]:
         "contracts_without_notice": _("Verträge ohne vermerkte Datenschutzerklärung"),
         "surplus_fields_accepted": _("überzählige Formularfelder, die angenommen wurden"),
         "unexplained_inputs": _("Eingabefelder ohne Zweck"),
+        "passwords_not_argon2id": _("Passwörter, die nicht als Argon2id-Prüfwert liegen"),
         "bank_details_without_need": _("Bankverbindungen ohne Bedarf"),
         "phones_without_need": _("Telefonnummern ohne Bedarf"),
         "orders_left_over": _("liegen gebliebene Bestellungen"),
