@@ -18,7 +18,7 @@ from django.db import connections
 
 from stadtmail.kit import errors, instance, store
 from stadtmail.kit import log as lines
-from stadtmail.privacy import deadlines, holdings, holds, policy, units
+from stadtmail.privacy import deadlines, holdings, holds, policy, units, witness
 from stadtmail.privacy.evidence import leaves, log, tree
 from stadtmail.privacy.models import ERASING, Event, Hold, HoldItem, LedgerEntry, Unit
 from stadtmail.tenants.models import Tenant
@@ -162,10 +162,11 @@ def entry_of(rows: list[Unit], now: datetime, cause: str, erasure: UUID | None =
 # -- 2 to 7: forward only --------------------------------------------------------------------------------------------
 
 
-def _intend(entries: Sequence[LedgerEntry], now: datetime) -> None:  # noqa: ARG001
-    """Written before anything is destroyed. Whoever was first has named the keys."""
+def _intend(entries: Sequence[LedgerEntry], now: datetime) -> None:
+    """Written before anything is destroyed, here and at the witness. Whoever was first has named the keys."""
     with store.writing("evidence"):
         LedgerEntry.objects.bulk_create(entries, ignore_conflicts=True)
+    witness.copy(now)  # a machine that is rolled back to before this moment learns of it at its next start
 
 
 def _destroy(entries: Sequence[LedgerEntry], now: datetime) -> None:  # noqa: ARG001
