@@ -55,7 +55,8 @@ def _line(row: dict[str, Any]) -> str:
     value = "" if row["value"] is None else row["value"]
     leaf = "" if row["leaf"] is None else f"leaf {row['leaf']}"
     how = "" if row["real"] is None else "real" if row["real"] else "test resident"
-    return f"{row['city']:20} {row['id']:7} {row['state']:14} {row['figure'] or '':32} {value:>6} {(row['at'] or '')[:16]:16} {leaf:10} {how}"
+    head = f"{row['city']:20} {row['id']:7} {row['state']:14} {row['figure'] or '':32}"
+    return f"{head} {value:>6} {(row['at'] or '')[:16]:16} {leaf:10} {how}".rstrip()
 
 
 def _remarks(found: list[dict[str, Any]]) -> list[str]:
