@@ -39,6 +39,11 @@ class Canaries:
         return [self._word("subject"), self._word("text"), self._word("large")]
 
     @property
+    def moved_to(self) -> str:
+        """A street to correct the first one to."""
+        return self._word("moved")
+
+    @property
     def tokens(self) -> list[str]:
         """What a scan looks for: the core is part of every text."""
         return [token for token in (self.core, self.form.phone, self.form.iban) if token]

@@ -104,11 +104,11 @@ def _show(line: dict[str, Any], chosen: argparse.Namespace) -> None:
 
 def _words(totals: dict[str, Any]) -> list[str]:
     lived = ", ".join(f"{count} {what}" for what, count in sorted(totals["lived"].items()))
+    latest = f"the latest {totals['worst_lateness_seconds']:.0f} s after it was due"
     return [
         f"{totals['residents']} residents, {totals['days']} days, seed {totals['seed']}, {totals['seconds']} s",
         f"lived: {lived}",
-        f"checked: {totals['checked']} units, one by one, day by day; {totals['erased']} erased, "
-        f"the latest {totals['worst_lateness_seconds']:.0f} s after it was due",
+        f"checked: {totals['checked']} units, one by one, day by day; {totals['erased']} erased, {latest}",
         f"problems: {totals['problems']}",
     ]
 

@@ -22,7 +22,7 @@ from stadtmail.kit import errors, log
 from stadtmail.mail import queries as mail
 from stadtmail.mail.actions import accounts, delivery
 from stadtmail.people import queries as people
-from stadtmail.people.actions import contracts
+from stadtmail.people.actions import contracts, corrections
 from stadtmail.privacy import erasure, policy, proofs, scan, units
 from stadtmail.privacy.evidence import log as evidence
 from stadtmail.privacy.evidence import public, receipts
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from stadtmail.tenants.models import Tenant
 
 FIGURE = "test_resident_failures"
-CLAUSES = frozenset({"C-2.6", "C-2.8", "C-4.1", "C-4.7", "C-6.1", "C-6.2a", "C-6.2d", "C-6.2e"})
+CLAUSES = frozenset({"C-2.6", "C-2.8", "C-4.1", "C-4.7", "C-6.1", "C-6.2a", "C-6.2b", "C-6.2d", "C-6.2e"})
 VERIFIER = Path(__file__).resolve().parents[3] / "verifier" / "stadtmail_verify.py"
 MOST_SCANNED = 512 * 1024 * 1024  # bytes of changed files that a walk searches; all of them: `stadtmail scan`
 SECONDS = 30
@@ -91,6 +91,7 @@ class Life:
         self._read(contract)
         with self._session(opened):
             self._look(contract)
+        self._correct(contract)
         self._withdraw(contract)
         ended = contracts.cancel(contract, ends_at=_end(self.tenant, self.now), now=self.now)
         codes += [ended.collection_code, ended.reclaim_code]
@@ -139,14 +140,24 @@ class Life:
 
     def _look(self, contract: "Contract") -> None:
         """Everything that was given is in the overview and in the download; the password is in neither."""
-        seen = overview(self.tenant, contract.id, lang="de", now=self.now)
-        shown = json.dumps([section.records for section in seen.sections], ensure_ascii=False, default=str)
+        shown = self._shown(contract)
         for word in self.planted.given:
             self._expect("C-6.1", word in shown)
         taken = b"".join(archive(self.tenant, contract.id, now=self.now))
         for word in (*self.planted.given, *self.planted.written):
             self._expect("C-6.2d", word.encode() in taken)
         self._expect("C-6.1", self.planted.form.password not in shown and self.planted.form.password.encode() not in taken)
+
+    def _correct(self, contract: "Contract") -> None:
+        """The new value stands, the old one does not, not even as bytes (the scan at the end looks for both)."""
+        old, new = self.planted.form.street, self.planted.moved_to
+        corrections.correct(contract, tenant=self.tenant, changes={"street": new}, now=self.now)
+        shown = self._shown(contract)
+        self._expect("C-6.2b", new in shown and old not in shown)
+
+    def _shown(self, contract: "Contract") -> str:
+        seen = overview(self.tenant, contract.id, lang="de", now=self.now)
+        return json.dumps([section.records for section in seen.sections], ensure_ascii=False, default=str)
 
     def _withdraw(self, contract: "Contract") -> None:
         """A voluntary detail goes at once (C-2.6, C-6.2e), and only this one."""
@@ -181,7 +192,7 @@ class Life:
         report = scan.run([*self.planted.tokens, *codes], now=self.now, changed_since=self.began, most=MOST_SCANNED)
         if report.hits:
             log.event("walk_found", count=len(report.hits))
-        for clause in ("C-4.1", "C-6.2a"):
+        for clause in ("C-4.1", "C-6.2a", "C-6.2b"):
             self._expect(clause, not report.hits)
 
 
