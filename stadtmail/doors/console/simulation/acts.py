@@ -189,12 +189,12 @@ class Acts(Town):
         anchor = self._anchor_of(city, waiting.order)
         self.checker.happened(anchor, "order_submitted", self.now, self.now)
         self.checker.learn([anchor])
-        self.waiting.append((city, waiting.order, self.now))
+        self.waiting.append((city, waiting.order, waiting.until))
         self._count("waiting orders")
 
     def _decide(self) -> None:
         """Accept, refuse, or forget."""
-        self.waiting = [row for row in self.waiting if self.now - row[2] < timedelta(days=13)]
+        self.waiting = [row for row in self.waiting if self.now < row[2]]
         if not self.waiting or self.random.random() > 0.3:
             return
         city, order, _ = row = self.random.choice(self.waiting)
