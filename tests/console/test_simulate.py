@@ -79,10 +79,11 @@ def test_a_broken_engine_is_found_out(word) -> None:
         "import sys, django; django.setup()\n"
         "from datetime import timedelta\nfrom stadtmail.privacy import periods\n"
         f"{MUTATIONS[word]}\n"
-        "from stadtmail.doors.console.simulation import run\nsys.exit(1 if run.main(30, 120, 2) else 0)"
+        "from stadtmail.doors.console.simulation import run\nsys.exit(1 if run.main(100, 120, 2) else 0)"
     )
     with simulate._world() as environment:
-        done = subprocess.run([sys.executable, "-c", program], env=environment, cwd=simulate.ROOT, capture_output=True, text=True, check=False)
+        command = [sys.executable, "-c", program]
+        done = subprocess.run(command, env=environment, cwd=simulate.ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr[-500:]
     assert word in done.stdout
 

@@ -58,8 +58,9 @@ def test_a_life_keeps_every_clause_and_leaves_nothing(musterstadt, now, monkeypa
 
 
 def test_nobody_can_order_its_address(ahaus, now) -> None:
-    form = canaries.Canaries(policy.current(ahaus)).form
-    assert [(found.field, found.code) for found in problems(form, policy=policy.current(ahaus), now=now)] == [("localpart", "bad_localpart")]
+    rules = policy.current(ahaus)
+    found = problems(canaries.Canaries(rules).form, policy=rules, now=now)
+    assert [(problem.field, problem.code) for problem in found] == [("localpart", "bad_localpart")]
 
 
 @pytest.mark.parametrize("where", ["_receive", "_read", "_look", "_correct", "_withdraw", "_is_closed", "_is_gone", "_is_proven"])
@@ -106,20 +107,23 @@ def test_a_residue_breaks_the_promise_to_erase(ahaus, now, monkeypatch) -> None:
 
 
 def test_an_open_mailbox_after_the_end_breaks_c28(ahaus, now, monkeypatch) -> None:
-    monkeypatch.setattr(walk.delivery, "recipient", lambda address, *, now, known={}: known.setdefault(address, None) or _to(address, now, known))
+    real, known = delivery.recipient, {}
+
+    def never_closes(address, *, now):
+        known.setdefault(address, None)
+        known[address] = known[address] or real(address, now=now)
+        return known[address]
+
+    monkeypatch.setattr(walk.delivery, "recipient", never_closes)
     assert "C-2.8" in broken(walk.run(ahaus, now))
 
 
-real_recipient = delivery.recipient
-
-
-def _to(address, now, known):
-    known[address] = real_recipient(address, now=now)
-    return known[address]
+def opens_for_any_role(box, *, role):
+    return mail._opened(box)
 
 
 def test_whoever_else_reads_breaks_c47(ahaus, now, monkeypatch) -> None:
-    monkeypatch.setattr(walk.mail, "opened_role", lambda box, *, role: mail._opened(box))
+    monkeypatch.setattr(walk.mail, "opened_role", opens_for_any_role)
     assert broken(walk.run(ahaus, now)) == {"C-4.7"}
 
 
@@ -164,7 +168,7 @@ def test_the_probe_reaches_the_officer_and_is_taken_out_again(ahaus, now, monkey
     probe.probe(ahaus, now=now)
     assert mail.used(box)[0] == 0
     assert mail.page(mail.opened_role(box, role="officer"), probe.PLACE) == []
-    monkeypatch.setattr(probe.queries, "opened_role", lambda box, *, role: mail._opened(box))
+    monkeypatch.setattr(probe.queries, "opened_role", opens_for_any_role)
     assert probe.probe(ahaus, now=now) == len(probe.OTHERS)
 
 
