@@ -10,7 +10,8 @@ class MailConfig(AppConfig):
     label = "mail"
 
     def ready(self) -> None:
-        """Declare what lies in the tables."""
-        from stadtmail.mail import privacy
+        """Declare what lies in the tables, and what is measured."""
+        from stadtmail.mail import privacy, proofs
 
         privacy.register()
+        proofs.declare()

@@ -22,6 +22,7 @@ from stadtmail.tenants.models import Tenant
 
 KEPT, BROKEN, NOT_YET_BUILT = "kept", "broken", "not_yet_built"
 LEAF_AGE = timedelta(days=1)
+WALK_AGE = timedelta(hours=6)  # a walk writes erasures into the public log: it is not repeated while its figures are younger
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def run(tenant: Tenant, now: datetime) -> list[State]:
     shown = {clause for (clause, _), measured in found.items() if measured.real}
     silent = {m.clause for m in _measures if (m.clause, m.figure) not in found}
     for walk in _walks:
-        if walk.clauses & silent or walk.clauses - shown:
+        if (walk.clauses & silent or walk.clauses - shown) and not _is_fresh(walk, tenant, now):
             found |= {(clause, walk.figure): measured for clause, measured in _walked(walk, tenant, now).items()}
     _keep(tenant, found, now)
     return states(tenant, now)
@@ -131,6 +132,11 @@ def _measured(measure: Measure, tenant: Tenant, now: datetime) -> Measured | Non
     except Exception as error:  # noqa: BLE001 - a measure that fails proves nothing: broken, noted, and the others go on
         lines.bug(error, role="prove")
         return Measured(0, kept=False)
+
+
+def _is_fresh(walk: Walk, tenant: Tenant, now: datetime) -> bool:
+    rows = Proof.objects.filter(tenant=tenant.id, figure=walk.figure, kept=True, at__gt=now - WALK_AGE, at__lte=now)
+    return walk.clauses <= set(rows.values_list("clause", flat=True))
 
 
 def _walked(walk: Walk, tenant: Tenant, now: datetime) -> Mapping[str, Measured]:

@@ -75,6 +75,9 @@ def bare_django() -> None:
     import django as library
 
     library.setup()
+    from stadtmail.doors.console import walk  # it stands on rooms that can be loaded only now
+
+    walk.declare()
 
 
 def moment() -> datetime:

@@ -11,4 +11,9 @@ hardening.apply(production=instance.current().kind == "production")
 
 from stadtmail.wsgi import application  # noqa: E402 - nothing opens a key before this
 
+# isort: split
+from stadtmail.doors.console import walk  # noqa: E402 - its rooms are loaded by now
+
+walk.declare()  # the page judges by what is registered
+
 __all__ = ["application"]

@@ -46,21 +46,27 @@ class Report:
         return [hit for hit in self.hits if not hit.explained]
 
 
-def run(tokens: Iterable[str], *, now: datetime, progress: Callable[[int], object] | None = None) -> Report:
-    """Search every store for every token, twice. Raises TooShort. `progress` gets the bytes read so far."""
+def run(
+    tokens: Iterable[str], *, now: datetime, progress: Callable[[int], object] | None = None,
+    changed_since: float | None = None, most: int | None = None,
+) -> Report:  # fmt: skip
+    """Search every store for every token, twice. Raises TooShort. `progress` gets the bytes read so far.
+
+    `changed_since` and `most`: a quick look, only at files that changed since then, up to so many bytes, and nothing is opened.
+    """
     wanted = {token: forms(token) for token in dict.fromkeys(tokens)}
     number = {token: at for at, token in enumerate(wanted, 1)}
     search, report = Search(wanted), Report(stores=stores.names())
     found: dict[tuple[str, str, str, str], tuple[str, str]] = {}
     public = [bytes(row.source) for city in cities() for row in policy.versions(city)]
-    for place, data in stores.pieces():
+    for place, data in stores.pieces(changed_since=changed_since, most=most):
         report.bytes_lying += len(data)
         if progress is not None:
             progress(report.bytes_lying)
         for token, form in search.within(data):
             said = any(token.encode().lower() in source.lower() for source in public)
             found.setdefault((LYING, place.store, place.name, token), (form, "published policy" if said else ""))
-    for unit, table, data in opened.pieces():
+    for unit, table, data in opened.pieces() if changed_since is None else ():
         report.bytes_opened += len(data)
         for token, form in search.within(data):
             found.setdefault((OPENED, "default", f"{table} {unit.id}", token), (form, _reason(unit, now)))

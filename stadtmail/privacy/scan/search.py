@@ -28,11 +28,12 @@ class Search:
 
 
 def _members(data: bytes) -> Iterator[bytes]:
+    view = memoryview(data)  # ciphertext looks like the beginning of a member everywhere: nothing is copied to try it
     for match in _MEMBER.finditer(data):
         kind = zlib.MAX_WBITS | (16 if match[0][0] == 0x1F else 0)
         inflater = zlib.decompressobj(kind)
         try:
-            plain = inflater.decompress(data[match.start() : match.start() + INFLATED_BYTES], INFLATED_BYTES)
+            plain = inflater.decompress(view[match.start() : match.start() + INFLATED_BYTES], INFLATED_BYTES)
         except zlib.error:
             continue
         if plain:

@@ -36,14 +36,32 @@ def names() -> list[str]:
     return sorted({"data folder", "blobs", "witness", "temporary files", *_registered, *(f"database {name}" for name in _servers())})
 
 
-def pieces() -> Iterator[tuple[Place, bytes]]:
-    """All bytes of all stores, in pieces that overlap."""
-    for store, folder in _folders():
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and not path.is_symlink():
-                yield from _file(Place(store, str(path.relative_to(folder))), path)
+def pieces(*, changed_since: float | None = None, most: int | None = None) -> Iterator[tuple[Place, bytes]]:
+    """All bytes of all stores, in pieces that overlap; or of files changed since then (machine's time), small ones first, up to `most`."""
+    found = [(store, folder, path) for store, folder in _folders() for path in sorted(folder.rglob("*"))]
+    rest = most
+    for store, folder, path in found if most is None else sorted(found, key=lambda one: _size(one[2])):
+        if not path.is_file() or path.is_symlink() or not _is_changed(path, changed_since):
+            continue
+        if rest is not None and (rest := rest - _size(path)) < 0:
+            break
+        yield from _file(Place(store, str(path.relative_to(folder))), path)
     for name in _servers():
         yield from _rows(name)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _is_changed(path: Path, since: float | None) -> bool:
+    try:
+        return since is None or path.stat().st_mtime >= since - 1
+    except FileNotFoundError:
+        return False
 
 
 def _folders() -> Iterator[tuple[str, Path]]:

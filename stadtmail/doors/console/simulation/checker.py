@@ -1,24 +1,23 @@
 """The independent checker: nothing late, nothing early, nothing held erased, nothing half erased.
 
-It imports nothing of stadtmail. It is told what happened (a contract ended, a hold was placed), reads the city's policy file
-and the raw SQLite files itself, and counts the days itself (BGB §§ 187, 188): an error of the engine is not repeated here.
+It is told what happened (a contract ended, a hold was placed), reads the city's policy file and the raw SQLite files itself, and
+counts the days itself (BGB §§ 187, 188): an error of the engine is not repeated here. It shares no code with the engine: its two
+modules, raw and calendar_again, import the standard library only.
 """
 
-import calendar
-import re
-import sqlite3
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
-_PERIOD = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?\Z")
+from stadtmail.doors.console.simulation.calendar_again import end_of
+from stadtmail.doors.console.simulation.raw import filled, moment, opened
+
 USUAL_LATENESS, YEAR_END_LATENESS = timedelta(minutes=15), timedelta(hours=24)
-ERASED_EARLY, ERASED_LATE, STILL_THERE, HELD_ERASED, VANISHED, HALF, UNKNOWN = (
-    "erased early", "erased late", "still there", "erased though held", "vanished", "half erased", "unknown category",
+ERASED_EARLY, ERASED_LATE, STILL_THERE, HELD_ERASED, VANISHED, HALF = (
+    "erased early", "erased late", "still there", "erased though held", "vanished", "half erased",
 )  # fmt: skip
 
 
@@ -48,8 +47,13 @@ class Checker:
         self._policies = {city: tomllib.loads(source.decode()) for city, source in policies.items()}
         self._units: dict[str, Unit] = {}
         self._anchors: dict[str, Anchor] = {}
-        self._held: dict[str, set[str]] = {}
+        self._held: dict[str, tuple[set[str], datetime | None]] = {}
         self._ledger_seen: set[str] = set()
+        self._last_done = self._newest_done = ""
+        self._dead: set[str] = set()  # what the ledger calls erased
+        self._of_anchor: dict[str, set[str]] = {}
+        self._dates: dict[str, tuple[datetime, datetime, timedelta] | None] = {}
+        self._found: list[str] = []  # by a look at the ledger since the last check
         self.checked = self.erased = 0
         self.worst_lateness = timedelta(0)
 
@@ -59,21 +63,27 @@ class Checker:
         """An event, or its correction. `first`: only if it is not known yet."""
         events = self._anchors.setdefault(anchor, Anchor()).events
         if not (first and name in events):
+            self._look_at_ledger()  # what was erased until now is judged by the dates that held until now
             events[name] = (at, known)
+            self._forget_dates(anchor)
 
     def taken_back(self, anchor: str, name: str) -> None:
         """The event does not stand any more."""
+        self._look_at_ledger()
         self._anchors.setdefault(anchor, Anchor()).events.pop(name, None)
+        self._forget_dates(anchor)
 
-    def held(self, hold: str, units: list[str]) -> None:
-        """A hold stands on these units."""
-        self._held[hold] = set(units)
+    def held(self, hold: str, units: list[str], until: datetime | None = None) -> None:
+        """A hold stands on these units, until then or until it is released."""
+        self._held[hold] = set(units), until
 
     def released(self, hold: str, at: datetime) -> None:
         """The hold is over: what it held and is due goes at once."""
-        for unit in self._held.pop(hold, set()):
-            if unit in self._units:
-                self._units[unit].released = at
+        self._look_at_ledger(at)  # what was erased before was erased under the hold
+        units, _ = self._held.pop(hold, (set(), None))
+        for unit in units & set(self._units):
+            self._units[unit].released = at
+            self._dates.pop(unit, None)
 
     def given_up(self, units: list[str], at: datetime | None) -> None:
         """A person's own decision: these units may go at once (or, with None: they stay after all)."""
@@ -86,32 +96,35 @@ class Checker:
     def learn(self, anchors: list[str]) -> list[str]:
         """Meet the units of these anchors: from now on they are expected to be there until they are due. Returns their ids."""
         met = []
-        with _open(self._folder / "default.sqlite3") as rows:
+        with opened(self._folder / "default.sqlite3") as rows:
             cities = dict(rows.execute("select id, slug from tenants_tenant").fetchall())
             for anchor in anchors:
                 found = rows.execute("select id, tenant_id, category from privacy_unit where anchor = ?", [anchor])
                 for unit, tenant, category in found:
                     self._units.setdefault(unit, Unit(cities[tenant], category, anchor))
+                    self._of_anchor.setdefault(anchor, set()).add(unit)
                     met.append(unit)
         return met
 
     def check(self, now: datetime) -> list[str]:
         """Everything that is wrong at this moment, one sentence each."""
-        with _open(self._folder / "default.sqlite3") as rows:
+        with opened(self._folder / "default.sqlite3") as rows:
             living = {unit for (unit,) in rows.execute("select id from privacy_unit where state != 'erasing'")}
             keys_of = dict(rows.execute("select id, key from privacy_unit where key is not null"))
-            filled = _filled(rows)
-        with _open(self._folder / "keys.sqlite3") as rows:
+            full = filled(rows)
+        with opened(self._folder / "keys.sqlite3") as rows:
             keys = {key for (key,) in rows.execute("select id from vault_key where kind = 'unit'")}
-        held = set().union(*self._held.values()) if self._held else set()
-        problems = self._ledger(held)
+        held = {unit for unit in self._units if self._is_held(unit, now)}
+        self._look_at_ledger()
+        problems, self._found = self._found, []
         for unit, known in list(self._units.items()):
             problems += self._unit(unit, known, now, unit in living, unit in held)
             if unit not in living:
-                del self._units[unit]
-        whole = {unit for unit in living if unit in filled and (unit not in keys_of or keys_of[unit] in keys)}
+                self._forget(unit)
+        whole = {unit for unit in living if unit in full and (unit not in keys_of or keys_of[unit] in keys)}
         problems += [f"{HALF}: {unit}" for unit in sorted(living - whole)]
-        problems += [f"{HALF}: rows of {unit} outlive it" for unit in sorted(filled - living)]
+        problems += [f"{HALF}: {unit} is erased by the ledger and lives" for unit in sorted(living & self._dead)]
+        problems += [f"{HALF}: rows of {unit} outlive it" for unit in sorted(full - living)]
         self.checked += len(living)
         return problems
 
@@ -126,7 +139,7 @@ class Checker:
         for start in (rule, *rule.get("also", ())):
             if start["start"] in events:
                 at, known = events[start["start"]]
-                found.append((_end(at, start["gone_by"], start["kind"], zone), known))
+                found.append((end_of(at, start["gone_by"], start["kind"], zone), known))
         if not found:
             return None
         kinds = {start["kind"] for start in (rule, *rule.get("also", ()))}
@@ -135,7 +148,7 @@ class Checker:
         return due, max(due, known, unit.released or due), lateness
 
     def _unit(self, key: str, unit: Unit, now: datetime, is_there: bool, is_held: bool) -> list[str]:
-        dates = self.due(unit)
+        dates = self._due(key, unit)
         if is_there:
             return [f"{STILL_THERE}: {unit.category} {key}"] if dates and now > dates[1] + dates[2] and not is_held else []
         if is_held:
@@ -144,79 +157,52 @@ class Checker:
             return []
         return [] if dates and dates[0] <= now else [f"{VANISHED}: {unit.category} {key}"]
 
-    def _ledger(self, held: set[str]) -> list[str]:
-        """Every erasure that the ledger names: to the second neither early nor late."""
-        problems: list[str] = []
-        with _open(self._folder / "evidence.sqlite3") as rows:
-            ledger = "select erasure, units, keys_gone_at, done_at from privacy_ledgerentry where done_at is not null"
-            found = rows.execute(ledger).fetchall()
+    def _look_at_ledger(self, before: datetime | None = None) -> None:
+        """Every erasure that the ledger names (done before then) and that was not looked at yet: neither early nor late."""
+        with opened(self._folder / "evidence.sqlite3") as rows:
+            ledger = "select erasure, units, keys_gone_at, done_at from privacy_ledgerentry where done_at >= ?"
+            found = rows.execute(ledger, [self._last_done]).fetchall()
         for erasure, packed, keys_gone, done in found:
-            if erasure in self._ledger_seen:
+            if erasure in self._ledger_seen or (before is not None and moment(done) >= before):
                 continue
             self._ledger_seen.add(erasure)
+            self._newest_done = max(self._newest_done, done)
             for key in (packed[at : at + 16].hex() for at in range(0, len(packed), 16)):
-                problems += self._erased(key, _moment(keys_gone), _moment(done), held)
-        return problems
+                self._found += self._erased(key, moment(keys_gone), moment(done))
+                self._dead.add(key)
+                self._forget(key)
+        if before is None:
+            self._last_done = self._newest_done
 
-    def _erased(self, key: str, keys_gone: datetime, done: datetime, held: set[str]) -> list[str]:
+    def _is_held(self, key: str, at: datetime) -> bool:
+        return any(key in units and (until is None or at < until) for units, until in self._held.values())
+
+    def _forget(self, key: str) -> None:
+        unit = self._units.pop(key, None)
+        self._dates.pop(key, None)
+        if unit is not None:
+            self._of_anchor[unit.anchor].discard(key)
+
+    def _forget_dates(self, anchor: str) -> None:
+        for key in self._of_anchor.get(anchor, ()):
+            self._dates.pop(key, None)
+
+    def _due(self, key: str, unit: Unit) -> tuple[datetime, datetime, timedelta] | None:
+        if key not in self._dates:
+            self._dates[key] = self.due(unit)
+        return self._dates[key]
+
+    def _erased(self, key: str, keys_gone: datetime, done: datetime) -> list[str]:
         unit = self._units.get(key)
         self.erased += 1
         if unit is None:
             return []
-        if key in held:
+        if self._is_held(key, keys_gone):
             return [f"{HELD_ERASED}: {unit.category} {key}"]
-        dates = self.due(unit)
+        dates = self._due(key, unit)
         if unit.given_up is not None and (dates is None or unit.given_up <= dates[0]):
             return []
         if dates is None or keys_gone < dates[0]:
             return [f"{ERASED_EARLY}: {unit.category} {key}"]
         self.worst_lateness = max(self.worst_lateness, done - dates[1])
         return [f"{ERASED_LATE}: {unit.category} {key}"] if done > dates[1] + dates[2] else []
-
-
-def _end(start: datetime, period: str, kind: str, zone: ZoneInfo) -> datetime:
-    """When a period that began at `start` is over: 00:00 local of the day after its last day, or to the second."""
-    found = _PERIOD.match(period)
-    assert found is not None, period
-    years, months, weeks, days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    if kind == "exact":
-        return start + timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
-    day = start.astimezone(zone).date()
-    if kind == "year_end":
-        day = date(day.year, 12, 31)
-    for _ in range(12 * years + months):
-        year, month = (day.year, day.month + 1) if day.month < 12 else (day.year + 1, 1)
-        day = date(year, month, 1)
-    if years or months:
-        begun = start.astimezone(zone).date() if kind != "year_end" else date(start.astimezone(zone).year, 12, 31)
-        day = date(day.year, day.month, min(begun.day, calendar.monthrange(day.year, day.month)[1]))
-    after = day + timedelta(weeks=weeks, days=days + 1)
-    return datetime(after.year, after.month, after.day, tzinfo=zone).astimezone(UTC)
-
-
-def _filled(rows: sqlite3.Connection) -> set[str]:
-    """Ids of units that have at least one row of their own, in whatever table names a unit."""
-    found: set[str] = set()
-    tables = [name for (name,) in rows.execute("select name from sqlite_master where type = 'table'")]
-    for table in tables:
-        columns = {row[1] for row in rows.execute(f"pragma table_info({table})")}
-        if "unit_id" in columns and not table.startswith("privacy_"):
-            found |= {unit for (unit,) in rows.execute(f"select distinct unit_id from {table} where unit_id is not null")}  # noqa: S608
-    return found
-
-
-class _open:  # noqa: N801 - reads like the function that it is
-    """A read-only connection of our own that is really closed."""
-
-    def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-
-    def __enter__(self) -> sqlite3.Connection:
-        return self._connection
-
-    def __exit__(self, *details: Any) -> None:
-        self._connection.close()
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
