@@ -116,7 +116,7 @@ class LedgerEntry(models.Model):
     commitments = models.BinaryField(default=bytes)  # 32 bytes each: HMAC(k, unit id), k dies with the unit's key
     cause = models.CharField(max_length=12)  # due | released | withdrawn | refused | deleted | orphan
     late = models.PositiveIntegerField(default=0)  # units that were claimed after their lateness limit
-    step = models.PositiveSmallIntegerField()  # last step of house.md section 3 that is complete (2 to 7)
+    step = models.PositiveSmallIntegerField()  # last step of docs/house.md section 4 that is complete (2 to 7)
     intent_at = models.DateTimeField()
     keys_gone_at = models.DateTimeField(null=True)
     done_at = models.DateTimeField(null=True)
