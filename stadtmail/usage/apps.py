@@ -10,7 +10,9 @@ class UsageConfig(AppConfig):
     label = "usage"
 
     def ready(self) -> None:
-        """Declare what is measured."""
-        from stadtmail.usage import proofs
+        """Declare what is measured, and where the residue scan has to look."""
+        from stadtmail.privacy import scan
+        from stadtmail.usage import folder, proofs
 
         proofs.declare()
+        scan.register_store("volatile store", lambda: [folder.current()])
