@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from stadtmail.kit import store
-from stadtmail.privacy import policy
+from stadtmail.privacy import holds, policy
 from stadtmail.privacy.models import ERASING, Event, HoldItem, Unit
 from stadtmail.tenants.models import Tenant
 
@@ -54,11 +54,14 @@ def recompute(rows: Sequence[Unit]) -> None:
 
 
 def follow(tenant: Tenant) -> int:
-    """After a new policy: recompute every clock of the city that runs, drop holds that it does not allow. Returns units."""
+    """After a new policy: recompute every clock of the city, drop holds that it does not allow. Idempotent; returns units.
+
+    Also those that stand still: the new rule may start them by something that has happened already.
+    """
     count, last = 0, UUID(int=0)
     while True:
         with store.writing():
-            rows = Unit.objects.filter(tenant=tenant, id__gt=last, due_at__isnull=False).exclude(state=ERASING)
+            rows = Unit.objects.filter(tenant=tenant, id__gt=last).exclude(state=ERASING)
             part = list(store.locked(rows.select_related("tenant").order_by("id"))[:PART])
             recompute(part)
             _drop_holds(tenant, part)
@@ -103,6 +106,7 @@ def _dates(
 
 def _drop_holds(tenant: Tenant, rows: Sequence[Unit]) -> None:
     allowed = policy.current(tenant).holds
-    for item in HoldItem.objects.filter(unit__in=[row.id for row in rows], hold__released_at=None).select_related("hold", "unit"):
-        if item.hold.type not in allowed.get(item.unit.category, frozenset()):
-            item.delete()
+    items = HoldItem.objects.filter(unit__in=[row.id for row in rows], hold__released_at=None).select_related("hold", "unit")
+    barred = [item for item in items if item.hold.type not in allowed.get(item.unit.category, frozenset())]
+    HoldItem.objects.filter(id__in=[item.pk for item in barred]).delete()
+    holds.drop_empty([item.hold_id for item in barred])

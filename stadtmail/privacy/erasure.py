@@ -101,7 +101,7 @@ def _claim(ids: Sequence[UUID], tenant: Tenant, now: datetime, cause: str, outco
         rows = [row for row in store.locked(found) if row.state != ERASING]
         deadlines.recompute(rows)
         held = holds.standing([row.id for row in rows], now=now)
-        refusal = {row.id: _refusal(row, held.get(row.id), rules, now, cause) for row in rows}
+        refusal = {row.id: _refusal(row, held.get(row.id, []), rules, now, cause) for row in rows}
         claimed = [row for row in rows if refusal[row.id] is None]
         entries = [entry_of(list(group), now, cause) for _, group in groupby(sorted(claimed, key=_group), key=_group)]
         late = {row.id.bytes for row in claimed if _is_late(row, rules, now, cause)}
@@ -113,8 +113,10 @@ def _claim(ids: Sequence[UUID], tenant: Tenant, now: datetime, cause: str, outco
     return entries
 
 
-def _refusal(row: Unit, hold: Hold | None, rules: policy.Policy, now: datetime, cause: str) -> Withheld | None:
-    if hold is not None and hold.type in rules.holds.get(row.category, frozenset()):  # not in the matrix: cannot block
+def _refusal(row: Unit, held: list[Hold], rules: policy.Policy, now: datetime, cause: str) -> Withheld | None:
+    # one that is not in the matrix cannot block, and does not hide one that can
+    hold = next((one for one in held if one.type in rules.holds.get(row.category, frozenset())), None)
+    if hold is not None:
         return Withheld(row.id, row.category, hold.type, hold.ends_at)
     if row.category not in rules.rules or not holdings.of_category(row.category):  # nobody says how to erase it
         lines.event("not_erasable", category=row.category)
@@ -232,7 +234,10 @@ def purge(ids: Sequence[UUID], category: str, *, erasure: UUID | None = None, le
             if holding.purge:
                 holding.purge(ids)
         for part in _parts(ids, PART):
-            HoldItem.objects.filter(unit__in=part).delete()
+            held = HoldItem.objects.filter(unit__in=part)
+            named = list(held.values_list("hold", flat=True).distinct())
+            held.delete()
+            holds.drop_empty(named)
             Unit.objects.filter(id__in=part).delete()
         _tidy(anchors)
         if leaf is not None:

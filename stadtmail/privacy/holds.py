@@ -72,23 +72,24 @@ def release(hold: UUID, *, tenant: Tenant, now: datetime) -> int:
     return erasure.erase(due, tenant=tenant, now=now, cause="released").erased if due else 0
 
 
-def standing(units: Sequence[UUID], *, now: datetime) -> dict[UUID, Hold]:
-    """unit -> a hold that stands now, for those that have one."""
-    found = {}
+def standing(units: Sequence[UUID], *, now: datetime) -> dict[UUID, list[Hold]]:
+    """unit -> every hold that stands on it now, for those that have one: none hides another."""
+    found: dict[UUID, list[Hold]] = {}
     for at in range(0, len(units), 400):
         rows = HoldItem.objects.filter(open_at(now), unit__in=units[at : at + 400]).select_related("hold")
-        found.update({row.unit_id: row.hold for row in rows})
+        for row in rows.order_by("hold__placed_at"):
+            found.setdefault(row.unit_id, []).append(row.hold)
     return found
+
+
+def drop_empty(holds: Sequence[UUID]) -> None:
+    """Holds of which no unit is left go too: who placed them and why is nobody's business any more. Call inside `writing()`."""
+    Hold.objects.filter(id__in=holds, items=None).delete()
 
 
 def open_at(now: datetime) -> Q:
     """Condition on HoldItem rows: the hold has neither been released nor run out."""
     return Q(hold__released_at=None) & (Q(hold__ends_at=None) | Q(hold__ends_at__gt=now))
-
-
-def open_holds(tenant: Tenant) -> list[Hold]:
-    """The city's open holds, oldest first."""
-    return list(Hold.objects.filter(tenant=tenant, released_at=None).order_by("placed_at"))
 
 
 def run_out(now: datetime) -> list[Hold]:

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from stadtmail.kit import log as lines
 from stadtmail.kit import store
 from stadtmail.privacy import erasure
-from stadtmail.privacy.models import ERASING, LedgerEntry, Unit
+from stadtmail.privacy.models import ERASING, LedgerEntry, Unit, Watermark
 from stadtmail.vault import keys
 
 PART = 400
@@ -40,6 +40,7 @@ def replay(now: datetime) -> int:
         again, lost = again + len(dead), lost + len(keyless)
     if lost:
         recover(now)
+    Watermark.objects.filter(name="orphans").delete()  # a restore takes rows of hours that were looked at: every key is looked at anew
     if again or lost:
         lines.event("replayed", count=again + lost)
     return again + lost
@@ -51,7 +52,7 @@ def _claimed_only(now: datetime) -> list[LedgerEntry]:
     known = set(LedgerEntry.objects.filter(erasure__in={row.erasure for row in rows}).values_list("erasure", flat=True)) if rows else set()
     waiting = [row for row in rows if row.erasure not in known]
     return [
-        erasure.entry_of(members, now, "due" if members[0].due_at else "deleted", number)
+        erasure.entry_of(members, now, "due" if members[0].due_at and members[0].due_at <= now else "deleted", number)
         for number, group in groupby(waiting, key=lambda row: row.erasure)
         if (members := list(group))
     ]

@@ -7,6 +7,7 @@ The key is durable before the row (`prepare`, outside the room's transaction), t
 import hmac
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -16,7 +17,7 @@ from stadtmail.privacy import deadlines, policy
 from stadtmail.privacy.models import ERASING, Unit
 from stadtmail.tenants.models import Tenant
 from stadtmail.vault import keys
-from stadtmail.vault.seal import open_sealed
+from stadtmail.vault.seal import Unreadable, open_sealed
 from stadtmail.vault.seal import seal as seal_bytes
 
 
@@ -135,9 +136,10 @@ def commitments(rows: Sequence[Unit]) -> Mapping[UUID, bytes]:
     found = {}
     for row in rows:
         if row.key in opened and row.commitment:
-            found[row.id] = open_sealed(
-                opened[row.key], bytes(row.commitment), tenant=row.tenant_id, category=row.category, object=f"{row.id}/commitment"
-            )
+            with suppress(Unreadable):  # a damaged row is erased without a mark: it must not keep a whole city from its dates
+                found[row.id] = open_sealed(
+                    opened[row.key], bytes(row.commitment), tenant=row.tenant_id, category=row.category, object=f"{row.id}/commitment"
+                )
     return found
 
 

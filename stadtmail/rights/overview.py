@@ -79,7 +79,7 @@ def records(rows: Iterable[Unit]) -> Iterator[tuple[Unit, Record]]:
 
 def shown_holds(rows: list[Unit], rules: Policy, *, lang: str, now: datetime) -> list[str]:
     """Names of the holds that stand on these units, without those that nobody may be told of."""
-    types = {hold.type for hold in holds.standing([row.id for row in rows], now=now).values()} - SILENT
+    types = {hold.type for held in holds.standing([row.id for row in rows], now=now).values() for hold in held} - SILENT
     return sorted(rules.hold_types[code].name[lang] for code in types if code in rules.hold_types)
 
 

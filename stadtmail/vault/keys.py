@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4, uuid5
@@ -61,15 +62,16 @@ def one(key_id: UUID) -> bytes:
 
 
 def many(ids: Iterable[UUID]) -> dict[UUID, bytes]:
-    """The opened keys of those ids that exist."""
+    """The opened keys of those ids that exist and can be opened."""
     wanted = list(dict.fromkeys(ids))
     generation = copies.generation()
     opened = {key_id: key for key_id in wanted if (key := copies.find(key_id)) is not None}
     missing = [key_id for key_id in wanted if key_id not in opened]
     for part in parts(missing):
         for key_id, epoch, wrapped in Key.objects.filter(id__in=part).values_list("id", "epoch", "wrapped"):
-            opened[key_id] = unwrap(key_id, epoch, bytes(wrapped))
-            copies.keep(key_id, opened[key_id], generation)
+            with suppress(KeyGone):  # damaged, or its epoch has left the ring: one that does not open hides no other
+                opened[key_id] = unwrap(key_id, epoch, bytes(wrapped))
+                copies.keep(key_id, opened[key_id], generation)
     return opened
 
 

@@ -267,3 +267,11 @@ def test_bytes_that_outlived_their_rows_in_a_crash_go_before_the_erasure_is_call
 
 def _broken(*args) -> None:
     raise Broken
+
+
+def test_a_sender_who_gives_up_waiting_does_not_stop_the_writer(ahaus, anna, writer, deliver, now) -> None:
+    to = [delivery.recipient("anna@ahaus.net", now=now)]
+    with store.writing():  # the writer has to wait
+        given_up = writer.submit(b"Subject: 1\r\n\r\n1", to, received=b"", now=now)
+        assert given_up.cancel()
+    assert deliver(b"Subject: 2\r\n\r\n2", "anna@ahaus.net") == [None]

@@ -6,7 +6,7 @@ import pytest
 
 from stadtmail.kit import store
 from stadtmail.people import jobs, queries
-from stadtmail.people.actions import accesses, contracts, corrections, restriction
+from stadtmail.people.actions import accesses, contracts, corrections, ends, restriction
 from stadtmail.people.models import Contract, Identity, Inventory, Payment
 from stadtmail.privacy import erasure, holds, sweep, units
 from stadtmail.privacy.models import Event, Unit
@@ -167,3 +167,49 @@ def test_c62c_a_restriction_is_placed_by_the_person_shown_and_lifted(ahaus, must
     assert set(Unit.objects.filter(anchor=contract.id).values_list("category", flat=True)) == {"BD", "BD-ID"}
     assert restriction.lift(contract, tenant=ahaus, now=late) == 1
     assert not Contract.objects.exists()
+
+
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """Lets something happen between the look at the old values and the transaction that replaces them."""
+
+    def plan(happen) -> None:
+        prepare = units.prepare
+
+        def and_then(*args, **more):
+            monkeypatch.setattr(units, "prepare", prepare)
+            made = prepare(*args, **more)
+            happen()
+            return made
+
+        monkeypatch.setattr(units, "prepare", and_then)
+
+    return plan
+
+
+def test_c62b_a_correction_that_the_end_overtook_does_not_undo_it(ahaus, now, meanwhile) -> None:
+    contract = order(ahaus, now)
+    meanwhile(lambda: contracts.cancel(Contract.objects.get(), ends_at=now, now=now))
+    with pytest.raises(corrections.Overtaken):
+        correct(contract, ahaus, now, name="Anna Neuname")
+    assert now.isoformat() in values(contract)["dates"].partition("ended")[2]
+    assert set(Unit.objects.filter(anchor=contract.id, category="BD-ID").values_list("state", flat=True)) == {"restricted"}
+
+
+def test_c62b_of_two_corrections_at_once_one_counts(ahaus, now, meanwhile) -> None:
+    contract = order(ahaus, now)
+    # the other one stops between its transaction and the erasure of what it superseded
+    meanwhile(lambda: Unit.objects.filter(category="BD").update(anchor_kind=corrections.SUPERSEDED, anchor=corrections.NOWHERE))
+    with pytest.raises(corrections.Overtaken):
+        correct(contract, ahaus, now, language="en")
+    assert Inventory.objects.filter(contract=contract).count() == 1
+
+
+def test_c62b_a_correction_does_not_overwrite_a_corrected_end(ahaus, now, meanwhile) -> None:
+    contract = order(ahaus, now)
+    contracts.cancel(contract, ends_at=now, now=now)
+    at = now - timedelta(days=3)
+    meanwhile(lambda: ends.move(Contract.objects.get(), at=at, now=now))
+    with pytest.raises(corrections.Overtaken):
+        correct(contract, ahaus, now, name="Anna Neuname")
+    assert at.isoformat() in values(contract)["dates"]

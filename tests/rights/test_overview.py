@@ -113,3 +113,17 @@ def test_c61_what_is_due_tomorrow_is_still_shown_and_what_is_gone_is_not(ahaus, 
     sweep.run(due)
     left = {part.category for part in overview(ahaus, contract.id, lang="de", now=due).sections}
     assert left == {"BD-ID"}
+
+
+def test_k14_a_hold_that_is_silenced_by_law_hides_no_restriction_of_the_person(ahaus, now) -> None:
+    contract = order(ahaus, now)
+    restriction.restrict(contract, tenant=ahaus, reason="accuracy_contested", now=now)
+    plain = overview(ahaus, contract.id, lang="de", now=now)
+    ids = [unit.id for unit in queries.units_of(ahaus, contract) if unit.category in ("BD", "BD-ID")]
+    holds.place(
+        tenant=ahaus, type="lea_preservation", reason="preservation_order", units=ids, by="lea 1", approved_by="lea 2",
+        review_at=now + timedelta(days=30), now=now,
+    )  # fmt: skip
+    assert overview(ahaus, contract.id, lang="de", now=now) == plain
+    assert len(restriction.standing(contract, tenant=ahaus, now=now)) == 1
+    assert restriction.lift(contract, tenant=ahaus, now=now) == 1

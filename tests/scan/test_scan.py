@@ -39,11 +39,13 @@ def clean():
         zlib.compress(CANARY.encode(), 9), hashlib.sha256(CANARY.encode()).digest(), hashlib.md5(CANARY.lower().encode()).digest(),
         hashlib.sha1(CANARY.encode()).hexdigest().encode(), CANARY.encode().hex().encode(),
     ],
+    ids=range(19),  # compressed bytes differ from run to run: as names they would divide the workers
 )  # fmt: skip
 def test_every_form_is_found_and_nothing_explains_it(ahaus, now, raw) -> None:
     planted(raw)
     report = scan.run([CANARY], now=now)
-    assert [(hit.token, hit.way, hit.place) for hit in report.unexplained] == [(1, "lying", "log/residue")]
+    own = [hit for hit in report.unexplained if hit.store == "data folder"]  # other workers' folders lie among the temporary files
+    assert [(hit.token, hit.way, hit.place) for hit in own] == [(1, "lying", "log/residue")]
 
 
 @pytest.mark.parametrize("raw", [b"198.51.100.77", b"3325256781", b"c633644d", bytes(10) + b"\xff\xff" + bytes([198, 51, 100, 77])])
@@ -104,3 +106,15 @@ def test_the_citys_own_published_text_is_no_residue(ahaus, now) -> None:
     report = scan.run(["Rathausplatz 1"], now=now)
     assert report.hits
     assert report.unexplained == []
+
+
+def test_what_lies_in_ram_is_searched_too(ahaus, now) -> None:
+    from stadtmail.usage import volatile
+
+    volatile.put("challenge", b"k", CANARY.encode(), until=now + timedelta(minutes=1))
+    try:
+        report = scan.run([CANARY], now=now)
+    finally:
+        volatile.clear()
+    assert "volatile store" in report.stores
+    assert {hit.store for hit in report.unexplained} == {"volatile store"}

@@ -87,7 +87,8 @@ class _Job:
     def answer(self, answers: Sequence[errors.StadtmailError | None]) -> None:
         """Resolve the future: an answer for each recipient, in order."""
         of = dict(zip((one.target.mailbox for one in self.sealed), answers, strict=True))
-        self.future.set_result([of[mailbox] for mailbox in self.mailboxes])
+        if self.future.set_running_or_notify_cancel():  # who gave up waiting must not take the writer along
+            self.future.set_result([of[mailbox] for mailbox in self.mailboxes])
 
 
 class Writer:

@@ -46,11 +46,15 @@ class BadCorrection(errors.NotAllowed):
         self.problems = problems
 
 
+class Overtaken(errors.Conflict):
+    """The contract ended, or somebody else corrected it, at the same moment: nothing was corrected."""
+
+
 def correct(contract: Contract, *, tenant: Tenant, changes: Mapping[str, str], now: datetime, by: UUID | None = None) -> list[str]:
     """Put right what is wrong: field of the order form -> new value. Returns the corrected fields.
 
     `by`: random id of the member of staff who does it for the person, on the record and with the source "clerk"; without
-    it the person does. Raises NotCorrectable, BadCorrection, accesses.NotStaff, units.Gone.
+    it the person does. Raises NotCorrectable, BadCorrection, Overtaken, accesses.NotStaff, units.Gone.
     """
     rules = policy.current(tenant)
     _check_names(contract, tenant, changes, rules)
@@ -137,15 +141,18 @@ def _replace(contract: Contract, changed: list[tuple[Row, Values]], source: str,
     with store.writing():
         units.save(fresh)
         for (row, values), unit in zip(changed, fresh, strict=True):
-            anchored = Unit.objects.filter(id=row.unit_id).exclude(state=ERASING)
+            # as it was read: neither superseded nor ended meanwhile, or the end would be lost with the old row
+            anchored = Unit.objects.filter(id=row.unit_id, anchor=contract.id, state=row.unit.state).exclude(state=ERASING)
             # no event, so no duty to keep: a wrong value is kept for nobody
             if not anchored.update(anchor_kind=SUPERSEDED, anchor=NOWHERE, keep_until=None, due_at=None):
-                raise units.Gone
+                raise Overtaken
             Unit.objects.filter(id=unit.id).update(state=row.unit.state)
             # what holds the old value holds the new one too; the old one then stays until that hold is released
             held = HoldItem.objects.filter(unit=row.unit_id).values_list("hold", flat=True)
             HoldItem.objects.bulk_create([HoldItem(hold_id=hold, unit_id=unit.id) for hold in list(held)])
-            type(row)._default_manager.filter(unit=row.unit_id).delete()
+            same = {name: getattr(row, name) for name in COLUMNS[type(row)]}
+            if not type(row)._default_manager.filter(unit=row.unit_id, **same)._raw_delete("default"):
+                raise Overtaken
             sealed: dict[str, Any] = {name: units.seal(unit, name, value) for name, value in values.items()}
             type(row)._default_manager.create(unit_id=unit.id, contract=contract, source=source or row.source, **sealed)
     erasure.erase([row.unit_id for row, _ in changed], tenant=tenant, now=now, cause="withdrawn")

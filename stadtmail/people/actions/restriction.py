@@ -46,5 +46,6 @@ def lift(contract: Contract, *, tenant: Tenant, now: datetime) -> int:
 def standing(contract: Contract, *, tenant: Tenant, now: datetime) -> list[Hold]:
     """The person's restrictions of this contract that stand now."""
     ids: list[UUID] = list(Unit.objects.filter(tenant=tenant, anchor__in=queries.anchors(tenant, contract)).values_list("id", flat=True))
-    placed = {hold.id: hold for hold in holds.standing(ids, now=now).values() if hold.type == TYPE and hold.placed_by == BY}
+    found = [hold for held in holds.standing(ids, now=now).values() for hold in held]
+    placed = {hold.id: hold for hold in found if hold.type == TYPE and hold.placed_by == BY}
     return sorted(placed.values(), key=lambda hold: hold.placed_at)

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from stadtmail.privacy import deadlines
+from stadtmail.privacy.models import NoticeVersion
 from stadtmail.privacy.policy import published
 from stadtmail.privacy.policy.findings import Findings
 from stadtmail.tenants import actions as tenants
@@ -22,3 +24,13 @@ def settle_city(tenant: Tenant, *, now: datetime) -> Findings:
     wrong = published.wrong(tenant, now)
     tenants.set_open(tenant, is_open=not wrong)
     return wrong
+
+
+def publish(tenant: Tenant, *, now: datetime) -> NoticeVersion:
+    """Publish the city's file, and let every clock follow it: what the new notice shortens is short at once (C-4.1).
+
+    A crash in between is mended by publishing again. Raises published.PolicyRefused, published.VersionNotRaised.
+    """
+    row = published.publish(tenant, now)
+    deadlines.follow(tenant)
+    return row

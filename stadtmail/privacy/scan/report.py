@@ -77,8 +77,8 @@ def run(
 def _reason(unit: Unit, now: datetime) -> str:
     """The living rule or hold under which a unit may still be there."""
     held = holds.standing([unit.id], now=now).get(unit.id)
-    if held is not None:
-        return f"hold {held.type} until {held.ends_at or held.review_at:%Y-%m-%d}"
+    if held:
+        return f"hold {held[0].type} until {held[0].ends_at or held[0].review_at:%Y-%m-%d}"
     rule = policy.current(unit.tenant).rules.get(unit.category)
     if rule is None:
         return ""
