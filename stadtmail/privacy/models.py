@@ -65,8 +65,8 @@ class Hold(models.Model):
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
     type = models.CharField(max_length=16)
     reason = models.CharField(max_length=40)  # a code of the policy's closed list, never free text
-    placed_by = models.CharField(max_length=40)  # role and random id of who acted
-    approved_by = models.CharField(max_length=40, blank=True)  # second person, where the policy asks for one
+    placed_by = models.CharField(max_length=48)  # role and random id of who acted
+    approved_by = models.CharField(max_length=48, blank=True)  # second person, where the policy asks for one
     placed_at = models.DateTimeField()
     review_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True)

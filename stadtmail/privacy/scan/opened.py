@@ -1,7 +1,7 @@
 """All that the instance's own keys open, unit by unit: what a scan of the bytes cannot see, and the law still calls stored."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -53,7 +53,7 @@ def _columns(unit: Unit, holding: Holding) -> Iterator[bytes]:
 
 def _plain(value: Any) -> Iterator[bytes]:
     """A record's values; message bytes come as a callable that streams them."""
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):  # a message's record opens itself only when it is read
         for inner in value.values():
             yield from _plain(inner)
     elif isinstance(value, (list, tuple)):
