@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -38,6 +40,21 @@ def create(data: Path, *, kind: str, root_key: Path) -> Instance:
         os.fsync(file.fileno())
     current.cache_clear()
     return made
+
+
+def keep_temporary_files(data: Path) -> None:
+    """Let every temporary file of this process and its children lie inside the data folder, where the residue scan sees it."""
+    folder = data / "tmp"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+
+
+def clear_temporary_files(data: Path) -> int:
+    """Remove what processes that died have left in there. Returns how many entries."""
+    left = list((data / "tmp").glob("*"))
+    for path in left:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return len(left)
 
 
 def read(data: Path) -> Instance:

@@ -72,7 +72,7 @@ def _in_file(name: str):
     [
         *(_in_table(name) for name in ("default", "keys", "evidence")),
         *(_in_file(name) for name in ("ring.old", "blobs/ab/left", "log/stray.log", "../blobs-elsewhere/ab/left", "../witness/ledger",
-                                     "../volatile/stray", "../stadtmail-left/part")),
+                                     "../volatile/stray", "tmp/part")),
     ],
     ids=["default", "keys", "evidence", "ring", "blobs", "log", "blobs elsewhere", "witness", "volatile", "temporary files"],
 )  # fmt: skip

@@ -92,9 +92,11 @@ def known() -> instance.Instance:
     """The instance of the data folder. Raises CannotStart."""
     folder = config.load().data
     try:
-        return instance.current()
+        found = instance.current()
     except FileNotFoundError:
         raise CannotStart(f"{folder} is no instance yet: `stadtmail init` makes one, ./run makes a demo") from None
+    instance.keep_temporary_files(folder)
+    return found
 
 
 def _come_up() -> None:
@@ -110,6 +112,7 @@ def _come_up() -> None:
     again = _replay(now)
     _refuse(forked)
     _clear_volatile()
+    instance.clear_temporary_files(config.load().data)
     lines.event("started", role="console", count=again)
 
 

@@ -1,9 +1,9 @@
 """Every store, named once: whatever keeps bytes for this instance is listed here or registered, and is scanned.
 
-Files are read as they lie, write-ahead logs and free pages included; rows of a PostgreSQL server are read as text and bytes.
+Files are read as they lie, write-ahead logs and free pages included; temporary files of all our processes lie in the data
+folder too (kit/instance.py). Rows of a PostgreSQL server are read as text and bytes.
 """
 
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,7 @@ def register_store(name: str, folders: Callable[[], Iterable[Path]]) -> None:
 
 def names() -> list[str]:
     """Every store that is searched."""
-    return sorted({"data folder", "blobs", "witness", "temporary files", *_registered, *(f"database {name}" for name in _servers())})
+    return sorted({"data folder", "blobs", "witness", *_registered, *(f"database {name}" for name in _servers())})
 
 
 def pieces(*, changed_since: float | None = None, most: int | None = None) -> Iterator[tuple[Place, bytes]]:
@@ -68,7 +68,6 @@ def _folders() -> Iterator[tuple[str, Path]]:
     chosen = config.load()
     wanted = [("data folder", chosen.data), ("blobs", blobs.root())]
     wanted += [("witness", Path(chosen.witness_url.removeprefix("file://")))] if chosen.witness_url else []
-    wanted += [("temporary files", path) for path in Path(tempfile.gettempdir()).glob("stadtmail*") if path.is_dir()]
     wanted += [(name, path) for name, folders in _registered.items() for path in folders()]
     seen: list[Path] = []
     for store, folder in wanted:
