@@ -14,7 +14,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import access, data_words, order_words, tokens
+from stadtmail.doors.web import access, data_words, order_words, throttle, tokens
 from stadtmail.doors.web import login as door
 from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus, texts
 from stadtmail.doors.web.request import PortalRequest
@@ -27,7 +27,7 @@ from stadtmail.usage import limits
 
 ORDER_STEPS = {"open": ("step", "purpose"), "accept": ("step", "state"), "refuse": ("step", "state"), "letter": ("step", "state")}
 CONTRACT_STEPS = {"find": ("step", "address", "purpose"), "correct": ("step", "state", *data_words.CORRECTABLE)}
-LOOKS = 60  # an hour and person at the desk, found or not: enough for work, too few for trying out addresses
+LOOKS = 20  # a person at the desk, within the throttle's period, found or not: enough for work, too few for trying out addresses
 
 
 class TooManyLooks(errors.OverQuota):
@@ -52,7 +52,7 @@ def login(request: PortalRequest) -> HttpResponse:
     if request.method == "POST":
         refuse_surplus(request.POST, ("login", "password"))
         given = texts(request.POST, ("login", "password"))
-        door.throttle(request, "desk", given["login"])
+        throttle.count(request, "desk", given["login"])
         try:
             who = staff.sign_in(request.city, given["login"], given["password"])
         except credentials.WrongCredentials:
@@ -207,7 +207,7 @@ def _purposes() -> tuple[str, ...]:
 
 def _count(request: PortalRequest, by: UUID) -> None:
     """Raises TooManyLooks."""
-    if not limits.allow("desk.look", f"{request.city.id}/{by}", limit=LOOKS, per_seconds=3600, now=request.now):
+    if not limits.allow("desk.look", f"{request.city.id}/{by}", limit=LOOKS, per_seconds=throttle.window(request.policy), now=request.now):
         raise TooManyLooks
 
 

@@ -14,7 +14,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import tokens, visit
+from stadtmail.doors.web import throttle, tokens, visit
 from stadtmail.kit import errors as kinds
 from stadtmail.kit import log
 
@@ -73,7 +73,7 @@ def page(request: HttpRequest, code: int, reason: str = "") -> HttpResponse:
     if code == 405:
         response.headers["Allow"] = "GET, HEAD, POST"
     if code == 429:
-        response.headers["Retry-After"] = "900"
+        response.headers["Retry-After"] = str(throttle.window(request.policy))
     if code == 503:
         response.headers["Retry-After"] = "60"
     return response
