@@ -7,9 +7,8 @@ import base64
 from dataclasses import dataclass
 from hashlib import sha256
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent
+from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
-from django.http.multipartparser import MultiPartParserError
 from django.template.loader import render_to_string
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
@@ -23,7 +22,7 @@ CODES: dict[type[Exception], tuple[int, str]] = {
     visit.TwoSessions: (400, "two"),
     RequestDataTooBig: (413, ""),
     TooManyFieldsSent: (400, "surplus"),
-    MultiPartParserError: (400, ""),
+    BadRequest: (400, ""),
     UnreadablePostError: (400, ""),
     SuspiciousOperation: (400, ""),
     PermissionDenied: (403, ""),
