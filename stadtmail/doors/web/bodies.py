@@ -28,7 +28,8 @@ class TooManySenders(errors.TryLater):
 
 def read(request: HttpRequest) -> None:
     """Read the form, so that nothing later waits for its sender. Raises TooManySenders, BadRequest for what is no form in UTF-8."""
-    if request.content_type != FORM or request.content_params.get("charset", "utf-8").lower() != "utf-8":
+    charset = (request.content_params or {}).get("charset", "utf-8")
+    if request.content_type != FORM or charset.lower() != "utf-8":
         raise BadRequest
     with _place(origin.network(request)):
         request.body  # noqa: B018 - reading is the point; Django keeps it

@@ -91,6 +91,16 @@ def test_anna_sees_her_pages(anna) -> None:
         assert "noindex" in response.headers["X-Robots-Tag"]
 
 
+def test_the_front_door_leads_on_whoever_is_logged_in(anna, ahaus, now) -> None:
+    resident, desk = Browser(), Browser()
+    resident.login("anna.k@ahaus.net", cast.PASSWORD)
+    cast.doris(ahaus, now)
+    desk.desk("desk1", cast.STAFF_PASSWORD)
+    assert "Zum Postfach" in resident.get("/").text
+    assert "Zum Schreibtisch" in desk.get("/").text
+    assert "Zum Postfach" not in Browser().get("/").text
+
+
 @pytest.mark.parametrize("host", ["ahaus.localhost", "musterstadt.localhost"])
 def test_c47_a_stranger_is_led_to_the_login(anna, musterstadt, host: str) -> None:
     browser = Browser(host)
