@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import access, cookies, downloads, ending, login, origin, privacy_centre
+from stadtmail.doors.web import access, cookies, downloads, ending, login, origin, privacy_centre, throttle
 from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.people import queries as people
@@ -30,7 +30,7 @@ def collect(request: PortalRequest) -> HttpResponse:
         place = _place(request)
         return _show(request, place) if place else _form(request, [])
     refuse_surplus(request.POST, FIELDS)
-    login.throttle(request, "collect", origin.network(request))
+    throttle.count(request, "collect", origin.network(request))
     place = _opened(request, request.POST.get("code", ""))
     if place is None:
         text = _("Diesen Code kennen wir nicht. Vielleicht läuft Ihr Vertrag noch, oder die Inhalte sind schon gelöscht.")
@@ -54,7 +54,7 @@ def receipt(request: PortalRequest) -> HttpResponse:
     place = _place(request)
     if request.method == "POST":
         refuse_surplus(request.POST, ("code",))
-        login.throttle(request, "collect", origin.network(request))
+        throttle.count(request, "collect", origin.network(request))
         place = _opened(request, request.POST.get("code", ""))
     if place is None:
         return HttpResponseRedirect(reverse("collect"))

@@ -137,6 +137,15 @@ def done(word: str) -> str:
     }.get(word, "")
 
 
+def desk_done(word: str) -> str:
+    """What the last click at the desk did, from a closed list."""
+    return {
+        "freigegeben": _("Die Bestellung ist freigegeben; das Postfach ist offen."),
+        "abgelehnt": _("Die Bestellung ist abgelehnt und gelöscht."),
+        "berichtigt": _("Die Angaben sind berichtigt. Die alten sind überschrieben."),
+    }.get(word, "")
+
+
 def _voluntary(record: Mapping[str, Any]) -> Voluntary:
     field = str(record.get("field", ""))
     return Voluntary(field, _codewords().get(field, field), str(record.get("value", "")))

@@ -14,7 +14,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import access, data_words, order_words, tokens
+from stadtmail.doors.web import access, data_words, order_words, throttle, tokens
 from stadtmail.doors.web import login as door
 from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus, texts
 from stadtmail.doors.web.request import PortalRequest
@@ -27,7 +27,7 @@ from stadtmail.usage import limits
 
 ORDER_STEPS = {"open": ("step", "purpose"), "accept": ("step", "state"), "refuse": ("step", "state"), "letter": ("step", "state")}
 CONTRACT_STEPS = {"find": ("step", "address", "purpose"), "correct": ("step", "state", *data_words.CORRECTABLE)}
-LOOKS = 60  # an hour and person at the desk, found or not: enough for work, too few for trying out addresses
+LOOKS = 20  # a person at the desk, within the throttle's period, found or not: enough for work, too few for trying out addresses
 
 
 class TooManyLooks(errors.OverQuota):
@@ -52,7 +52,7 @@ def login(request: PortalRequest) -> HttpResponse:
     if request.method == "POST":
         refuse_surplus(request.POST, ("login", "password"))
         given = texts(request.POST, ("login", "password"))
-        door.throttle(request, "desk", given["login"])
+        throttle.count(request, "desk", given["login"])
         try:
             who = staff.sign_in(request.city, given["login"], given["password"])
         except credentials.WrongCredentials:
@@ -71,7 +71,8 @@ def login(request: PortalRequest) -> HttpResponse:
 @access.desk
 def desk(request: PortalRequest, by: UUID) -> HttpResponse:  # noqa: ARG001
     """GET /schreibtisch: orders that wait, by number, state and age."""
-    context = {"waiting": [_waiting(request, row) for row in people.waiting_orders(request.city)]}
+    waiting = [_waiting(request, row) for row in people.waiting_orders(request.city)]
+    context = {"waiting": waiting, "done": data_words.desk_done(request.GET.get("fertig", ""))}
     return render(request, "web/desk.html", context)
 
 
@@ -134,10 +135,12 @@ def _decide(request: PortalRequest, by: UUID, shown: Waiting, step: str) -> Http
         letter = pending.letter_of(shown.id, tenant=request.city, by=by, now=request.now)
         return render(request, "web/desk_letter.html", {"order": shown, "letter": letter})
     if step == "accept":
+        done = "freigegeben"
         accounts.accept_order(shown.id, tenant=request.city, by=str(by), now=request.now)
     else:
+        done = "abgelehnt"
         pending.refuse(shown.id, tenant=request.city, by=by, now=request.now)
-    return HttpResponseRedirect(reverse("desk"))
+    return HttpResponseRedirect(f"{reverse('desk')}?fertig={done}")
 
 
 def _find(request: PortalRequest, by: UUID, given: dict[str, str]) -> HttpResponse:
@@ -155,7 +158,7 @@ def _find(request: PortalRequest, by: UUID, given: dict[str, str]) -> HttpRespon
 
 
 def _show(request: PortalRequest, by: UUID, found: Any, *, purpose: str, problems: list[Problem] | None = None,
-          given: dict[str, str] | None = None) -> HttpResponse:  # fmt: skip
+          given: dict[str, str] | None = None, done: str = "") -> HttpResponse:  # fmt: skip
     wanted = sorted(accesses.PURPOSES[purpose])
     seen = staff.look(found, tenant=request.city, by=by, purpose=purpose, categories=wanted, now=request.now)
     state = {"contract": str(found.id), "by": str(by), "purpose": purpose}
@@ -170,6 +173,7 @@ def _show(request: PortalRequest, by: UUID, found: Any, *, purpose: str, problem
         "fields": {name: named[name] for name in data_words.CORRECTABLE},
         "state": tokens.seal_state(request.city.id, "desk_contract", state, now=request.now),
         "problems": problems or [],
+        "done": done,
     }
     return render(request, "web/desk_contract.html", context, status=400 if problems else 200)
 
@@ -182,7 +186,8 @@ def _correct(request: PortalRequest, by: UUID, contract_id: UUID) -> HttpRespons
         corrections.correct(found, tenant=request.city, changes=given, now=request.now, by=by)
     except corrections.BadCorrection as bad:
         problems = order_words.of(bad.problems, request.policy)
-    return _show(request, by, found, purpose="correction", problems=problems, given=given)
+    done = "" if problems else data_words.desk_done("berichtigt")
+    return _show(request, by, found, purpose="correction", problems=problems, given=given, done=done)
 
 
 def _search(request: PortalRequest, given: dict[str, str], problems: list[Problem]) -> HttpResponse:
@@ -207,7 +212,7 @@ def _purposes() -> tuple[str, ...]:
 
 def _count(request: PortalRequest, by: UUID) -> None:
     """Raises TooManyLooks."""
-    if not limits.allow("desk.look", f"{request.city.id}/{by}", limit=LOOKS, per_seconds=3600, now=request.now):
+    if not limits.allow("desk.look", f"{request.city.id}/{by}", limit=LOOKS, per_seconds=throttle.window(request.policy), now=request.now):
         raise TooManyLooks
 
 

@@ -7,14 +7,13 @@ import base64
 from dataclasses import dataclass
 from hashlib import sha256
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent
+from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
-from django.http.multipartparser import MultiPartParserError
 from django.template.loader import render_to_string
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import tokens, visit
+from stadtmail.doors.web import throttle, tokens, visit
 from stadtmail.kit import errors as kinds
 from stadtmail.kit import log
 
@@ -23,7 +22,7 @@ CODES: dict[type[Exception], tuple[int, str]] = {
     visit.TwoSessions: (400, "two"),
     RequestDataTooBig: (413, ""),
     TooManyFieldsSent: (400, "surplus"),
-    MultiPartParserError: (400, ""),
+    BadRequest: (400, ""),
     UnreadablePostError: (400, ""),
     SuspiciousOperation: (400, ""),
     PermissionDenied: (403, ""),
@@ -73,7 +72,7 @@ def page(request: HttpRequest, code: int, reason: str = "") -> HttpResponse:
     if code == 405:
         response.headers["Allow"] = "GET, HEAD, POST"
     if code == 429:
-        response.headers["Retry-After"] = "900"
+        response.headers["Retry-After"] = str(throttle.window(request.policy))
     if code == 503:
         response.headers["Retry-After"] = "60"
     return response

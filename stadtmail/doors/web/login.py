@@ -12,19 +12,13 @@ from django.shortcuts import render
 from django.urls import Resolver404, get_script_prefix, resolve, reverse, set_script_prefix
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import cookies, origin, visit
+from stadtmail.doors.web import cookies, throttle, visit
 from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus, texts
 from stadtmail.doors.web.request import PortalRequest
-from stadtmail.kit import errors
 from stadtmail.people.actions import credentials
-from stadtmail.usage import limits, sessions
+from stadtmail.usage import sessions
 
 FIELDS = ("address", "password", "way", "next")
-MINUTES = 15
-
-
-class TooManyTries(errors.OverQuota):
-    """Too many failed logins for this address or from this network."""
 
 
 def login(request: PortalRequest) -> HttpResponse:
@@ -33,7 +27,7 @@ def login(request: PortalRequest) -> HttpResponse:
         return _form(request, {"next": request.GET.get("next", "")}, [])
     refuse_surplus(request.POST, FIELDS)
     given = texts(request.POST, FIELDS)
-    throttle(request, "login", given["address"])
+    throttle.count(request, "login", given["address"])
     try:
         who = credentials.sign_in(request.city, given["address"], given["password"])
     except credentials.WrongCredentials:
@@ -81,16 +75,6 @@ def logout(request: PortalRequest) -> HttpResponse:
 def goodbye(request: PortalRequest) -> HttpResponse:
     """GET /abgemeldet: says that it is done."""
     return render(request, "web/goodbye.html")
-
-
-def throttle(request: PortalRequest, scope: str, name: str) -> None:
-    """Raises TooManyTries: ten tries a quarter of an hour for one name (if there is one), fifty from one network."""
-    keys = [(f"{scope}.net", origin.network(request), 50)]
-    if name:
-        keys.append((f"{scope}.name", f"{request.city.id}/{name.lower()}", 10))
-    for part, key, limit in keys:
-        if not limits.allow(part, key, limit=limit, per_seconds=MINUTES * 60, now=request.now):
-            raise TooManyTries
 
 
 def inner(path: str) -> str:

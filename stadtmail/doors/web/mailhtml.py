@@ -8,6 +8,7 @@ import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import unescape
 from urllib.parse import unquote
 
 import nh3
@@ -44,6 +45,8 @@ _ACTIVE = re.compile(r"url\s*\(|image|expression|import|\\|var\s*\(|@", re.IGNOR
 _REMOTE = re.compile(r"url\s*\(\s*[\"']?\s*(?!data:)", re.IGNORECASE)
 _DATA = re.compile(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]+\Z", re.IGNORECASE)
 _CARRIED = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]{100,}", re.IGNORECASE)
+_ANY_TAG = re.compile(r"<[^>]*>")
+_PICTURE = re.compile(r'<img\b[^>]*\b(?:src|alt)="[^"]')
 _TAG = re.compile(r"<[a-zA-Z]")
 _LINK = re.compile(r"https?://[^\s<>\"'\x00-\x20]{1,2000}")
 
@@ -91,6 +94,11 @@ def safe(html: str, pictures: Mapping[str, tuple[str, bytes]]) -> Safe:
         url_relative="pass_through",  # so that `keep` sees and counts them; it keeps none
     )
     return Safe(clean, blocked, is_cut)
+
+
+def is_visible(html: str) -> bool:
+    """Does anything of this safe HTML show: a sign that is no space, or a picture or its name?"""
+    return bool(_PICTURE.search(html) or unescape(_ANY_TAG.sub("", html)).strip(" \t\r\n\xa0\u200b\u200c\u034f\ufeff"))
 
 
 def document(body: str, *, lang: str) -> str:

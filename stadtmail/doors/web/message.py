@@ -58,6 +58,7 @@ def message(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpResp
         "has_both": view.html is not None and view.text is not None,
         "blocked": safe.blocked,
         "is_cut": safe.is_cut,
+        "is_empty": as_html and not mailhtml.is_visible(safe.html),
         "text": "" if as_html else mailhtml.plain(view.text or ""),
     }
     return render(request, "web/message.html", context)

@@ -7,25 +7,23 @@ the request, and cookies are checked last. There is no access log.
 from collections.abc import Callable
 from typing import Any
 
-from django.core.exceptions import DisallowedHost, SuspiciousOperation
+from django.core.exceptions import BadRequest, DisallowedHost, SuspiciousOperation
 from django.http import HttpResponse, UnreadablePostError
-from django.http.multipartparser import MultiPartParserError
 from django.http.request import split_domain_port
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 from django.utils import translation
 
-from stadtmail.doors.web import cookies, errors, headers, origin, tokens, visit
+from stadtmail.doors.web import bodies, cookies, errors, headers, origin, tokens, visit
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.kit import clock
-from stadtmail.kit.errors import NotAllowed, NotFound
+from stadtmail.kit.errors import NotAllowed, NotFound, TryLater
 from stadtmail.privacy import policy
 from stadtmail.tenants import queries as tenants
 from stadtmail.usage import connections
 
 METHODS = frozenset({"GET", "HEAD", "POST"})
 STATIC = "/static/"
-FORM = "application/x-www-form-urlencoded"  # no page takes files: a part of another kind would be ignored instead of refused (C-2.1)
 
 
 class Portal:
@@ -50,11 +48,10 @@ class Portal:
             return errors.page(request, 403, "foreign")
         form = request.resolver_match.url_name or "" if request.resolver_match else ""
         mark = request.visit.mark if request.visit else ""
-        if request.content_type != FORM:
-            return errors.page(request, 400)
         try:
+            bodies.read(request)
             tokens.check(request.city.id, form, request.POST.get("token", ""), session=mark, now=request.now)
-        except (NotAllowed, SuspiciousOperation, MultiPartParserError, UnreadablePostError) as error:
+        except (NotAllowed, TryLater, BadRequest, SuspiciousOperation, UnreadablePostError) as error:
             return errors.answer(request, error)  # Django shows process_exception only what a page raises
         return None
 

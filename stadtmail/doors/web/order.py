@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import captcha, login, order_words, tokens
+from stadtmail.doors.web import captcha, order_words, throttle, tokens
 from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus, texts
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.doors.web.templatetags.portal import region
@@ -52,7 +52,7 @@ def letter(request: PortalRequest) -> HttpResponse:
     problems: list[Problem] = []
     if request.method == "POST":
         refuse_surplus(request.POST, ("code",))
-        login.throttle(request, "letter", "")
+        throttle.count(request, "letter")
         try:
             opened = accounts.open_letter(request.POST.get("code", ""), tenant=request.city, now=request.now)
         except errors.NotFound:
@@ -79,14 +79,14 @@ def _check(request: PortalRequest) -> HttpResponse:
 
 
 def _place(request: PortalRequest, given: dict[str, str]) -> HttpResponse:
-    post, city, now = request.POST, request.city.id, request.now
+    post, city, now = request.POST, request.city, request.now
     if post.get("terms", "") != request.policy.terms.version:
         problem = Problem("terms", _("Bitte bestätigen Sie die Nutzungsbedingungen."))
         return _overview(request, given, [problem], wait=post.get("wait", ""), status=400)
     if not captcha.is_solved(city, post.get("solution", ""), now=now) and not captcha.has_waited(city, post.get("wait", ""), now=now):
         return _overview(request, given, [], wait=post.get("wait", ""), wait_more=True)
-    login.throttle(request, "order", given["localpart"])
-    if not limits.allow("orders", str(city), limit=request.policy.order.per_day, per_seconds=86_400, now=now):
+    throttle.count(request, "order", given["localpart"])
+    if not limits.allow("orders", str(city.id), limit=request.policy.order.per_day, per_seconds=86_400, now=now):
         raise OrdersFull
     form = _order_form(request, given)
     try:
@@ -147,8 +147,8 @@ def _form(request: PortalRequest, given: dict[str, str], problems: list[Problem]
 def _overview(
     request: PortalRequest, given: dict[str, str], problems: list[Problem], *, wait: str = "", wait_more: bool = False, status: int = 200
 ) -> HttpResponse:
-    puzzle = captcha.puzzle(request.city.id, now=request.now)
-    if wait and captcha.is_ours(request.city.id, wait, now=request.now):
+    puzzle = captcha.puzzle(request.city, now=request.now)
+    if wait and captcha.is_ours(request.city, wait, now=request.now):
         puzzle = captcha.Puzzle(puzzle.challenge, wait)  # the time already waited counts
     context = {
         "lines": _lines(request, given),

@@ -15,7 +15,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import access, cookies, data_words, downloads, headers, login, order_words, reauth
+from stadtmail.doors.web import access, cookies, data_words, downloads, headers, login, order_words, reauth, throttle
 from stadtmail.doors.web.fields import Problem, errors_of, refuse_surplus, texts
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.people import queries as people
@@ -174,7 +174,7 @@ def _corrected(request: PortalRequest, contract: "Contract", given: dict[str, st
 def _changed(request: PortalRequest, contract: "Contract", given: dict[str, str]) -> list[Problem]:
     if given["password_new"] != given["password_again"]:
         return [Problem("password_again", _("Die beiden Passwörter sind verschieden."))]
-    login.throttle(request, "reauth", str(contract.id))
+    throttle.count(request, "reauth", str(contract.id))
     try:
         credentials.set_password(contract, tenant=request.city, old=given["password"], new=given["password_new"], now=request.now)
     except credentials.WrongCredentials:

@@ -131,7 +131,7 @@ def _replayed_challenges(tenant: "Tenant", now: datetime) -> Measured:
     if found is None:
         return Measured(0, kept=False)
     solution = _solved(json.loads(unescape(found[1])))
-    first, second = (captcha.is_solved(tenant.id, solution, now=max(now, _door_time())) for _ in range(2))
+    first, second = (captcha.is_solved(tenant, solution, now=max(now, _door_time())) for _ in range(2))
     return Measured(int(second), kept=first and not second)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import login
+from stadtmail.doors.web import throttle
 from stadtmail.doors.web.fields import Field, Problem
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.people import orders
@@ -32,8 +32,8 @@ def new_password(wrong: Mapping[str, str]) -> tuple[Field, Field]:
 
 
 def problems(request: PortalRequest, contract: "Contract", password: str) -> list[Problem]:
-    """What is wrong with the present password: throttled like a login. Empty when it is the password. Raises login.TooManyTries."""
-    login.throttle(request, "reauth", str(contract.id))
+    """What is wrong with the present password: throttled like a login. Empty when it is the password. Raises throttle.TooManyTries."""
+    throttle.count(request, "reauth", str(contract.id))
     try:
         credentials.check_password(contract, password, tenant=request.city)
     except credentials.WrongCredentials:

@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import access, login, order_words, reauth
+from stadtmail.doors.web import access, order_words, reauth, throttle
 from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus, texts
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.people.actions import credentials
@@ -24,7 +24,7 @@ def recover(request: PortalRequest) -> HttpResponse:
     given = texts(request.POST, FIELDS)
     if given["password_new"] != given["password_again"]:
         return _form(request, given, [Problem("password_again", _("Die beiden Passwörter sind verschieden."))], status=400)
-    login.throttle(request, "recover", given["address"])
+    throttle.count(request, "recover", given["address"])
     try:
         done = credentials.recover(request.city, given["address"], code=given["code"], new=given["password_new"], now=request.now)
     except credentials.WrongCredentials:

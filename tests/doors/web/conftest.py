@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from html import unescape
+from itertools import count
 from typing import Any
 
 import pytest
@@ -28,10 +29,14 @@ GIVEN = {
 
 
 class Browser(Client):
-    """A client that keeps to one host and knows the hidden fields of the page it saw last."""
+    """A client that keeps to one host and network, and knows the hidden fields of the page it saw last."""
+
+    networks = count(1)
 
     def __init__(self, host: str = "ahaus.localhost", **more: Any) -> None:
-        super().__init__(headers={"host": host}, raise_request_exception=False, **more)
+        own = next(self.networks)
+        peer = f"172.{16 + (own >> 8)}.{own & 255}.1"
+        super().__init__(headers={"host": host}, raise_request_exception=False, REMOTE_ADDR=peer, **more)
         self.text = ""
 
     def request(self, **more: Any):

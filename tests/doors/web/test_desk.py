@@ -69,7 +69,8 @@ def test_c24_an_order_opens_after_its_purpose_and_on_the_record(approval, ahaus,
     page = doris.send(form, step="open", purpose="order_check")
     assert "Anna Kanariengelb" in page.text
     assert "Satz 7" not in page.text
-    doris.send(page.form(path), status=302, step="accept")
+    assert "Die Bestellung ist freigegeben" in doris.send(page.form(path), status=302, step="accept").text
+    assert "<script>" not in doris.get(f"{DESK}?fertig=<script>").text
     assert credentials.sign_in(ahaus, "anna.k@ahaus.net", cast.PASSWORD)
     anna = Browser()
     anna.login("anna.k@ahaus.net", cast.PASSWORD)
@@ -81,7 +82,7 @@ def test_refusing_erases_at_once(approval, ahaus, doris, now) -> None:
     waiting = pending.submit(cast.form("anna.k"), tenant=ahaus, now=now)
     path = f"{DESK}/bestellung/{waiting.order}"
     page = doris.send(doris.get(path).form(path), step="open", purpose="order_check")
-    doris.send(page.form(path), status=302, step="refuse")
+    assert "abgelehnt und gelöscht" in doris.send(page.form(path), status=302, step="refuse").text
     assert queries.waiting_orders(ahaus) == []
     assert queries.address_state(ahaus, "anna.k") == queries.FREE
 

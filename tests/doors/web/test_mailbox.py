@@ -68,7 +68,7 @@ def test_pages_go_by_uid_and_lose_none(anna, now) -> None:
 
 def test_an_empty_folder_says_so(anna) -> None:
     empty = next(link for link in anna.get("/postfach").links if re.fullmatch(r"/postfach/\d+", link) and link != inbox(anna))
-    assert "Hier ist nichts" in anna.get(empty).text
+    assert "Dieser Ordner ist leer" in anna.get(empty).text
 
 
 @pytest.mark.parametrize(

@@ -106,11 +106,30 @@ def test_the_original_is_what_arrived(anna, now) -> None:
     assert response.headers["Content-Disposition"].startswith("attachment")
 
 
+HEAD = b"From: a@example.org\r\nSubject: x\r\nMIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n%s\r\n"
+
+
 def test_a_message_without_html_has_no_frame_document(anna, now) -> None:
     cast.deliver(b"From: a@example.org\r\nSubject: x\r\n\r\nnur Text <b>roh</b>\r\n", "anna.k@ahaus.net", now=now)
     link = newest(anna)
     assert b"nur Text &lt;b&gt;roh&lt;/b&gt;" in anna.get(link).response.content
     anna.raw(f"{link}/html", status=404)
+
+
+def test_html_of_which_nothing_may_be_shown_says_so(anna, now) -> None:
+    cast.deliver(HEAD % b"<script>alert(1)</script><svg><text>x</text></svg>&nbsp;<img src=//evil.example/a>", "anna.k@ahaus.net", now=now)
+    page = anna.get(newest(anna))
+    assert "die wir zu Ihrem Schutz nicht zeigen" in page.text
+    assert not [tag for tag, _ in page.tags if tag == "iframe"]
+
+
+@pytest.mark.parametrize(
+    ("html", "visible"),
+    [("<p> </p>", False), ("<img>", False), ("&nbsp;\u200b", False),
+     ('<img alt="Logo">', True), ('<img src="data:x">', True), ("<b>x", True)],
+)
+def test_what_shows_at_all(html: str, visible: bool) -> None:
+    assert mailhtml.is_visible(html) is visible
 
 
 BROKEN = [b"", b"\r\n", b"\x00\xff\xfe", b"Subject: =?utf-8?b?////?=\r\n\r\n\xff", b"From: <>\r\nDate: gestern\r\n\r\n"]
