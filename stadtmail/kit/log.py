@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import sys
+import threading
 import traceback
 from collections import Counter
 from datetime import UTC, datetime
@@ -85,7 +86,11 @@ def install(role: str) -> None:
     def hook(_kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         bug(error.with_traceback(trace), role=role)
 
-    sys.excepthook = hook
+    def thread_hook(died: threading.ExceptHookArgs) -> None:
+        if died.exc_value is not None:
+            bug(died.exc_value, role=role)
+
+    sys.excepthook, threading.excepthook = hook, thread_hook
 
 
 def _write(line: dict[str, object]) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import sys
+import threading
 
 from stadtmail.kit import config, log
 
@@ -35,3 +37,21 @@ def test_c42_what_libraries_log_is_counted_and_not_written() -> None:
     assert log.dropped["django"] == before + 1
     assert last_line()["what"] == "foreign"
     assert "anna" not in json.dumps(last_line())
+
+
+def test_c42_a_thread_that_dies_says_nothing_of_its_values(monkeypatch, capfd) -> None:
+    for name, place in (("excepthook", sys), ("excepthook", threading)):
+        monkeypatch.setattr(place, name, getattr(place, name))
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", root.handlers)
+    monkeypatch.setattr(root, "level", root.level)
+    log.install("doors")
+
+    def die() -> None:
+        raise ValueError("anna@ahaus.net")
+
+    thread = threading.Thread(target=die)
+    thread.start()
+    thread.join()
+    assert "anna" not in capfd.readouterr().err
+    assert (last_line()["what"], last_line()["error"]) == ("bug", "ValueError")
