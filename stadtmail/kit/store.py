@@ -49,6 +49,12 @@ def locked(rows: "QuerySet[M]", using: str = "default") -> "QuerySet[M]":
     return rows.select_for_update(of=("self",)).order_by("pk") if connections[using].vendor == "postgresql" else rows
 
 
+def lock(rows: "QuerySet[M]", using: str = "default") -> None:
+    """Lock rows that are read in another way (PostgreSQL). Nothing to do on SQLite."""
+    if connections[using].vendor == "postgresql":
+        list(locked(rows, using).values_list("pk", flat=True))
+
+
 @contextmanager
 def _turn(using: str) -> Iterator[None]:
     if connections[using].vendor != "sqlite":

@@ -16,7 +16,7 @@ from stadtmail.kit import errors, store
 from stadtmail.mail.folders import INBOX
 from stadtmail.mail.models import OPEN, Body, Folder, Mailbox, MailboxKey, Message
 from stadtmail.mail.sealing import Sealed
-from stadtmail.privacy.models import LIVE
+from stadtmail.privacy.models import LIVE, Unit
 
 CHUNK = 400
 _PLACE = ("unit_id", "unit__state", "mailbox_id", "mailbox__state", "mailbox__used_bytes", "mailbox__quota_bytes",
@@ -71,6 +71,7 @@ def _inboxes(batch: Sequence[Sealed]) -> dict[UUID, _Inbox]:
     found: dict[UUID, _Inbox] = {}
     known: dict[UUID, _Inbox] = {}
     for part in (wanted[at : at + CHUNK] for at in range(0, len(wanted), CHUNK)):
+        store.lock(Unit.objects.filter(id__in=part))  # the claim of an erasure locks the same rows: no 250 into a destroyed key
         rows = MailboxKey.objects.filter(unit_id__in=part, mailbox__folders__role=INBOX).order_by("unit_id")
         for pair, state, mailbox, *rest in store.locked(rows).values_list(*_PLACE):
             inbox = known.setdefault(mailbox, _Inbox(mailbox, *rest))  # two pairs of a role may meet in one batch

@@ -48,6 +48,7 @@ class Acts(Town):
         if not later:
             self._tell_end(resident, at, known=self.now)
             self._move_out(resident)
+            sweep.run(self.now)  # what is due with the end itself, as the work role's next look
         self._count("ends")
 
     def _return(self) -> None:
