@@ -183,8 +183,8 @@ class Writer:
             return
         for job in batch:
             own, answers = answers[: len(job.sealed)], answers[len(job.sealed) :]
-            job.answer(own)
             _forget_blobs([one for one, answer in zip(job.sealed, own, strict=True) if answer is not None])
+            job.answer(own)
         self._step(5)
 
     def _stored(self, batch: list[_Job], again: bool) -> Answers:
