@@ -66,6 +66,7 @@ def musterstadt(now: datetime):
 @pytest.fixture(scope="session", autouse=True)
 def _flush_past_the_triggers() -> None:
     """Evidence refuses to be deleted. Between two tests it has to be: the flush takes the triggers off and puts them back."""
+    import django.db.backends.sqlite3.base  # noqa: F401 - operations alone cannot be imported where nothing else has loaded it
     from django.db.backends.sqlite3.operations import DatabaseOperations
 
     from stadtmail.privacy.evidence import append_only

@@ -5,6 +5,7 @@ Static checks first, then all tests on SQLite, then the journeys and the tests m
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -32,11 +33,14 @@ def step(name: str, command: list[str], **extra_environment: str) -> tuple[int, 
         [str(BIN / command[0]), *command[1:]], cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     assert process.stdout is not None
-    for line in process.stdout:
-        print(line, end="", flush=True)
-        if _COUNT.search(line):
-            last = line
-    code = process.wait()
+    try:
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            if _COUNT.search(line):
+                last = line
+        code = process.wait()
+    finally:
+        process.terminate()
     print(f"-- {name}: {'ok' if code == 0 else 'NOT ok'} ({time.monotonic() - begun:.0f} s)", flush=True)
     return code, last
 
@@ -66,6 +70,7 @@ def main(arguments: list[str]) -> int:
     if arguments not in ([], ["all"]):
         print("./check runs what an engineer runs before each commit; ./check all adds the long tests.", file=sys.stderr)
         return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped, the cluster too
     short = "" if arguments else " and not long"
     notes.extend(machine.prepare())
     for name, command in STATIC.items():

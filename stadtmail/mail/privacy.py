@@ -136,10 +136,11 @@ def _messages_left(ids: Sequence[UUID]) -> int:
 
 
 def _folders(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
-    """Names of the folders."""
-    for unit, mailbox in _opened(unit_id):
-        for row in Folder.objects.filter(mailbox=mailbox).order_by("number"):
-            yield {"folder": queries.folder_name(mailbox, unit, row)}
+    """Names of the empty folders; the others show with their messages."""
+    for _, mailbox in _opened(unit_id):
+        for row in queries.folders(queries.Opened(mailbox)):
+            if not row.total:
+                yield {"folder": row.name}
 
 
 def _messages(unit_id: UUID) -> Iterable[Mapping[str, Any]]:

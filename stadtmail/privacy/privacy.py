@@ -17,7 +17,7 @@ def register() -> None:
     """Declare the tables of tenants, vault and privacy."""
     holdings.register(
         *VAULT,
-        _harmless("tenants.Tenant", id=ID, slug=CITY, domain=CITY),
+        _harmless("tenants.Tenant", id=ID, slug=CITY, domain=CITY, is_open="mark of the city"),
         _harmless("tenants.Host", name="host name of the city", tenant=CITY, bare="which city answers without a name"),
         _harmless(
             "privacy.Unit", id=ID, tenant=CITY, subject="random id of a person, named nowhere else in clear", category=STATE,

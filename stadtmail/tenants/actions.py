@@ -33,3 +33,9 @@ def open_city(*, slug: str, domain: str, hosts: list[str], check: Callable[[Tena
             return tenant
     except IntegrityError as error:
         raise CityExists("slug, domain or host name is taken") from error
+
+
+def set_open(tenant: Tenant, *, is_open: bool) -> None:
+    """Open or close a city's doors. Whether it may be open its policy decides (privacy.policy), at every start."""
+    with writing():
+        Tenant.objects.filter(pk=tenant.pk).update(is_open=is_open)

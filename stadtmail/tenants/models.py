@@ -11,6 +11,7 @@ class Tenant(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     slug = models.CharField(max_length=63, unique=True)
     domain = models.CharField(max_length=253, unique=True)
+    is_open = models.BooleanField(default=True)  # closed: its policy does not hold (C-1.2); its erasures go on
 
     def __str__(self) -> str:
         return f"tenant {self.id}"

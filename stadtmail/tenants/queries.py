@@ -4,7 +4,7 @@ from ipaddress import ip_address
 from uuid import UUID
 
 from stadtmail.kit import config
-from stadtmail.kit.errors import NotFound
+from stadtmail.kit.errors import NotFound, TryLater
 from stadtmail.tenants.models import Host, Tenant
 
 
@@ -12,17 +12,21 @@ class NoSuchCity(NotFound):
     """No city of this instance answers to that name: the web says 421, mail 550."""
 
 
+class CityClosed(TryLater):
+    """The city's policy does not hold (an expired processing contract, …): no page, and mail waits. The web says 503, mail 451."""
+
+
 def city_of_host(host: str) -> Tenant:
     """The city that answers on this host name (no port; case and a trailing dot do not matter).
 
-    The bare address (loopback, localhost, the configured STADTMAIL_HOST) leads to the first city. Raises NoSuchCity.
+    The bare address (loopback, localhost, the configured STADTMAIL_HOST) leads to the first city. Raises NoSuchCity, CityClosed.
     """
     name = host.strip().lower().rstrip(".").removeprefix("[").removesuffix("]")
     rows = Host.objects.filter(bare=True) if is_bare(name) else Host.objects.filter(name=name)
     found = rows.select_related("tenant").first()
     if found is None:
         raise NoSuchCity("no city on this host name")
-    return found.tenant
+    return _opened(found.tenant)
 
 
 def is_bare(name: str) -> bool:
@@ -59,13 +63,19 @@ def city_of_slug(slug: str) -> Tenant:
 
 
 def city_of_domain(domain: str) -> Tenant:
-    """The city whose residents have addresses in this mail domain. Raises NoSuchCity."""
+    """The city whose residents have addresses in this mail domain. Raises NoSuchCity, CityClosed."""
     found = Tenant.objects.filter(domain=domain.strip().lower().rstrip(".")).first()
     if found is None:
         raise NoSuchCity("no city with this domain")
-    return found
+    return _opened(found)
 
 
 def hosts_of(tenant: Tenant) -> list[str]:
     """Host names of one city, the one it also answers on the bare address with first."""
     return list(Host.objects.filter(tenant=tenant).order_by("-bare", "name").values_list("name", flat=True))
+
+
+def _opened(found: Tenant) -> Tenant:
+    if not found.is_open:
+        raise CityClosed("the city is closed")
+    return found

@@ -1,5 +1,6 @@
 """What happens by itself: at its moment, in order, once; and a walked clock does what a waited one does."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -30,6 +31,7 @@ def clock_back():
 def fresh_ring():
     path = config.load().data / "ring"
     path.unlink(missing_ok=True)
+    shutil.rmtree(backups.folder(), ignore_errors=True)
     keys.drop_copies()
     yield
     path.unlink(missing_ok=True)

@@ -19,8 +19,12 @@ SMALL, LARGE = 100, 200_000
 
 
 def start(step: int, size: int) -> subprocess.Popen:
+    name, env = connections["default"].settings_dict["NAME"], dict(os.environ)
+    if url := env.get("STADTMAIL_DATABASE_URL"):  # the tests' own database on that server
+        env["STADTMAIL_DATABASE_URL"] = f"{url.rpartition('/')[0]}/{name}"
     connections.close_all()
-    return subprocess.Popen([sys.executable, "-m", "tests.mail.crash", str(step), str(size)], stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "tests.mail.crash", str(step), str(size)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
 
 
 def check(tenant, account, accepted: set[str]) -> list[str]:

@@ -102,7 +102,7 @@ def _come_up() -> None:
     tables.migrate()
     now = clock.now()
     epochs.current(now)  # the very first one is made here, so that the ring exists from the first start on
-    _refuse(tables.problems() + _undeclared(now) + _policies(now))
+    _refuse(tables.problems() + _undeclared(now) + _close_cities(now))
     forked = _witness(now)
     again = _replay(now)
     _refuse(forked)
@@ -129,18 +129,18 @@ def _undeclared(now: datetime) -> list[str]:  # noqa: ARG001
     return found
 
 
-def _policies(now: datetime) -> list[str]:
-    """C-1.2: no city opens with an expired processing contract, or with a setting that points to an unlisted place."""
-    from stadtmail.privacy import policy
-    from stadtmail.privacy.policy.lint import destinations, examine
+def _close_cities(now: datetime) -> list[str]:
+    """C-1.2: a city whose policy does not hold stays closed, and says why; where none is left to open, nothing starts."""
+    from stadtmail.privacy.policy import actions
     from stadtmail.tenants import queries as tenants
 
-    found = []
-    for city in tenants.cities():
-        holds = policy.current(city)
-        wrong = examine(holds, today=now.astimezone(holds.tz).date()) + destinations(holds, config.load())
-        found += [f"{city.slug}: {finding.words.en}" for finding in wrong if finding.severity == "error"]
-    return found
+    found = {city: actions.settle_city(city, now=now) for city in tenants.cities()}
+    sentences = [f"{city.slug}: {finding.words.en}" for city, wrong in found.items() for finding in wrong]
+    if found and all(found.values()):
+        return sentences
+    for sentence in sentences:
+        print(f"closed: {sentence}", file=sys.stderr)
+    return []
 
 
 def _witness(now: datetime) -> list[str]:

@@ -35,7 +35,7 @@ def look(policy: Policy) -> Look:
     """The look of the city; the same at every start."""
     place = sha256(policy.slug.encode()).digest()[0] % len(PALETTES)
     light, dark, deep, tint = PALETTES[place]
-    return Look(light, dark, deep, tint, policy.service[:1].upper())
+    return Look(light, dark, deep, tint, policy.parties.controller.town[:1].upper())
 
 
 def stylesheet(request: PortalRequest) -> HttpResponse:

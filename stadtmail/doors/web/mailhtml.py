@@ -20,7 +20,9 @@ FRAME_POLICY = (
 )
 PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})  # SVG is a program, not a picture
 PICTURE_BYTES = 3_000_000
-HTML_CHARS = 2_000_000
+# what the cleaner costs grows with the square of nesting and of attributes: measured, these bounds keep it about a second
+HTML_CHARS = 500_000  # without the pictures that it carries
+MOST_TAGS = 12_000
 TAGS = nh3.ALLOWED_TAGS - {"map", "area", "details", "summary"} | {"font", "tfoot"}
 ATTRIBUTES = {tag: set(names) - {"cite", "headers"} for tag, names in nh3.ALLOWED_ATTRIBUTES.items()}
 for _tag in ("table", "td", "th", "tr", "div", "p", "span", "font", "h1", "h2", "h3", "body"):
@@ -41,20 +43,24 @@ STYLES = {
 _ACTIVE = re.compile(r"url\s*\(|image|expression|import|\\|var\s*\(|@", re.IGNORECASE)
 _REMOTE = re.compile(r"url\s*\(\s*[\"']?\s*(?!data:)", re.IGNORECASE)
 _DATA = re.compile(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]+\Z", re.IGNORECASE)
+_CARRIED = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]{100,}", re.IGNORECASE)
+_TAG = re.compile(r"<[a-zA-Z]")
 _LINK = re.compile(r"https?://[^\s<>\"'\x00-\x20]{1,2000}")
 
 
 @dataclass(frozen=True)
 class Safe:
-    """HTML for the frame, and how many remote things were left out."""
+    """HTML for the frame, how many remote things were left out, and whether only the beginning is shown."""
 
     html: str
     blocked: int
+    is_cut: bool = False
 
 
 def safe(html: str, pictures: Mapping[str, tuple[str, bytes]]) -> Safe:
     """Make `html` harmless. `pictures` are the message's own images: Content-ID -> (type, bytes)."""
     blocked = 0
+    bounded, carried, is_cut = _bounded(html)
 
     def keep(tag: str, name: str, value: str) -> str | None:
         nonlocal blocked
@@ -65,7 +71,7 @@ def safe(html: str, pictures: Mapping[str, tuple[str, bytes]]) -> Safe:
             blocked += 1
             return None
         if tag == "img" and name == "src":
-            shown = _picture(value, pictures)
+            shown = carried.get(value) or _picture(value, pictures)
             blocked += shown is None and not value.lower().startswith(("cid:", "data:"))
             return shown
         if name == "href":
@@ -73,7 +79,7 @@ def safe(html: str, pictures: Mapping[str, tuple[str, bytes]]) -> Safe:
         return value
 
     clean = nh3.clean(
-        html[:HTML_CHARS],
+        bounded,
         tags=TAGS,
         clean_content_tags={"script", "style", "svg", "math", "form", "iframe", "object", "template", "noscript", "title", "head"},
         attributes=ATTRIBUTES,
@@ -84,7 +90,7 @@ def safe(html: str, pictures: Mapping[str, tuple[str, bytes]]) -> Safe:
         filter_style_properties=STYLES,
         url_relative="pass_through",  # so that `keep` sees and counts them; it keeps none
     )
-    return Safe(clean, blocked)
+    return Safe(clean, blocked, is_cut)
 
 
 def document(body: str, *, lang: str) -> str:
@@ -113,6 +119,21 @@ def _link(match: re.Match[str]) -> str:
         cut = address.rfind("&") if address.endswith(("&gt", "&quot", "&#x27")) else len(address) - 1
         address, tail = address[:cut], address[cut:] + tail
     return f'<a href="{address}" rel="noopener noreferrer nofollow" target="_blank">{address}</a>{tail}'
+
+
+def _bounded(html: str) -> tuple[str, dict[str, str], bool]:
+    """No more than the cleaner may be given; the pictures that the HTML carries are lifted out first: address -> picture."""
+    carried: dict[str, str] = {}
+
+    def lift(match: re.Match[str]) -> str:
+        name = f"cid:carried-{len(carried)}"
+        carried[name] = match[0]
+        return name
+
+    lifted = _CARRIED.sub(lift, html)
+    end = next((match.start() for number, match in enumerate(_TAG.finditer(lifted)) if number == MOST_TAGS), len(lifted))
+    end = min(end, HTML_CHARS)
+    return lifted[:end], carried, end < len(lifted)
 
 
 def _picture(value: str, pictures: Mapping[str, tuple[str, bytes]]) -> str | None:

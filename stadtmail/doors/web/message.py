@@ -45,6 +45,7 @@ def message(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpResp
         messages.mark_seen(box.opened, folder, uid, now=request.now)
     as_html = view.html is not None and (view.text is None or request.GET.get("als") != "text")
     shown = mailbox.folders(box)
+    safe = mailhtml.safe(view.html, view.pictures) if view.html and as_html else mailhtml.Safe("", 0)
     context = {
         **mailbox.side(box, shown, mailbox.chosen(shown, folder)),
         "uid": uid,
@@ -55,7 +56,8 @@ def message(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpResp
         "files": [File(part.id, part.filename or _("anhang"), shown_type(part.type), part.size_bytes) for part in view.parts],
         "as_html": as_html,
         "has_both": view.html is not None and view.text is not None,
-        "blocked": mailhtml.safe(view.html, view.pictures).blocked if view.html and as_html else 0,
+        "blocked": safe.blocked,
+        "is_cut": safe.is_cut,
         "text": "" if as_html else mailhtml.plain(view.text or ""),
     }
     return render(request, "web/message.html", context)

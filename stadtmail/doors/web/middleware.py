@@ -70,6 +70,8 @@ class Portal:
             request.city = tenants.city_of_host(split_domain_port(request.get_host())[0])
         except (NotFound, DisallowedHost):
             return errors.bare(421)
+        except tenants.CityClosed:
+            return errors.bare(503)
         if request.path_info.startswith(STATIC):
             return None
         request.policy = policy.current(request.city)

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from stadtmail.doors.web import captcha, login, order_words, tokens
 from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus, texts
 from stadtmail.doors.web.request import PortalRequest
+from stadtmail.doors.web.templatetags.portal import region
 from stadtmail.kit import errors
 from stadtmail.mail.actions import accounts
 from stadtmail.people import fields as catalogue
@@ -184,6 +185,6 @@ def _lines(request: PortalRequest, given: dict[str, str]) -> list[tuple[str, str
         "tariff": f"{tariff.name[request.language]}: {order_words.offer(tariff)}",
     }
     if given["birth_date"]:
-        shown["birth_date"] = format_date(date.fromisoformat(given["birth_date"]), "long", locale=request.language)
+        shown["birth_date"] = format_date(date.fromisoformat(given["birth_date"]), "long", locale=region())
     names = {"kind": _("Bestellt von"), "tariff": _("Tarif"), "localpart": _("E-Mail-Adresse")}
     return [(names.get(name) or labels[name].label, shown[name]) for name in catalogue.CATALOGUE if shown[name]]

@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import headers
+from stadtmail.doors.web import figures, headers
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.kit import errors, instance
 from stadtmail.privacy import notice, proofs
@@ -78,5 +78,5 @@ def _row(state: Any, titles: dict[str, str]) -> Row:
         "not_yet_built": _("noch nicht gebaut"),
         "informational": _("Hinweis"),
     }
-    figure = "–" if state.figure in (None, "") else f"{state.figure}: {state.value}"
+    figure = f"{figures.words(state.figure)}: {'–' if state.value is None else state.value}" if state.figure else "–"
     return Row(state.id, titles[state.id], state.state, texts[state.state], figure, state.at, state.leaf, state.real)

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from stadtmail.privacy.policy import published
+from stadtmail.privacy.policy.findings import Findings
 from stadtmail.tenants import actions as tenants
 from stadtmail.tenants.models import Tenant
 
@@ -14,3 +15,10 @@ def open_city(*, slug: str, domain: str, hosts: list[str], now: datetime) -> Ten
     a configured destination is not listed), tenants.actions.CityExists.
     """
     return tenants.open_city(slug=slug, domain=domain, hosts=hosts, check=published.publish, now=now)
+
+
+def settle_city(tenant: Tenant, *, now: datetime) -> Findings:
+    """At a start: a city whose published policy holds is open, another one closed (C-1.2). Returns what is wrong."""
+    wrong = published.wrong(tenant, now)
+    tenants.set_open(tenant, is_open=not wrong)
+    return wrong

@@ -77,6 +77,11 @@ def current(tenant: Tenant) -> Policy:
     return compile_policy(bytes(newest.source))
 
 
+def wrong(tenant: Tenant, now: datetime) -> Findings:
+    """Errors of the published policy at this moment: contracts that have expired, settings that point to an unlisted place."""
+    return [finding for finding in _examined(current(tenant), now) if finding.severity == "error"]
+
+
 def version(tenant: Tenant, number: int) -> Policy:
     """A version that the city has published, as it was. Raises NoSuchNotice."""
     row = NoticeVersion.objects.filter(tenant=tenant.pk, version=number).first()

@@ -1,6 +1,7 @@
 """One message: hostile HTML in its frame, attachments as downloads, the original byte for byte (C-4.7)."""
 
 import re
+import time
 
 import pytest
 
@@ -160,3 +161,19 @@ def test_nothing_is_fetched_and_everything_foreign_is_counted(html, blocked, sho
     assert "evil.example" not in safe.html
     if shown is not None:
         assert safe.html.replace(' style=""', "") == shown
+
+
+@pytest.mark.parametrize(
+    "html", ["<div>" * 400_000, "<img " + " ".join(f"a{n}=x" for n in range(150_000)) + ">", "<a><b><i><u>" * 90_000, "<" * 2_000_000]
+)
+def test_html_that_would_keep_the_cleaner_busy_is_cut(html) -> None:
+    began = time.process_time()
+    assert mailhtml.safe(html, {}).is_cut
+    assert time.process_time() - began < 8
+
+
+def test_large_pictures_that_the_html_carries_do_not_count() -> None:
+    picture = "data:image/png;base64," + "A" * 800_000
+    safe = mailhtml.safe(f'<img src="{picture}"><p>nach dem Bild</p>', {})
+    assert not safe.is_cut
+    assert safe.html == f'<img src="{picture}"><p>nach dem Bild</p>'

@@ -131,3 +131,10 @@ def test_every_link_and_anchor_of_the_public_pages_leads_somewhere(browser: Brow
                 page = browser.text if not response.streaming and response.status_code == 200 else ""
             if anchor and page:
                 assert f'id="{anchor}"' in page, (path, link)
+
+
+def test_english_dates_are_british(browser: Browser) -> None:
+    browser.get("/en/datenschutz")
+    assert "valid from 1 November 2026" in browser.text
+    browser.get("/datenschutz")
+    assert "gültig ab 1. November 2026" in browser.text

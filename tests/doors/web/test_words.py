@@ -30,3 +30,11 @@ def test_what_is_compiled_is_what_was_translated(browser) -> None:
     browser.get("/en/")
     for german in ("Anmelden", "Bestellen", "Versprochen", "Spuren", "Übersicht", "und "):
         assert german not in browser.text.replace("/bestellen", "").replace("/anmelden", ""), german
+
+
+def test_every_registered_figure_has_words() -> None:
+    from stadtmail.doors.web import figures
+    from stadtmail.privacy import proofs
+
+    named = {measure.figure for measure in proofs._measures} | {walk.figure for walk in proofs._walks}
+    assert sorted(named - set(figures._known())) == []

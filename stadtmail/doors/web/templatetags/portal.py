@@ -42,7 +42,7 @@ def moment(context: template.Context, at: datetime | None, form: str = "long") -
     if at is None:
         return ""
     zone = context["policy"].tz
-    return str(format_datetime(at.astimezone(zone), _pattern(form), tzinfo=zone, locale=_locale()))
+    return str(format_datetime(at.astimezone(zone), _pattern(form), tzinfo=zone, locale=region()))
 
 
 @register.simple_tag(takes_context=True)
@@ -52,7 +52,7 @@ def day(context: template.Context, at: datetime | date | None, form: str = "long
         return ""
     if isinstance(at, datetime):
         at = at.astimezone(context["policy"].tz).date()
-    return str(format_date(at, form, locale=_locale()))
+    return str(format_date(at, form, locale=region()))
 
 
 @register.filter
@@ -84,6 +84,11 @@ def euro(cents: int) -> str:
     """Cents as an amount."""
     text = f"{cents / 100:,.2f}"
     return f"€{text}" if _locale() == "en" else f"{text.translate(str.maketrans(',.', '.,'))} €"
+
+
+def region() -> str:
+    """Whose dates are written: British ones in English."""
+    return "en_GB" if _locale() == "en" else "de_DE"
 
 
 def _locale() -> str:
