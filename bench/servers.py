@@ -68,13 +68,17 @@ def ours(role: str, port: int) -> Iterator[int]:
 
 
 def send(port: int, count: int, octets: int, sessions: int, to: list[str]) -> None:
-    """Deliver `count` messages over `sessions` at a time, a connection for each; returns when every one has its 250."""
-    share, each = sessions // len(to), count // len(to)
-    common = ["-s", str(max(1, share)), "-m", str(each), "-l", str(octets), "-f", "sender@elsewhere.example"]
-    path = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin"}
-    started = [subprocess.Popen([CLIENT, *common, "-t", address, f"127.0.0.1:{port}"], env=path) for address in to]
-    if any(process.wait() for process in started):
+    """Deliver `count` messages over `sessions` at a time, shared among the mailboxes; returns when every one has its 250."""
+    started = [client(port, count // len(to), octets, max(1, sessions // len(to)), address) for address in to]
+    if sum(process.wait() for process in started):
         raise NotThere("the client could not deliver")
+
+
+def client(port: int, count: int, octets: int, sessions: int, to: str) -> "subprocess.Popen[bytes]":
+    """Begin to deliver to one mailbox, a connection for each message."""
+    path = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin"}
+    command = [CLIENT, "-s", str(sessions), "-m", str(count), "-l", str(octets), "-f", "sender@elsewhere.example", "-t", to]
+    return subprocess.Popen([*command, f"127.0.0.1:{port}"], env=path)
 
 
 def free_port() -> int:

@@ -14,7 +14,7 @@ from stadtmail.mail.actions import delivery, gone, storing
 from stadtmail.mail.models import BlobGone, Folder, Mailbox, Message
 from stadtmail.people import queries as people
 from stadtmail.people.actions import contracts
-from stadtmail.privacy import erasure
+from stadtmail.privacy import erasure, recovery
 from stadtmail.privacy.models import ERASING, Unit
 from stadtmail.vault import blobs
 from tests.mail.conftest import opened
@@ -260,7 +260,7 @@ def test_bytes_that_outlived_their_rows_in_a_crash_go_before_the_erasure_is_call
     assert Message.objects.count() == 0
     assert len(list(blobs.every())) == 1
     monkeypatch.undo()
-    assert erasure.recover(now) == 1
+    assert recovery.recover(now) == 1
     assert list(blobs.every()) == []
     assert not BlobGone.objects.exists()
 
