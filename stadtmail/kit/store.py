@@ -8,9 +8,10 @@ No network and no DNS inside a transaction. No read transaction stays open: it w
 import fcntl
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
+from uuid import UUID
 
 from django.db import connections, transaction
 from django.db.models import Model, QuerySet
@@ -49,10 +50,18 @@ def locked(rows: "QuerySet[M]", using: str = "default") -> "QuerySet[M]":
     return rows.select_for_update(of=("self",)).order_by("pk") if connections[using].vendor == "postgresql" else rows
 
 
-def lock(rows: "QuerySet[M]", using: str = "default") -> None:
-    """Lock rows that are read in another way (PostgreSQL). Nothing to do on SQLite."""
-    if connections[using].vendor == "postgresql":
-        list(locked(rows, using).values_list("pk", flat=True))
+def select(sql: str, values: Sequence[str | bytes | UUID], using: str = "default") -> list[tuple[Any, ...]]:
+    """Rows of a statement by hand: for the few reads of the hot paths, where the models' own takes twenty times as long."""
+    native = connections[using].features.has_native_uuid_field
+    with connections[using].cursor() as cursor:
+        cursor.execute(sql, values if native else [value.hex if isinstance(value, UUID) else value for value in values])
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+def as_id(value: "UUID | str") -> UUID:
+    """An id as `select` gives it: PostgreSQL knows ids, SQLite their digits."""
+    return value if isinstance(value, UUID) else UUID(hex=value)
 
 
 @contextmanager
