@@ -88,7 +88,7 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
     )
 
 
-def foreign_environment() -> dict[str, str]:
+def without_settings() -> dict[str, str]:
     """The environment without our settings: what a process on a data folder of its own begins with."""
     return {name: value for name, value in os.environ.items() if not name.startswith("STADTMAIL_")}
 

@@ -85,7 +85,7 @@ def _world() -> Iterator[dict[str, str]]:
         (folder / "root.key").chmod(0o600)
         instance.create(data, kind="test", root_key=folder / "root.key")
         yield {
-            **config.foreign_environment(), "STADTMAIL_DATA": str(data), "STADTMAIL_VOLATILE_URL": str(folder / "volatile"),
+            **config.without_settings(), "STADTMAIL_DATA": str(data), "STADTMAIL_VOLATILE_URL": str(folder / "volatile"),
             "DJANGO_SETTINGS_MODULE": "stadtmail.settings", "PYTHONPATH": str(ROOT),
         }  # fmt: skip
     finally:
