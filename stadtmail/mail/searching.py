@@ -4,7 +4,7 @@ Runs in threads, some hundred messages at a time; nothing of what it opened outl
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -61,11 +61,16 @@ class _Set:
         return at >= 0 and number <= self._highs[at]
 
 
-def found(frame: Frame, key: Key, rows: Sequence[Row]) -> Iterator[list[Row]]:
-    """Those of these messages that the key means, in portions: each `next` is a bounded piece of work. Raises units.Gone."""
+def found(frame: Frame, key: Key, portions: Iterable[list[Row]]) -> Iterator[list[Row]]:
+    """Those of these messages that the key means: each `next` is a bounded piece of work. Raises units.Gone."""
     search = _Search(frame, key)
-    for at in range(0, len(rows), CHUNK):
-        yield search.of(rows[at : at + CHUNK])
+    for rows in portions:
+        yield search.of(rows)
+
+
+def portion(key: Key) -> int:
+    """How many messages should be looked at in one piece of work."""
+    return CHUNK if key.names() & set(_BY_CONTENT) else 20 * CHUNK
 
 
 class _Search:

@@ -5,7 +5,7 @@ read: from an erasure's claim on nothing here answers.
 """
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -24,6 +24,7 @@ from stadtmail.privacy import units
 from stadtmail.privacy.models import ERASING
 
 CHUNK = 400  # uids in one statement
+TRIES = 5  # to read a folder that is busy as it is at one moment
 Change = tuple[int, int, int]  # uid, flags, modseq
 
 
@@ -54,6 +55,16 @@ class Counts:
     seen: int = 0
     deleted: int = 0
     size_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class News:
+    """What happened in a folder up to a modseq. Not `is_exact`: some of it may have happened later."""
+
+    modseq: int
+    changes: list[Change]
+    gone: set[int]
+    is_exact: bool
 
 
 class Mail:
@@ -134,6 +145,36 @@ def living(mailboxes: Sequence[UUID]) -> set[UUID]:
         rows = Mailbox.objects.filter(id__in=mailboxes[at : at + CHUNK]).exclude(unit__state=ERASING)
         found.update(rows.values_list("id", flat=True))
     return found
+
+
+def snapshot(folder: UUID) -> tuple[int, int, list[Change]]:
+    """(modseq, uidnext, all messages) of a folder, as they were at one moment. Raises NoSuchFolder."""
+    for _ in range(TRIES):
+        modseq, uidnext, _ = position(folder)
+        rows = changes(folder, since=0)
+        if position(folder)[0] == modseq:
+            break
+    return modseq, uidnext, rows
+
+
+def news(folder: UUID, *, since: int, known: Iterable[int]) -> News | None:
+    """What happened after a modseq to somebody who knows these uids; None for nothing. Raises NoSuchFolder.
+
+    Read without a transaction: where the folder moved on meanwhile it is read again.
+    """
+    for _ in range(TRIES):
+        modseq, _, forgotten = position(folder)
+        if modseq == since:
+            return None
+        changed = changes(folder, since=since)
+        if forgotten > since:
+            gone = set(known) - set(uids(folder))
+        else:
+            gone = {uid for first, last in expunged(folder, since=since) for uid in range(first, last + 1)}
+        is_exact = position(folder)[0] == modseq
+        if is_exact:
+            break
+    return News(modseq, changed, gone, is_exact)
 
 
 def position(folder: UUID) -> tuple[int, int, int]:

@@ -117,9 +117,9 @@ class Stream(asyncio.Protocol):
         return bytes(found)
 
     @property
-    def has_input(self) -> bool:
-        """Has the client said something that was not read yet?"""
-        return bool(self._in)
+    def lost(self) -> bool:
+        """Has the client gone?"""
+        return self._lost
 
     def write(self, data: bytes) -> None:
         """Say something: sent when the client is waited for, or when enough has come together."""
@@ -172,18 +172,17 @@ class Stream(asyncio.Protocol):
         self.looked = True
         self._wake()
 
-    async def wait(self, seconds: float) -> bool:
-        """Wait for a word of the client (True), for `look`, or for so long (False). Raises Gone, Interrupted."""
+    async def wait(self, seconds: float) -> str:
+        """Wait for a word of the client ("word"), for `look` ("look"), or for so long (""). Raises Gone, Interrupted."""
         self.flush()
         try:
             async with asyncio.timeout(seconds):
                 while not self._in and not self.looked:
                     await self._wait()
         except TimeoutError:
-            return False
-        finally:
-            self.looked = False
-        return bool(self._in)
+            return ""
+        self.looked = False
+        return "word" if self._in else "look"
 
     def close(self) -> None:
         """Say what is left and hang up; a client that does not read is cut off soon."""
