@@ -98,10 +98,11 @@ class Mail:
         if self.blob is not None:
             return self._record.blob(self.blob)
         if self._body is None:
-            self._body = Body.objects.filter(message=self.id).values_list("sealed", flat=True).first()
-            if self._body is None:
+            sealed = Body.objects.filter(message=self.id).values_list("sealed", flat=True).first()
+            if sealed is None:
                 raise units.Gone
-        return iter([self._record.body(bytes(self._body))])
+            self._body = bytes(sealed)
+        return iter([self._record.body(self._body)])
 
     def between(self, start: int, end: int) -> Iterator[bytes]:
         """Its bytes from `start` to before `end`."""
@@ -207,8 +208,8 @@ def counts(folder: UUID) -> Counts:
     """Totals of one folder."""
     rows = Message.objects.filter(folder=folder)
     total, size = rows.aggregate(n=Count("id"), size=Sum("size_bytes")).values()
-    with_flag = [rows.annotate(marked=F("flags").bitand(bit)).filter(marked__gt=0).count() for bit in (SEEN, DELETED)]
-    return Counts(total, *with_flag, size or 0)
+    seen, deleted = (rows.annotate(marked=F("flags").bitand(bit)).filter(marked__gt=0).count() for bit in (SEEN, DELETED))
+    return Counts(total, seen, deleted, size or 0)
 
 
 def numbers(folder: UUID, wanted: Sequence[int]) -> dict[int, tuple[int, date]]:
@@ -231,7 +232,8 @@ def mails(o: Opened, folder: UUID, wanted: Sequence[int], *, with_bodies: bool =
         rows = Message.objects.filter(folder=folder, uid__in=wanted[at : at + CHUNK], pair__in=list(privates)).order_by("uid")
         part = list(rows.values_list(*columns))
         small = [row[0] for row in part if row[8] is None] if with_bodies else []
-        sealed = dict(Body.objects.filter(message__in=small).values_list("message_id", "sealed")) if small else {}
+        opened = Body.objects.filter(message__in=small).values_list("message_id", "sealed") if small else ()
+        sealed = {message: bytes(body) for message, body in opened}
         found += [Mail(row, _record(o, privates[row[1]], row[6], row[0]), sealed.get(row[0])) for row in part]
     return found
 

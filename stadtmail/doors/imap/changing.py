@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from stadtmail.doors.imap import telling
 from stadtmail.doors.imap.fetching import messages
@@ -146,7 +147,7 @@ def _content(cursor: Cursor) -> Any:
     return cursor.content()
 
 
-async def _to(session: "Session", cursor: Cursor, *, uid: bool) -> "tuple[View, list[int], views.UUID]":
+async def _to(session: "Session", cursor: Cursor, *, uid: bool) -> tuple[View, list[int], UUID]:
     cursor.space()
     wanted = messages(cursor)
     cursor.space()
@@ -157,7 +158,7 @@ async def _to(session: "Session", cursor: Cursor, *, uid: bool) -> "tuple[View, 
     return view, uids, await _named(session, name)
 
 
-async def _named(session: "Session", name: str) -> "views.UUID":
+async def _named(session: "Session", name: str) -> UUID:
     try:
         return (await session.pool(partial(views.named, session.box, name))).id
     except NoSuchFolder:

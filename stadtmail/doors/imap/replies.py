@@ -1,7 +1,8 @@
 """What a client is told when something could not be: one table from the kinds of errors to NO, with RFC 5530's codes."""
 
 from stadtmail.kit import errors
-from stadtmail.mail.actions import changing, filing, foldering
+from stadtmail.mail.actions import changing, foldering
+from stadtmail.mail.actions.storing import MailboxClosed, MailboxFull
 from stadtmail.mail.views import NoSuchFolder
 from stadtmail.people.passwords import Busy
 from stadtmail.privacy import units
@@ -32,8 +33,8 @@ OF_ERROR: tuple[tuple[type[Exception], str, str], ...] = (
     (changing.StandardOnly, "CANNOT", "Not in this account"),
     (foldering.TooManyFolders, "LIMIT", "Too many mailboxes"),
     (changing.TooManyKeywords, "LIMIT", "Too many keywords"),
-    (filing.MailboxFull, "OVERQUOTA", "Quota exceeded"),
-    (filing.MailboxClosed, "NOPERM", "The account takes no mail any more"),
+    (MailboxFull, "OVERQUOTA", "Quota exceeded"),
+    (MailboxClosed, "NOPERM", "The account takes no mail any more"),
     (Busy, "UNAVAILABLE", "Too busy, try again"),
     (units.Gone, "EXPUNGEISSUED", "Some of the messages no longer exist"),
     (errors.NotFound, "NONEXISTENT", "Not found"),

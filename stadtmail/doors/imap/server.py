@@ -54,9 +54,11 @@ class Server:
     async def listen(self, host: str, port: int, *, tls: bool) -> int:
         """Open a port (0: any free one); with TLS from the first octet, or offering STARTTLS. Returns the port."""
         loop = asyncio.get_running_loop()
-        more = {"ssl": self.tls, "ssl_handshake_timeout": self.bounds.handshake_seconds} if tls else {}
         make = partial(Stream, self._arrived, reading_seconds=self.bounds.reading_seconds)
-        listener = await loop.create_server(make, host, port, backlog=1024, **more)  # type: ignore[arg-type]
+        patience = self.bounds.handshake_seconds if tls else None
+        listener = await loop.create_server(
+            make, host, port, backlog=1024, ssl=self.tls if tls else None, ssl_handshake_timeout=patience
+        )
         self._listeners.append(listener)
         if not self._tickers:
             self._tickers = [loop.create_task(self._beats()), loop.create_task(self._looks())]

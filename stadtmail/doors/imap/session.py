@@ -185,7 +185,8 @@ class Session:
         """A command with its literals. Raises No (whose text has the tag) where one is refused."""
         bounds = self.server.bounds
         most = bounds.line_bytes if self.o is not None else bounds.strange_bytes
-        text, literals, left = b"", [], most
+        text, left = b"", most
+        literals: list[Any] = []
         while True:
             line = await self.stream.line(limit=left, seconds=bounds.silence_seconds if not text else bounds.literal_seconds)
             piece, literal = imap.literal(line)

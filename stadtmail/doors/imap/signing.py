@@ -8,6 +8,7 @@ import binascii
 from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from stadtmail.doors.imap.replies import No
 from stadtmail.doors.imap.stream import Gone
@@ -15,6 +16,7 @@ from stadtmail.kit import clock
 from stadtmail.kit.errors import NotFound, TryLater
 from stadtmail.mail import queries
 from stadtmail.people.actions import maillogin
+from stadtmail.people.actions.credentials import WrongCredentials
 from stadtmail.people.passwords import Busy
 from stadtmail.tenants import queries as tenants
 from stadtmail.usage import connections, limits
@@ -181,7 +183,7 @@ async def _sign_in(session: "Session", name: bytes, password: bytes) -> bytes:
     return b"OK [CAPABILITY %b] Welcome" % capabilities(session)
 
 
-def _opened(session: "Session", name: str, password: str) -> tuple[queries.Opened, "queries.UUID", Connection]:
+def _opened(session: "Session", name: str, password: str) -> tuple[queries.Opened, UUID, Connection]:
     """The mailbox of who has this name and password, and the connection registered anew as theirs. Raises No."""
     now, bounds, peer = clock.now(), session.server.bounds, session.stream.peer
     keys = [("imap.login.net", limits.network(peer), bounds.logins_a_network), ("imap.login.name", name.lower(), bounds.logins_a_name)]
@@ -192,7 +194,7 @@ def _opened(session: "Session", name: str, password: str) -> tuple[queries.Opene
         tenant = tenants.city_of_domain(name.strip().rpartition("@")[2])
         who = maillogin.sign_in(tenant, name, password)
         o = queries.opened(queries.mailbox_of(tenant, who.contract.id), holder=who.contract.id)
-    except (maillogin.WrongCredentials, NotFound):
+    except (WrongCredentials, NotFound):
         raise No(*_WRONG) from None
     except (Busy, TryLater):
         raise No("Try again later", "UNAVAILABLE") from None

@@ -60,7 +60,7 @@ def keyword_bits(o: Opened, names: Collection[str], *, now: datetime) -> int:  #
         if o.mailbox.unit_id is None:
             raise StandardOnly
         with store.writing():
-            unit = store.locked(Mailbox.objects.filter(id=o.mailbox.id)).select_related("unit").get().unit  # type: ignore[misc]
+            unit = store.locked(Mailbox.objects.filter(id=o.mailbox.id)).select_related("unit").get().unit
             assert unit is not None
             known = _bits(o)
             for name in missing:

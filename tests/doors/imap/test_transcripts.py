@@ -33,7 +33,7 @@ def test_sections_and_partials(client, mail) -> None:
     mail(ONE)
     client.ask("SELECT INBOX")
     ask = lambda item: client.ask(f"FETCH 2 BODY.PEEK{item}")[0].removeprefix(b"* 2 FETCH (")  # noqa: E731
-    head, body = ONE.split(b"\r\n\r\n")
+    head = ONE.partition(b"\r\n\r\n")[0]
     assert ask("[TEXT]") == b"BODY[TEXT] {12}\r\nHallo Welt\r\n)"
     assert ask("[1]") == b"BODY[1] {12}\r\nHallo Welt\r\n)"
     assert ask("[HEADER]") == b"BODY[HEADER] {%d}\r\n%b\r\n\r\n)" % (len(head) + 4, head)
