@@ -148,7 +148,7 @@ def test_search(client, mail) -> None:
     assert client.ask("SEARCH RETURN (SAVE) SUBJECT zwei") == [b"OK Done"]
     assert client.ask("FETCH $ UID")[0] == b"* 3 FETCH (UID 3)"
     assert client.ask("SEARCH RETURN () NOT $")[0] == b'* ESEARCH (TAG "a16") ALL 1:2,4'
-    assert client.ask("SEARCH YOUNGER 60")[0] == b"* SEARCH 2 3 4"
+    assert client.ask("SEARCH YOUNGER 60")[0].endswith(b" 2 3 4")  # the welcome may be as young
 
 
 def test_condstore_and_qresync(client, door, mail) -> None:
