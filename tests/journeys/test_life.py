@@ -36,7 +36,7 @@ def moment(here: Running) -> datetime:
 def advance_to(here: Running, to: datetime) -> None:
     """Walk the instance's clock beside it, through everything that falls due on the way."""
     seconds = max(1, int((to - moment(here)).total_seconds()))  # on a slow machine the moment may have come by itself
-    here.command("clock", "advance", f"PT{seconds}S")
+    here.command("clock", "advance", f"PT{seconds}S", timeout=1200)
 
 
 def scan(here: Running, *tokens: str) -> list[dict]:
