@@ -128,8 +128,11 @@ class _Search:
         if row.uid not in self._numbers:  # deleted meanwhile
             return False
         size, day = self._numbers[row.uid]
-        return {"LARGER": lambda: size > key.value, "SMALLER": lambda: size < key.value, "BEFORE": lambda: day < key.value,
-                "ON": lambda: day == key.value, "SINCE": lambda: day >= key.value}[key.name]()  # fmt: skip
+        if key.name in ("LARGER", "SMALLER"):
+            return bool(size > key.value if key.name == "LARGER" else size < key.value)
+        if key.name == "ON":
+            return bool(day == key.value)
+        return bool(day >= key.value if key.name == "SINCE" else day < key.value)
 
     def keyword(self, key: Key, row: Row) -> bool:
         """Has the message this keyword?"""
