@@ -71,7 +71,10 @@ def verified(receipt: bytes, log: bytes, folder: Path) -> subprocess.CompletedPr
     return subprocess.run(command, cwd=folder, env={}, capture_output=True, text=True, timeout=120, check=False)
 
 
-@pytest.mark.parametrize("everything", [False, pytest.param(True, marks=pytest.mark.long)], ids=["a life", "a long life"])
+SLOW = pytest.mark.skipif(bool(POSTGRES), reason="each of its many erasures waits for the lease of the keys: an hour and more")
+
+
+@pytest.mark.parametrize("everything", [False, pytest.param(True, marks=[pytest.mark.long, SLOW])], ids=["a life", "a long life"])
 def test_c41_c47_a_whole_life(here: Running, tmp_path: Path, everything: bool) -> None:
     """`everything`: voluntary details too (their consents are kept for years), and the power fails at more points."""
     others = units_of(here)
