@@ -61,3 +61,13 @@ def test_c12_where_no_city_is_left_nothing_starts_and_a_mended_policy_opens_agai
     monkeypatch.setattr(published, "wrong", lambda tenant, now: [])
     assert start._close_cities(now) == []
     assert client.get("/", headers={"host": "musterstadt.localhost"}).status_code == 200
+
+
+def test_c11_a_start_leaves_its_leaf_and_one_for_each_published_policy(ahaus) -> None:
+    import json
+
+    from stadtmail.privacy.evidence import log
+
+    start._write_down()
+    start._write_down()
+    assert sorted(json.loads(leaf)["type"] for leaf in log.export(ahaus)["leaves"]) == ["policy_published", "start", "start"]

@@ -164,19 +164,10 @@ def _witness(now: datetime) -> list[str]:
 
 
 def _write_down() -> None:
-    """C-1.1: what was covered at this start goes into each city's log."""
-    from stadtmail.kit import store
-    from stadtmail.privacy import holdings
-    from stadtmail.privacy.evidence import leaves, log
-    from stadtmail.tenants import queries as tenants
+    """C-1.1: what was covered at this start, and by which policies, goes into each city's log."""
+    from stadtmail.privacy import measures
 
-    now = clock.now()
-    (declared, columns), digest = holdings.coverage(), holdings.schema_digest()
-    leaf = {"type": "start", "digest": digest, "declared": declared, "columns": columns, "at": leaves.minute(now)}
-    for city in tenants.cities():
-        with store.writing():
-            log.note(city, leaf, now=now)
-    log.move(now)
+    measures.started(clock.now())
 
 
 def _replay(now: datetime) -> int:
