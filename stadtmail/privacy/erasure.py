@@ -104,12 +104,10 @@ def _claim(ids: Sequence[UUID], tenant: Tenant, now: datetime, cause: str, outco
         refusal = {row.id: _refusal(row, held.get(row.id, []), rules, now, cause) for row in rows}
         claimed = [row for row in rows if refusal[row.id] is None]
         entries = [entry_of(list(group), now, cause) for _, group in groupby(sorted(claimed, key=_group), key=_group)]
-        late = {row.id.bytes for row in claimed if _is_late(row, rules, now, cause)}
         for entry in entries:
-            entry.late = sum(unit.bytes in late for unit in ids_of(entry.units))
             Unit.objects.filter(id__in=ids_of(entry.units)).update(state=ERASING, erasure=entry.erasure)
     outcome.withheld += [refused for refused in refusal.values() if refused is not None]
-    outcome.late += len(late)
+    outcome.late += sum(entry.late for entry in entries)
     return entries
 
 
@@ -134,7 +132,7 @@ def is_early(row: Unit, now: datetime, cause: str) -> bool:
 
 
 def _is_late(row: Unit, rules: policy.Policy, now: datetime, cause: str) -> bool:
-    if cause != "due" or row.due_at is None:
+    if cause != "due" or row.due_at is None or row.category not in rules.rules:
         return False
     return now > max(row.due_at, row.known_at or row.due_at) + rules.rules[row.category].lateness
 
@@ -145,7 +143,7 @@ def _group(row: Unit) -> tuple[str, datetime]:
 
 def entry_of(rows: list[Unit], now: datetime, cause: str, erasure: UUID | None = None) -> LedgerEntry:
     """The ledger's entry for claimed units of one city, category and due date, not yet written."""
-    marks = units.commitments(rows)
+    marks, rules = units.commitments(rows), policy.current(rows[0].tenant)
     return LedgerEntry(
         erasure=erasure or uuid4(),
         tenant=rows[0].tenant_id,
@@ -155,6 +153,7 @@ def entry_of(rows: list[Unit], now: datetime, cause: str, erasure: UUID | None =
         keys=b"".join(row.key.bytes for row in rows if row.key),
         commitments=b"".join(units.commitment(marks[row.id], row.id) for row in rows if row.id in marks),
         cause=cause,
+        late=sum(_is_late(row, rules, now, cause) for row in rows),
         step=CLAIM,
         intent_at=now,
         test=instance.current().is_test,

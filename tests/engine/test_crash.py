@@ -74,3 +74,12 @@ def test_c41_two_recoveries_at_once_have_one_effect(ahaus, inventory, end, now) 
     sweep.run(due)
     assert log.size(ahaus.id) == 1
     assert not Unit.objects.exists()
+
+
+def test_c41_what_was_only_claimed_and_is_finished_too_late_counts_as_late(ahaus, inventory, end, now) -> None:
+    ids = inventory(2)
+    end()
+    due = due_of(ids)
+    assert run_child(1, due) == -9
+    recovery.recover(due + timedelta(hours=1))
+    assert LedgerEntry.objects.get().late == 2
