@@ -184,3 +184,13 @@ def test_k21_a_waiting_order_of_the_former_holder_gets_the_address_back(ahaus, n
         pending.submit(form(), tenant=ahaus, now=later)
     waiting = pending.submit(form(reclaim=ended.reclaim_code), tenant=ahaus, now=later)
     assert _accept(waiting.order, ahaus, later).state == "active"
+
+
+def test_c47_the_export_of_an_order_carries_no_check_value(ahaus, now, mode) -> None:
+    from stadtmail.privacy import holdings
+
+    waiting = pending.submit(form(), tenant=ahaus, now=now)
+    (record,) = [record for holding in holdings.of_category("ORD") if holding.export for record in holding.export(waiting.order)]
+    assert record["order"]["form"]["name"] == "Anna Kanariengelb"
+    assert "argon2" not in str(record)
+    assert set(record["order"]) == {"form", "person", "notice_version"}
