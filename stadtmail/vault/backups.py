@@ -29,9 +29,9 @@ def keep(now: datetime, *, again: bool = False) -> Path | None:
 
 
 def expire(now: datetime) -> list[date]:
-    """Overwrite and remove backups older than seven days. Returns their days."""
+    """Overwrite and remove backups older than seven days, and what a crash left of one. Returns their days."""
     gone, oldest = [], now.astimezone(UTC).date() - timedelta(days=epochs.BACKUP_DAYS)
-    for path in sorted(folder().glob("*.sqlite3")):
+    for path in sorted([*folder().glob("*.sqlite3"), *folder().glob("*.part")]):
         day = date.fromisoformat(path.stem)
         if day < oldest:
             _overwrite(path)

@@ -129,9 +129,19 @@ def escrow(public: bytes) -> bytes:
 def recover(kit: bytes, private: bytes, *, root_key_path: Path) -> None:
     """Write root key and ring from a recovery kit. Raises Unreadable for a wrong key."""
     plain = boxes.open_with(private, kit, context=b"recovery kit")
-    root_key_path.write_bytes(plain[:32])
-    root_key_path.chmod(0o600)
+    _write_private(root_key_path, plain[:32])
     _write(plain[32:])
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(fd, 0o600)  # before the first byte: one that lay there may have been open to others
+        os.ftruncate(fd, 0)
+        os.write(fd, content)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _aad(number: int, day: int) -> bytes:

@@ -1,5 +1,6 @@
 """Epochs make destruction final: an old copy of the keystore opens what lives, and nothing that was erased (house.md 4)."""
 
+import os
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from django.db import connections
 
 from stadtmail.kit import config
-from stadtmail.vault import epochs, keys, ring
+from stadtmail.vault import backups, boxes, epochs, keys, ring
 from stadtmail.vault.models import Key
 
 DAY = timedelta(days=1)
@@ -126,3 +127,24 @@ def test_no_key_lies_in_the_clear_in_any_file(now) -> None:
     assert not any(key.key in everything or key.key.hex().encode() in everything for key in made)
     assert ring.root_key() not in everything
     assert repr(made[0]).count("key=") == 0
+
+
+def test_a_root_key_from_the_kit_is_never_open_to_others(tmp_path, now, monkeypatch) -> None:
+    epochs.current(now)
+    private, public = boxes.pair()
+    kit, path = ring.escrow(public), tmp_path / "root.key"
+    path.write_bytes(b"an older one")
+    path.chmod(0o644)
+    modes, write = [], os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: (modes.append(os.fstat(fd).st_mode & 0o777), write(fd, data))[1])
+    ring.recover(kit, private, root_key_path=path)
+    assert (path.read_bytes(), set(modes)) == (ring.root_key(), {0o600})
+
+
+def test_what_a_crash_left_of_a_backup_goes_with_the_backups(now) -> None:
+    backups.folder().mkdir(parents=True, exist_ok=True)
+    left = backups.folder() / f"{now.date().isoformat()}.part"
+    left.write_bytes(b"wrapped keys")
+    assert backups.expire(now + 7 * DAY) == []
+    assert backups.expire(now + 8 * DAY) == [now.date()]
+    assert not left.exists()
