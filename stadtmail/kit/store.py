@@ -49,6 +49,16 @@ def locked(rows: "QuerySet[M]", using: str = "default") -> "QuerySet[M]":
     return rows.select_for_update(of=("self",)).order_by("pk") if connections[using].vendor == "postgresql" else rows
 
 
+def truncate_log(using: str) -> bool:
+    """Bring the log of a SQLite database to length zero: until then it keeps pages that were overwritten. False: somebody reads."""
+    connection = connections[using]
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return not cursor.fetchone()[0]
+
+
 @contextmanager
 def _turn(using: str) -> Iterator[None]:
     if connections[using].vendor != "sqlite":

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4, uuid5
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from django.db import IntegrityError, connections
+from django.db import IntegrityError
 
 from stadtmail.kit import clock, errors, store
 from stadtmail.vault import epochs, ring
@@ -95,16 +95,8 @@ def destroy(ids: Sequence[UUID]) -> None:
 
 def truncate() -> None:
     """Bring the keystore's log to length zero, so that no wrapped key stays in it (SQLite). Raises StillRead."""
-    connection = connections["keys"]
-    if connection.vendor != "sqlite" or connection.in_atomic_block:
-        return
     until = time.monotonic() + BUSY_SECONDS
-    while True:
-        with connection.cursor() as cursor:
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            busy = cursor.fetchone()[0]
-        if not busy:
-            return
+    while not store.truncate_log("keys"):
         if time.monotonic() > until:
             raise StillRead
         time.sleep(0.02)

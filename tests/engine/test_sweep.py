@@ -1,9 +1,11 @@
 """One city, one hold or one damaged row cannot keep the sweep from everything else (C-4.1)."""
 
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from django.db import connections
 
 from stadtmail.kit import errors
 from stadtmail.people.models import Inventory
@@ -76,3 +78,15 @@ def test_a_decision_that_a_crash_cut_off_is_not_recorded_as_an_early_erasure(aha
     Unit.objects.filter(id__in=ids).update(state=ERASING, erasure=uuid4())
     recovery.recover(now)
     assert LedgerEntry.objects.get().cause == "deleted"
+
+
+def test_c41_the_log_of_the_rows_keeps_no_page_of_what_was_erased(ahaus, inventory, end, now) -> None:
+    """Keyed hashes lie in no key's shadow: only the truncated log takes their old pages away."""
+    if connections["default"].vendor != "sqlite":
+        pytest.skip("a server's log is its own")
+    ids = inventory()
+    wal = Path(f"{connections['default'].settings_dict['NAME']}-wal")
+    end()
+    assert wal.stat().st_size > 0
+    sweep.run(due_of(ids))
+    assert wal.stat().st_size == 0
