@@ -20,7 +20,7 @@ from stadtmail.people.models import Contract
 from stadtmail.privacy import policy
 from stadtmail.privacy.evidence import leaves, log
 from stadtmail.rights import archive_words
-from stadtmail.rights.overview import MESSAGE, Section, overview, records
+from stadtmail.rights.overview import MESSAGE, Section, overview, records, shown
 from stadtmail.rights.streamed_zip import Entry, StreamedZip
 from stadtmail.tenants.models import Tenant
 
@@ -41,7 +41,7 @@ def _pieces(tenant: Tenant, contract: Contract, now: datetime) -> Iterator[bytes
     yield from made.add(name, [text.encode()])
     yield from made.add("daten.json", [_written(_data(tenant, contract, lang, now))])
     listed: list[dict[str, Any]] = []
-    for record in _messages(tenant, contract):
+    for record in _messages(tenant, contract, now):
         try:
             chunks = _begun(record[MESSAGE]())
         except errors.NotFound:  # erased while the download runs
@@ -90,8 +90,8 @@ def _category(section: Section) -> Mapping[str, Any]:
     }  # fmt: skip
 
 
-def _messages(tenant: Tenant, contract: Contract) -> Iterator[Mapping[str, Any]]:
-    return (record for _, record in records(people.units_of(tenant, contract)) if MESSAGE in record)
+def _messages(tenant: Tenant, contract: Contract, now: datetime) -> Iterator[Mapping[str, Any]]:
+    return (record for _, record in records(shown(people.units_of(tenant, contract), now=now)) if MESSAGE in record)
 
 
 def _manifest(tenant: Tenant, contract: Contract, entries: Iterable[Entry], now: datetime) -> bytes:

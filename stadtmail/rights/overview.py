@@ -52,7 +52,7 @@ class Overview:
 def overview(tenant: Tenant, contract_id: UUID, *, lang: str, now: datetime) -> Overview:
     """Everything about one contract, in German or English. Raises people.queries.NoSuchContract."""
     contract = people.contract(tenant, contract_id)
-    rules, rows = policy.current(tenant), people.units_of(tenant, contract)
+    rules, rows = policy.current(tenant), shown(people.units_of(tenant, contract), now=now)
     stored = {category: list(group) for category, group in groupby(rows, key=lambda row: row.category)}
     living = [_session(one) for one in sessions.live_of(tenant.id, contract.person_id, now)]
     found = []
@@ -62,6 +62,15 @@ def overview(tenant: Tenant, contract_id: UUID, *, lang: str, now: datetime) -> 
         elif living and rules.categories[code].store == "ram" and rules.categories[code].person:
             found.append(_section(rules, code, [], living if code == "COOK" else [], lang=lang, now=now))
     return Overview(found, list(people.accesses(tenant, contract)))
+
+
+def shown(rows: Iterable[Unit], *, now: datetime) -> list[Unit]:
+    """Those of the units that may be shown: one past its date that only a silent hold still keeps would give the hold away."""
+    units = list(rows)
+    passed = [row.id for row in units if row.due_at is not None and row.due_at <= now]
+    held = holds.standing(passed, now=now)
+    silent = {unit for unit, found in held.items() if {hold.type for hold in found} <= SILENT}
+    return [row for row in units if row.id not in silent]
 
 
 def records(rows: Iterable[Unit]) -> Iterator[tuple[Unit, Record]]:

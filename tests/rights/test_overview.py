@@ -127,3 +127,18 @@ def test_k14_a_hold_that_is_silenced_by_law_hides_no_restriction_of_the_person(a
     assert overview(ahaus, contract.id, lang="de", now=now) == plain
     assert len(restriction.standing(contract, tenant=ahaus, now=now)) == 1
     assert restriction.lift(contract, tenant=ahaus, now=now) == 1
+
+
+def test_k14_what_only_a_silent_hold_still_keeps_is_not_shown_past_its_date(ahaus, now) -> None:
+    contract = order(ahaus, now)
+    contracts.cancel(contract, ends_at=now, now=now)
+    ids = [unit.id for unit in queries.units_of(ahaus, contract) if unit.category == "BD"]
+    holds.place(
+        tenant=ahaus, type="lea_preservation", reason="preservation_order", units=ids, by="lea 1", approved_by="lea 2",
+        review_at=now + timedelta(days=300), now=now,
+    )  # fmt: skip
+    due = Unit.objects.get(id=ids[0]).due_at
+    sweep.run(due)
+    assert Unit.objects.filter(id=ids[0]).exists()
+    assert "BD" not in {part.category for part in overview(ahaus, contract.id, lang="de", now=due).sections}
+    assert "BD" in {part.category for part in overview(ahaus, contract.id, lang="de", now=due - timedelta(seconds=1)).sections}
