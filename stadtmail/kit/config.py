@@ -88,6 +88,11 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
     )
 
 
+def without_settings() -> dict[str, str]:
+    """The environment without our settings: what a process on a data folder of its own begins with."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("STADTMAIL_")}
+
+
 def _port(name: str, text: str) -> int:
     if not (text.isascii() and text.isdecimal()) or not 0 < int(text) < 65536:
         raise BadSetting(f"STADTMAIL_{name} must be a port number from 1 to 65535")

@@ -8,9 +8,10 @@ No network and no DNS inside a transaction. No read transaction stays open: it w
 import fcntl
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
+from uuid import UUID
 
 from django.db import connections, transaction
 from django.db.models import Model, QuerySet
@@ -47,6 +48,20 @@ def locked(rows: "QuerySet[M]", using: str = "default") -> "QuerySet[M]":
     a locked city would stop everybody who writes for it.
     """
     return rows.select_for_update(of=("self",)).order_by("pk") if connections[using].vendor == "postgresql" else rows
+
+
+def select(sql: str, values: Sequence[str | bytes | UUID], using: str = "default") -> list[tuple[Any, ...]]:
+    """Rows of a statement by hand: for the few reads of the hot paths, where the models' own takes twenty times as long."""
+    native = connections[using].features.has_native_uuid_field
+    with connections[using].cursor() as cursor:
+        cursor.execute(sql, values if native else [value.hex if isinstance(value, UUID) else value for value in values])
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+def as_id(value: "UUID | str") -> UUID:
+    """An id as `select` gives it: PostgreSQL knows ids, SQLite their digits."""
+    return value if isinstance(value, UUID) else UUID(hex=value)
 
 
 def truncate_log(using: str) -> bool:

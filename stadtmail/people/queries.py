@@ -103,9 +103,10 @@ def reserved(tenant: Tenant, localpart: str, *, but: UUID | None = None) -> bool
 
 
 def quarantined(tenant: Tenant, localpart: str) -> Quarantine | None:
-    """The quarantine of an address."""
+    """The quarantine of an address; of several the youngest, that of its last holder."""
     digest = blind.digest(tenant.id, "quarantine", f"{localpart.lower()}@{tenant.domain}")
-    return Quarantine.objects.filter(tenant=tenant, digest=digest).exclude(unit__state=ERASING).first()
+    rows = Quarantine.objects.filter(tenant=tenant, digest=digest).exclude(unit__state=ERASING)
+    return rows.order_by("-unit__due_at").first()
 
 
 def is_former_holder(waiting: Quarantine, reclaim: bytes) -> bool:

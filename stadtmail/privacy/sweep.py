@@ -55,7 +55,8 @@ def run(now: datetime, *, step: erasure.Step = erasure.no_step) -> Swept:
             _each_finished(swept, partial(_erase_due, tenant, now, swept, step))
         swept.orphans = _destroy_orphans(now)
         swept.leaves = log.move(now)
-        _forget_pages()
+        if swept.erased or swept.recovered:
+            _forget_pages()
         guard.note(now)
     if swept.erased:
         lines.event("swept", count=swept.erased)

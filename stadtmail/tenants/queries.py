@@ -3,7 +3,7 @@
 from ipaddress import ip_address
 from uuid import UUID
 
-from stadtmail.kit import config
+from stadtmail.kit import config, store
 from stadtmail.kit.errors import NotFound, TryLater
 from stadtmail.tenants.models import Host, Tenant
 
@@ -64,10 +64,12 @@ def city_of_slug(slug: str) -> Tenant:
 
 def city_of_domain(domain: str) -> Tenant:
     """The city whose residents have addresses in this mail domain. Raises NoSuchCity, CityClosed."""
-    found = Tenant.objects.filter(domain=domain.strip().lower().rstrip(".")).first()
-    if found is None:
+    sql = "SELECT id, slug, domain, is_open FROM tenants_tenant WHERE domain = %s"
+    found = store.select(sql, [domain.strip().lower().rstrip(".")])
+    if not found:
         raise NoSuchCity("no city with this domain")
-    return _opened(found)
+    ((identity, slug, name, is_open),) = found
+    return _opened(Tenant(id=store.as_id(identity), slug=slug, domain=name, is_open=bool(is_open)))
 
 
 def hosts_of(tenant: Tenant) -> list[str]:

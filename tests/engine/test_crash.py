@@ -13,6 +13,7 @@ from tests.engine.conftest import CANARY, run_child
 from tests.engine.test_erasure import due_of, hold
 
 STEPS = range(1, 8)
+pytestmark = pytest.mark.postgres
 
 
 def is_whole(unit) -> bool:

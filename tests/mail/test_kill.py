@@ -16,6 +16,7 @@ from stadtmail.vault import blobs
 from tests.mail.conftest import opened
 
 SMALL, LARGE = 100, 200_000
+pytestmark = pytest.mark.postgres
 
 
 def start(step: int, size: int) -> subprocess.Popen:

@@ -5,7 +5,6 @@ It runs in a process and a temporary data folder of its own, which are gone at t
 
 import argparse
 import json
-import os
 import secrets
 import shutil
 import subprocess
@@ -16,7 +15,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from stadtmail.kit import errors, instance
+from stadtmail.kit import config, errors, instance
 
 DAYS_A_YEAR = 365
 ROOT = Path(__file__).resolve().parents[3]
@@ -85,9 +84,8 @@ def _world() -> Iterator[dict[str, str]]:
         (folder / "root.key").write_bytes(secrets.token_bytes(32))
         (folder / "root.key").chmod(0o600)
         instance.create(data, kind="test", root_key=folder / "root.key")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("STADTMAIL_")}
         yield {
-            **kept, "STADTMAIL_DATA": str(data), "STADTMAIL_VOLATILE_URL": str(folder / "volatile"),
+            **config.without_settings(), "STADTMAIL_DATA": str(data), "STADTMAIL_VOLATILE_URL": str(folder / "volatile"),
             "DJANGO_SETTINGS_MODULE": "stadtmail.settings", "PYTHONPATH": str(ROOT),
         }  # fmt: skip
     finally:

@@ -26,6 +26,7 @@ def serving(*, first: Callable[[], None] = lambda: None) -> lock.Lock:
     held = lock.take_alone()
     first()
     _come_up()
+    instance.clear_temporary_files(config.load().data)
     _write_down()
     held.share()
     return held
@@ -112,7 +113,6 @@ def _come_up() -> None:
     again = _replay(now)
     _refuse(forked)
     _clear_volatile()
-    instance.clear_temporary_files(config.load().data)
     lines.event("started", role="console", count=again)
 
 

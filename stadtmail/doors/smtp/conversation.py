@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from stadtmail.doors.smtp import intake, replies, stream, trace
 from stadtmail.doors.smtp.replies import Reply
+from stadtmail.doors.smtp.spool import Spooled
 from stadtmail.kit import clock, log
 from stadtmail.kit.errors import StadtmailError
 from stadtmail.usage import limits
@@ -146,7 +147,7 @@ class Conversation:
         if address not in self._recipients and len(self._recipients) >= self._bounds.recipients:
             return replies.TOO_MANY_RECIPIENTS
         try:
-            self._recipients[address] = await self._server.pool(partial(self._server.recipient, address, now=clock.now()))
+            self._recipients[address] = await self._server.crew.quick(partial(self._server.recipient, address, now=clock.now()))
         except Exception as error:  # noqa: BLE001 - a bug is 451, not a lost connection
             return await self._failed(error)
         return replies.RECIPIENT_OK
@@ -155,14 +156,14 @@ class Conversation:
         if not isinstance(error, StadtmailError):
             log.bug(error, role="doors")
         reply = replies.of_error(error)
-        if reply is replies.NO_SUCH_MAILBOX and not await self._server.pool(partial(self._may_ask, self._stream.peer)):
+        if reply is replies.NO_SUCH_MAILBOX and not await self._server.crew.quick(partial(self._may_ask, self._stream.peer)):
             raise HangUp(replies.TOO_MANY_ERRORS)
         return reply
 
     def _may_ask(self, peer: str) -> bool:
         """May this network ask for yet another stranger?"""
-        network, most = limits.network(peer), self._bounds.strangers_in_ten_minutes
-        return limits.allow("smtp.stranger", network, limit=most, per_seconds=600, now=clock.now())
+        network, most = limits.network(peer), self._bounds.strangers
+        return limits.allow("smtp.stranger", network, limit=most, per_seconds=self._bounds.memory_seconds, now=clock.now())
 
     async def _data(self, rest: bytes) -> Reply:
         if rest:
@@ -199,7 +200,7 @@ class Conversation:
         return replies.CHUNK_OK
 
     def _new_intake(self) -> intake.Intake:
-        return intake.Intake(self._stream, self._bounds, self._server.pool, self._server.places)
+        return intake.Intake(self._stream, self._bounds, self._server.crew.long, self._server.places)
 
     async def _deliver(self) -> Reply:
         """Hand the message over and wait until it is stored."""
@@ -214,30 +215,41 @@ class Conversation:
         received, recipients = self._trace(self._envelope), list(self._recipients.values())
         await self._forget()
         self._stream.flush()
-        drop = intake.drop(message)
+        crew = self._server.crew
+        run = crew.quick if len(message) <= intake.SMALL_BYTES else crew.long
         try:
-            work = partial(self._server.deliver, message, recipients, received=received, now=clock.now())
-            future: Future[list[StadtmailError | None]] = await self._server.pool(work)
+            future = await run(partial(self._server.deliver, message, recipients, received=received, now=clock.now()))
         except Exception as error:  # noqa: BLE001 - a bug is 451
-            await self._server.pool(drop)
+            await crew.long(partial(intake.drop, message))
             return await self._undelivered(error)
-        future.add_done_callback(lambda _: self._server.later(drop))
+        if isinstance(message, Spooled):
+            future.add_done_callback(lambda _: crew.later(message.drop))
         return await self._outcome(future)
 
     async def _outcome(self, future: "Future[list[StadtmailError | None]]") -> Reply:
-        # waited for and never cancelled: the writer would trip over a future that is gone
-        waiting = asyncio.wrap_future(future)
-        done, _ = await asyncio.wait({waiting}, timeout=self._bounds.delivery_seconds)
-        if not done or waiting.cancelled():
+        await self._answered(future)
+        if not future.done() or future.cancelled():
             return replies.TRY_LATER
-        if (error := waiting.exception()) is not None:
+        if (error := future.exception()) is not None:
             return await self._undelivered(error)
-        failed = [result for result in waiting.result() if result is not None]
+        failed = [result for result in future.result() if result is not None]
         if not failed:
             return replies.STORED
-        if len(failed) < len(waiting.result()):  # one reply for all: rather twice to one than never to another; 5xx comes at RCPT then
+        if len(failed) < len(future.result()):  # one reply for all: rather twice to one than never to another; 5xx comes at RCPT then
             return replies.TRY_LATER
         return next((reply for error in failed if (reply := replies.of_error(error)).code < 500), replies.of_error(failed[0]))
+
+    async def _answered(self, future: "Future[Any]") -> None:
+        """Wait for the writer, but not for ever. Its future is looked at and never cancelled: the writer would trip over that."""
+        loop = asyncio.get_running_loop()
+        waiting = loop.create_future()
+        wake = partial(_wake, waiting)
+        future.add_done_callback(lambda _: None if loop.is_closed() else loop.call_soon_threadsafe(wake))
+        timer = loop.call_later(self._bounds.delivery_seconds, wake)
+        try:
+            await waiting
+        finally:
+            timer.cancel()
 
     async def _undelivered(self, error: BaseException) -> Reply:
         if isinstance(error, StadtmailError):
@@ -299,3 +311,8 @@ class Conversation:
         if rest:
             return replies.BAD_ARGUMENT
         raise HangUp(replies.BYE)
+
+
+def _wake(waiting: "asyncio.Future[None]") -> None:
+    if not waiting.done():
+        waiting.set_result(None)

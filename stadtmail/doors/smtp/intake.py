@@ -5,7 +5,6 @@ A message that is refused is still read to its end, so that its octets are never
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any
 
 from stadtmail.doors.smtp import replies
@@ -17,6 +16,7 @@ from stadtmail.wire import smtp
 
 Pool = Callable[[Callable[[], Any]], Awaitable[Any]]  # runs what may wait for a disk or a database
 PIECE = 64 * 1024
+SMALL_BYTES = 64 * 1024  # a message that is sealed at once, in one row
 
 
 class Unending(Exception):
@@ -119,6 +119,7 @@ async def swallow(stream: Stream, octets: int, *, seconds: float) -> None:
         octets -= len(await stream.some(seconds=seconds, most=min(octets, PIECE)))
 
 
-def drop(message: bytes | Spooled) -> Callable[[], None]:
-    """What forgets a message after its delivery."""
-    return partial(message.drop) if isinstance(message, Spooled) else lambda: None
+def drop(message: bytes | Spooled) -> None:
+    """Forget a message after its delivery."""
+    if isinstance(message, Spooled):
+        message.drop()

@@ -1,26 +1,23 @@
 """Takes connections, registers each in RAM for as long as it lasts, and hands messages to the mail room.
 
-It knows the mail room by two functions only, `recipient` and `deliver`. Work that may wait for a database or disk runs in a
-small pool of threads. Nothing about a connection is logged but counts of reply codes (C-4.2).
+It knows the mail room by two functions only, `recipient` and `deliver`. Nothing about a connection is logged but counts of
+reply codes (C-4.2).
 """
 
 import asyncio
 import ssl
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import Future
 from datetime import datetime
 from functools import partial
-from threading import Barrier, local
-from typing import Any, Protocol, Self, TypeVar
-
-from django.db import close_old_connections
-from django.db import connections as databases
+from typing import Any, Protocol, Self
 
 from stadtmail.doors.smtp import replies
 from stadtmail.doors.smtp.bounds import Bounds
 from stadtmail.doors.smtp.conversation import Conversation
+from stadtmail.doors.smtp.crew import Crew
 from stadtmail.doors.smtp.replies import Reply
 from stadtmail.doors.smtp.spool import Spooled
 from stadtmail.doors.smtp.stream import Stream
@@ -29,8 +26,6 @@ from stadtmail.kit.errors import StadtmailError
 from stadtmail.usage import connections, limits
 from stadtmail.usage.connections import Connection
 
-T = TypeVar("T")
-KEEP_SECONDS = 5.0  # a thread's database connections are looked after this often
 LOG_SECONDS = 60.0
 
 
@@ -68,8 +63,8 @@ class Server:
         self.draining = False
         self.counts: Counter[int] = Counter()
         self.places = asyncio.Semaphore(self.bounds.large_at_once)
-        self._count, self._threads = threads, ThreadPoolExecutor(threads, thread_name_prefix="smtp")
-        self._looked_after = local()
+        self.crew: Crew
+        self._threads = threads
         self._running: dict[asyncio.Task[None], Stream] = {}
         self._live: dict[Connection, Stream] = {}
         self._networks: Counter[str] = Counter()
@@ -79,6 +74,7 @@ class Server:
     async def listen(self, host: str, port: int) -> Self:
         """Open the port (0: any free one)."""
         loop = asyncio.get_running_loop()
+        self.crew = Crew(threads=self._threads)
         self._listener = await loop.create_server(lambda: Stream(self._arrived), host, port, backlog=512)
         self._ticker = loop.create_task(self._tick())
         return self
@@ -108,17 +104,6 @@ class Server:
         """How long to wait for a client: not long while nearly all places are taken."""
         return min(seconds, self.bounds.busy_seconds) if 10 * len(self._running) >= 9 * self.bounds.connections else seconds
 
-    async def pool(self, work: Callable[[], T]) -> T:
-        """Run what may wait for a database or disk outside the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(self._with_care, work))
-
-    def later(self, work: Callable[[], None]) -> None:
-        """Run it some time, from any thread."""
-        try:
-            self._threads.submit(work)
-        except RuntimeError:  # the pool has ended
-            work()
-
     def _arrived(self, stream: Stream) -> None:
         network = limits.network(stream.peer)
         is_full = len(self._running) >= self.bounds.connections
@@ -142,7 +127,7 @@ class Server:
     async def _serve(self, stream: Stream, network: str) -> None:
         """The life of one connection: registered first, served, and gone from RAM at its end whatever ended it."""
         try:
-            connection = await self.pool(partial(self._register, stream.peer, network))
+            connection = await self.crew.quick(partial(self._register, stream.peer, network))
         except Exception as error:  # noqa: BLE001 - a connection that cannot be registered is not served
             log.bug(error, role="doors")
             self._turn_away(stream, replies.OUT_OF_ORDER)
@@ -156,7 +141,7 @@ class Server:
             await Conversation(self, stream).run()
         finally:
             del self._live[connection]
-            await self.pool(connection.end)
+            await self.crew.quick(connection.end)
 
     def _register(self, peer: str, network: str) -> Connection | None:
         now, most = clock.now(), self.bounds.arrivals_a_minute
@@ -178,12 +163,12 @@ class Server:
         while True:
             await asyncio.sleep(self.bounds.beat_seconds)
             try:
-                for connection in await self.pool(partial(_lost, list(self._live))):
+                for connection in await self.crew.quick(partial(_lost, list(self._live))):
                     if connection in self._live:
                         self._live[connection].interrupt(only_idle=False)
                 if time.monotonic() - logged >= LOG_SECONDS:
                     logged = time.monotonic()
-                    await self.pool(self._write_counts)
+                    await self.crew.quick(self._write_counts)
             except Exception as error:  # noqa: BLE001 - the next beat may succeed
                 log.bug(error, role="doors")
 
@@ -196,28 +181,8 @@ class Server:
         if self._ticker is not None:
             self._ticker.cancel()
             await asyncio.wait({self._ticker})
-        await self.pool(self._write_counts)
-        together = Barrier(self._count, timeout=5.0)  # so that each thread closes its own
-        await asyncio.gather(*(self.pool(partial(_close_databases, together)) for _ in range(self._count)), return_exceptions=True)
-        await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
-
-    def _with_care(self, work: Callable[[], T]) -> T:
-        """Run with database connections that are neither broken nor too old."""
-        if time.monotonic() - getattr(self._looked_after, "at", 0.0) > KEEP_SECONDS:
-            close_old_connections()
-            self._looked_after.at = time.monotonic()
-        try:
-            return work()
-        except StadtmailError:
-            raise
-        except BaseException:
-            close_old_connections()
-            raise
-
-
-def _close_databases(together: Barrier) -> None:
-    together.wait()
-    databases.close_all()
+        await self.crew.quick(self._write_counts)
+        await self.crew.end()
 
 
 def _lost(live: list[Connection]) -> list[Connection]:

@@ -4,6 +4,7 @@ An unknown and a closed mailbox look alike from outside. A text never repeats wh
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from stadtmail.kit import errors
 from stadtmail.tenants.queries import NoSuchCity
@@ -18,6 +19,10 @@ class Reply:
     text: str
 
     def __bytes__(self) -> bytes:
+        return self._written
+
+    @cached_property
+    def _written(self) -> bytes:
         lines = self.text.split("\n")
         status = f"{self.status} " if self.status else ""
         marks = ["-"] * (len(lines) - 1) + [" "]

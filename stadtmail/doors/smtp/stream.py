@@ -46,6 +46,8 @@ class Stream(asyncio.Protocol):
         self._in, self._out = bytearray(), bytearray()
         self._waiter: asyncio.Future[None] | None = None
         self._cutter: asyncio.TimerHandle | None = None
+        self._until, self._late = float("inf"), False
+        self._watch: asyncio.TimerHandle | None = None
         self._lost, self._eof, self._interrupted, self._reading, self._writable = False, False, False, True, True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -68,8 +70,9 @@ class Stream(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why does not matter, and may name somebody
         self._lost = True
-        if self._cutter is not None:
-            self._cutter.cancel()
+        for timer in (self._cutter, self._watch):
+            if timer is not None:
+                timer.cancel()
         self._wake()
 
     def pause_writing(self) -> None:
@@ -149,19 +152,35 @@ class Stream(asyncio.Protocol):
         """Wait until something has arrived."""
         self.flush()
         have = len(self._in)
+        self._wait_until(min(self._loop.time() + seconds, self.deadline))
         try:
-            async with asyncio.timeout_at(min(self._loop.time() + seconds, self.deadline)):
-                while len(self._in) == have or not self._writable:
-                    if self._interrupted:
-                        raise Interrupted
-                    if self._lost or self._eof:
-                        raise Gone
-                    self._waiter = self._loop.create_future()
-                    await self._waiter
-        except TimeoutError:
-            raise TimedOut from None
+            while len(self._in) == have or not self._writable:
+                if self._interrupted:
+                    raise Interrupted
+                if self._lost or self._eof:
+                    raise Gone
+                if self._late:
+                    raise TimedOut
+                self._waiter = self._loop.create_future()
+                await self._waiter
         finally:
-            self._waiter, self.idle = None, False
+            self._waiter, self.idle, self._until = None, False, float("inf")
+
+    def _wait_until(self, moment: float) -> None:
+        """One timer a connection: most waits end long before it rings, and then it is only looked at again."""
+        self._until, self._late = moment, False
+        if self._watch is None or self._watch.when() > moment:
+            if self._watch is not None:
+                self._watch.cancel()
+            self._watch = self._loop.call_at(moment, self._ring)
+
+    def _ring(self) -> None:
+        self._watch = None
+        if self._loop.time() >= self._until:
+            self._late = True
+            self._wake()
+        elif self._until < float("inf"):
+            self._watch = self._loop.call_at(self._until, self._ring)
 
     def _taken(self, count: int) -> bytes:
         taken = bytes(self._in[:count])

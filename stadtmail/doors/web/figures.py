@@ -13,6 +13,7 @@ def _known() -> dict[str, str]:
         "inventory_coverage_percent": _("Spalten mit Zuordnung, in Prozent"),
         "inventory_problems": _("Tabellen ohne Zuordnung"),
         "pages_beside_policy": _("Seiten, die der Richtlinie widersprechen"),
+        "failed_probes_to_the_officer": _("Probepost an die Datenschutzstelle, die nicht ankam"),
         "unlisted_destinations": _("Ziele, die nicht in der Richtlinie stehen"),
         "foreign_addresses_in_pages": _("fremde Adressen in unseren Seiten"),
         "processing_contract_days": _("Tage, die der Vertrag mit dem Dienstleister noch läuft"),

@@ -107,4 +107,5 @@ def _form(request: PortalRequest, given: dict[str, str], problems: list[Problem]
     )
     password = Field("password", _("Passwort"), type="password", autocomplete="current-password", maxlength=200)
     context = {"address": address, "password": password, "problems": problems, "next": given.get("next", ""), "way": given.get("way", "")}
+    context["refuses"] = any(request.headers.get(signal) == "1" for signal in ("DNT", "Sec-GPC"))  # C-3.10: then the other way comes first
     return render(request, "web/login.html", context, status=status)

@@ -13,16 +13,15 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import connection, connections
-from django.db.models import F
 
 from stadtmail.kit import errors, log, store
 from stadtmail.mail import envelope, sealing
 from stadtmail.mail.actions import rolekeys, storing
 from stadtmail.mail.actions.incoming import Incoming
 from stadtmail.mail.actions.storing import MailboxClosed, MailboxFull
-from stadtmail.mail.models import OPEN, Mailbox, MailboxKey, Message
+from stadtmail.mail.models import OPEN, Mailbox, Message
 from stadtmail.people import queries as people
-from stadtmail.privacy.models import ERASING
+from stadtmail.privacy.models import ERASING, LIVE
 from stadtmail.tenants import queries as tenants
 from stadtmail.vault import blobs
 
@@ -30,6 +29,14 @@ __all__ = ["Answers", "Incoming", "MailboxClosed", "MailboxFull", "NoSuchMailbox
 
 MOST_IN_BATCH = 256
 LARGE_AT_ONCE = 2  # messages over 64 KiB that are opened in memory at the same time
+_WAY = """
+    SELECT box.id, box.role, box.state, box.used_bytes, box.quota_bytes, address.open, pair.unit_id, pair.public, unit.state
+    FROM people_address address
+    JOIN mail_route route ON route.address_id = address.id
+    JOIN mail_mailbox box ON box.id = route.mailbox_id
+    LEFT JOIN mail_mailboxkey pair ON pair.mailbox_id = box.id AND pair.current
+    LEFT JOIN privacy_unit unit ON unit.id = pair.unit_id
+    WHERE address.tenant_id = %s AND address.blind = %s"""
 Recipient = sealing.Target
 Answers = list[errors.StadtmailError | None]
 
@@ -59,21 +66,20 @@ def recipient(address: str, *, now: datetime) -> Recipient:
     except tenants.NoSuchCity:
         raise NotOurDomain from None
     digest = people.address_digest(tenant, localpart.partition("+")[0])
-    mailbox = Mailbox.objects.filter(routes__address__tenant=tenant, routes__address__blind=digest).annotate(
-        address_open=F("routes__address__open")
-    ).first()  # fmt: skip
-    if mailbox is None:
+    found = store.select(_WAY, [tenant.id, digest])
+    if not found:
         raise NoSuchMailbox
-    if not mailbox.address_open or mailbox.state != OPEN:
+    mailbox, role, state, used, quota, address_open, pair, public, pair_state = found[0]
+    if not address_open or state != OPEN:
         raise MailboxClosed
-    pair = MailboxKey.objects.filter(mailbox=mailbox, current=True).exclude(unit__state=ERASING).first()
-    if mailbox.role and rolekeys.is_over(pair, now):
-        pair = rolekeys.renew(mailbox, now=now)
-    if pair is None:
+    if role:
+        current = rolekeys.current(Mailbox.objects.get(id=mailbox), now=now)
+        pair, public, pair_state = current.unit_id, current.public, LIVE
+    if pair is None or pair_state == ERASING:
         raise MailboxClosed
-    if mailbox.used_bytes >= mailbox.quota_bytes:
+    if used >= quota:
         raise MailboxFull
-    return Recipient(tenant.id, mailbox.id, mailbox.role, pair.unit_id, bytes(pair.public))
+    return Recipient(tenant.id, store.as_id(mailbox), role, store.as_id(pair), bytes(public))
 
 
 @dataclass(eq=False)
@@ -206,4 +212,8 @@ def _refused(recipients: Sequence[Recipient]) -> "Future[Answers]":
 
 
 def _forget_blobs(sealed: Sequence[sealing.Sealed]) -> None:
-    blobs.delete([one.blob for one in sealed if one.blob is not None])
+    """Bytes that got no row. What cannot be unlinked now, the hourly look for lost blobs removes."""
+    try:
+        blobs.delete([one.blob for one in sealed if one.blob is not None])
+    except OSError:
+        log.event("blob_left", count=len(sealed))

@@ -11,6 +11,7 @@ from stadtmail.kit import store
 from stadtmail.mail.models import Mailbox, MailboxKey
 from stadtmail.mail.sealing import ROLE
 from stadtmail.privacy import events, policy, units
+from stadtmail.privacy.models import ERASING
 from stadtmail.vault import boxes
 
 ANCHOR = "mailbox-month"
@@ -19,6 +20,12 @@ ANCHOR = "mailbox-month"
 def is_over(pair: MailboxKey | None, now: datetime) -> bool:
     """Has the pair's month ended, or is there none?"""
     return pair is None or pair.until is None or pair.until <= now
+
+
+def current(mailbox: Mailbox, *, now: datetime) -> MailboxKey:
+    """The pair that new mail of a role is sealed to, made where its month is over or it is being erased."""
+    pair = MailboxKey.objects.filter(mailbox=mailbox, current=True).exclude(unit__state=ERASING).first()
+    return renew(mailbox, now=now) if pair is None or is_over(pair, now) else pair
 
 
 def renew(mailbox: Mailbox, *, now: datetime) -> MailboxKey:

@@ -14,13 +14,19 @@ from django.db.models import Model
 
 from stadtmail.kit import errors, store
 from stadtmail.mail.folders import INBOX
-from stadtmail.mail.models import OPEN, Body, Folder, Mailbox, MailboxKey, Message
+from stadtmail.mail.models import OPEN, Body, Folder, Mailbox, Message
 from stadtmail.mail.sealing import Sealed
 from stadtmail.privacy.models import LIVE
 
 CHUNK = 400
-_PLACE = ("unit_id", "unit__state", "mailbox_id", "mailbox__state", "mailbox__used_bytes", "mailbox__quota_bytes",
-          "mailbox__folders__id", "mailbox__folders__uidnext", "mailbox__folders__modseq")  # fmt: skip
+_INBOXES = """
+    SELECT pair.unit_id, unit.state, box.id, box.state, box.used_bytes, box.quota_bytes, folder.id, folder.uidnext, folder.modseq
+    FROM mail_mailboxkey pair
+    JOIN privacy_unit unit ON unit.id = pair.unit_id
+    JOIN mail_mailbox box ON box.id = pair.mailbox_id
+    JOIN mail_folder folder ON folder.mailbox_id = box.id AND folder.role = %s
+    WHERE pair.unit_id IN ({marks})
+    ORDER BY pair.unit_id {lock}"""
 
 
 class MailboxClosed(errors.NotAllowed):
@@ -70,12 +76,15 @@ def _inboxes(batch: Sequence[Sealed]) -> dict[UUID, _Inbox]:
     wanted = sorted({one.target.pair for one in batch})
     found: dict[UUID, _Inbox] = {}
     known: dict[UUID, _Inbox] = {}
+    # the claim of an erasure and the end of a contract lock the same units: no 250 into a destroyed key or a closed mailbox
+    lock = "FOR UPDATE OF unit, pair" if connections["default"].vendor == "postgresql" else ""
     for part in (wanted[at : at + CHUNK] for at in range(0, len(wanted), CHUNK)):
-        rows = MailboxKey.objects.filter(unit_id__in=part, mailbox__folders__role=INBOX).order_by("unit_id")
-        for pair, state, mailbox, *rest in store.locked(rows).values_list(*_PLACE):
-            inbox = known.setdefault(mailbox, _Inbox(mailbox, *rest))  # two pairs of a role may meet in one batch
+        sql = _INBOXES.format(marks=", ".join(["%s"] * len(part)), lock=lock)
+        for pair, state, mailbox, box_state, used, quota, folder, *rest in store.select(sql, [INBOX, *part]):
+            box = store.as_id(mailbox)
+            inbox = known.setdefault(box, _Inbox(box, box_state, used, quota, store.as_id(folder), *rest))  # a role's two pairs may meet
             if state == LIVE:
-                found[pair] = inbox
+                found[store.as_id(pair)] = inbox
     return found
 
 

@@ -172,8 +172,6 @@ def quarantine_digest(tenant: Tenant, address: str) -> bytes:
 def enter_quarantine(contract: Contract, unit: units.Prepared, *, address: str, reclaim: bytes) -> None:
     """The address goes to nobody else for a while (K21). Call inside `store.writing()`."""
     digest = quarantine_digest(contract.tenant, address)
-    # its former holder came back and leaves again: the younger quarantine counts, the older unit goes with its own date
-    Quarantine.objects.filter(tenant=contract.tenant, digest=digest).delete()
     Quarantine.objects.create(unit_id=unit.id, tenant=contract.tenant, digest=digest, reclaim=reclaim)
 
 

@@ -1,6 +1,7 @@
 """Doors on real sockets; after each test nothing of a connection is left in RAM."""
 
 import datetime as dt
+import shutil
 
 import pytest
 from cryptography import x509
@@ -11,6 +12,7 @@ from cryptography.x509.oid import NameOID
 from stadtmail.doors.smtp.server import tls_context
 from stadtmail.kit import clock
 from stadtmail.usage import connections, volatile
+from stadtmail.vault import blobs
 from tests.doors.smtp.fakes import Door, MailRoom
 
 
@@ -63,3 +65,9 @@ def tls(tmp_path_factory):
     pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     (folder / "key").write_bytes(key.private_bytes(pem, pkcs8, serialization.NoEncryption()))
     return tls_context(str(folder / "cert"), str(folder / "key"))
+
+
+@pytest.fixture(autouse=True)
+def _no_old_blobs() -> None:
+    """Rows are gone after each test, files are not: what another test stored is no residue of this one."""
+    shutil.rmtree(blobs.root(), ignore_errors=True)

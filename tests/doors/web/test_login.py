@@ -198,3 +198,14 @@ def test_the_texts_name_the_policys_limits(browser: Browser) -> None:
     browser.get("/anmelden")
     for text in ("30 Minuten", "zwölf Stunden", "20 Minuten", "acht Stunden"):
         assert text in browser.text
+
+
+@pytest.mark.parametrize("signal", ["dnt", "sec-gpc"])
+def test_c310_a_browser_that_refuses_is_offered_the_way_without_cookies_first(ahaus, client, signal) -> None:
+    def first(**headers: str) -> str:
+        page = client.get("/anmelden", headers={"host": "ahaus.localhost", **headers}).content.decode()
+        return page[page.index('name="way" value="') + 18 :][:3]
+
+    assert first() == "coo"
+    assert first(**{signal: "1"}) == "url"
+    assert first(**{signal: "0"}) == "coo"

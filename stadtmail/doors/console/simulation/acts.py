@@ -16,7 +16,7 @@ from stadtmail.usage import sessions
 if TYPE_CHECKING:
     from stadtmail.tenants.models import Tenant
 
-RETURNS, CORRECTED, HELD = 0.1, 0.05, 0.08
+RETURNS, CORRECTED, HELD = 0.005, 0.05, 0.08  # returns: of those who have gone, a day; most stay away, so that dates come
 
 
 class Acts(Town):
@@ -48,11 +48,12 @@ class Acts(Town):
         if not later:
             self._tell_end(resident, at, known=self.now)
             self._move_out(resident)
+            sweep.run(self.now)  # what is due with the end itself, as the work role's next look
         self._count("ends")
 
     def _return(self) -> None:
         """Take a cancellation back, or order the same address again with the code of the receipt."""
-        if not self.gone or self.random.random() > RETURNS:
+        if not self.gone or self.random.random() > RETURNS * len(self.gone):
             return
         resident = self.random.choice(self.gone)
         place = people.collection(resident.city, people.code_digest(resident.city, resident.collection_code))
