@@ -2,13 +2,12 @@
 
 from datetime import datetime
 
-from stadtmail.people.actions import corrections, ends, voluntary
+from stadtmail.people.actions import ends, voluntary
 
 
 def run(now: datetime) -> int:
     """One round. Returns how many contracts ended."""
     ended = ends.take_due_effects(now)
     ends.mend(now)
-    corrections.mend(now)
     voluntary.mend(now)
     return ended

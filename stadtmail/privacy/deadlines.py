@@ -10,7 +10,7 @@ from uuid import UUID
 
 from stadtmail.kit import store
 from stadtmail.privacy import holds, policy
-from stadtmail.privacy.models import ERASING, Event, HoldItem, Unit
+from stadtmail.privacy.models import ERASING, SUPERSEDED, Event, HoldItem, Unit
 from stadtmail.tenants.models import Tenant
 
 PART = 400
@@ -90,6 +90,8 @@ def next_due(tenant: Tenant | None, *, after: datetime) -> datetime | None:
 def _dates(
     row: Unit, events: Mapping[str, Event], rules: Rules
 ) -> tuple[datetime | None, datetime | None, datetime | None]:
+    if SUPERSEDED in events:
+        return None, events[SUPERSEDED].at, events[SUPERSEDED].recorded_at
     now, then = rules.of(row)
     moments = {name: event.at for name, event in events.items()}
     rule = now.rules.get(row.category)
