@@ -9,13 +9,22 @@ from datetime import datetime
 from itertools import groupby
 from uuid import UUID, uuid4
 
+from stadtmail.kit import errors, store
 from stadtmail.kit import log as lines
-from stadtmail.kit import store
 from stadtmail.privacy import erasure
 from stadtmail.privacy.models import ERASING, LedgerEntry, Unit, Watermark
+from stadtmail.tenants.queries import cities
 from stadtmail.vault import keys
 
 PART = 400
+
+
+class KeystoreLost(errors.NotAllowed):
+    """Most of what is stored has no key here: check STADTMAIL_KEYS_URL, or put back a backup of the keystore (docs/operate.md)."""
+
+
+class RowsLost(errors.NotAllowed):
+    """The keystore has keys, and the main database no city: check STADTMAIL_DATABASE_URL, or put back its backup (docs/operate.md)."""
 
 
 def recover(now: datetime, *, step: erasure.Step = erasure.no_step) -> int:
@@ -27,23 +36,32 @@ def recover(now: datetime, *, step: erasure.Step = erasure.no_step) -> int:
 
 
 def replay(now: datetime) -> int:
-    """After a start: erase again each unit that is in the ledger or whose key is missing. Returns how many units."""
+    """After a start: erase again each unit that is in the ledger or whose key is missing. Returns how many units.
+
+    Raises KeystoreLost, RowsLost: one of the two stores is empty or another instance's, and its counterpart must not follow it.
+    """
+    if not cities() and keys.any_of_units():
+        raise RowsLost
     recover(now)
     gone = _in_ledger()
-    again = lost = 0
+    again, living, lost = 0, 0, list[UUID]()
     for rows in _all_units():
         dead = [row for row in rows if row.id.bytes in gone]
         _purge_again(dead)
-        living = keys.exists([row.key for row in rows if row.key])
-        keyless = [row for row in rows if row.key and row.key not in living and row.id.bytes not in gone]
-        _claim_lost(keyless)
-        again, lost = again + len(dead), lost + len(keyless)
+        kept = [row for row in rows if row.key and row.id.bytes not in gone]
+        there = keys.exists([row.key for row in kept if row.key])
+        lost += [row.id for row in kept if row.key not in there]
+        again, living = again + len(dead), living + len(kept)
+    if 2 * len(lost) > living:
+        raise KeystoreLost
+    for at in range(0, len(lost), PART):
+        _claim_lost(list(Unit.objects.filter(id__in=lost[at : at + PART])))
     if lost:
         recover(now)
     Watermark.objects.filter(name="orphans").delete()  # a restore takes rows of hours that were looked at: every key is looked at anew
     if again or lost:
-        lines.event("replayed", count=again + lost)
-    return again + lost
+        lines.event("replayed", count=again + len(lost))
+    return again + len(lost)
 
 
 def _claimed_only(now: datetime) -> list[LedgerEntry]:

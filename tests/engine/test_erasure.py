@@ -8,14 +8,16 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from django.db import connections
+from django.db import IntegrityError, connections
 
 from stadtmail.kit import store
-from stadtmail.people.models import Inventory
+from stadtmail.people.models import Contract, Inventory, Person
 from stadtmail.privacy import erasure, events, guard, holds, measures, recovery, sweep, units
 from stadtmail.privacy.evidence import log
 from stadtmail.privacy.models import Commitment, HoldItem, Leaf, LedgerEntry, Unit
+from stadtmail.tenants.models import Host, Tenant
 from stadtmail.vault import keys
+from stadtmail.vault.models import Key
 from tests.engine.conftest import CANARY, bytes_on_disk, new_contract, someone
 from tests.instance import POSTGRES
 
@@ -327,3 +329,39 @@ def test_rows_whose_key_was_lost_follow_it_with_a_leaf(ahaus, inventory, now) ->
     assert recovery.replay(now) == 1
     assert list(Unit.objects.values_list("id", flat=True)) == ids[1:]
     assert LedgerEntry.objects.get().done_at == now
+
+
+def test_c41_a_lost_keystore_stops_the_start_and_erases_nothing(ahaus, inventory, now) -> None:
+    """A wrong STADTMAIL_KEYS_URL must not make the rows follow keys that somebody still has."""
+    ids = inventory(3)
+    kept = list(Key.objects.values())
+    Key.objects.all().delete()
+    keys.drop_copies()
+    with pytest.raises(recovery.KeystoreLost):
+        recovery.replay(now)
+    with pytest.raises(keys.CityKeyLost):
+        log.signer(ahaus)
+    Key.objects.bulk_create(Key(**row) for row in kept)
+    assert recovery.replay(now) == 0
+    assert not LedgerEntry.objects.exists()
+    assert Unit.objects.filter(id__in=ids).count() == 3
+    assert log.signer(ahaus)
+
+
+def test_c41_an_empty_main_database_does_not_take_the_keys_with_it(inventory, now) -> None:
+    inventory()
+    Inventory.objects.all().delete()
+    Unit.objects.all().delete()
+    for table in (Contract, Person, Host, Tenant):
+        table.objects.all().delete()
+    with pytest.raises(recovery.RowsLost):
+        recovery.replay(now)
+    assert keys.any_of_units()
+
+
+def test_c41_no_key_of_a_city_is_made_twice(ahaus, now) -> None:
+    before = {purpose: keys.city(ahaus.id, purpose) for purpose in keys.PURPOSES}
+    with pytest.raises(IntegrityError):
+        keys.found_city(ahaus.id, now=now)
+    keys.drop_copies()
+    assert {purpose: keys.city(ahaus.id, purpose) for purpose in keys.PURPOSES} == before
