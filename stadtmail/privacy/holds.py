@@ -60,7 +60,7 @@ def place(
 
 def release(hold: UUID, *, tenant: Tenant, now: datetime) -> int:
     """Release the hold and erase at once what is due. Returns the number of units erased. Raises NoSuchHold."""
-    from stadtmail.privacy import erasure  # the claim asks for holds, a release asks for erasure
+    from stadtmail.privacy import erasure, guard  # the claim asks for holds, a release asks for erasure
 
     with store.writing():
         if not Hold.objects.filter(id=hold, tenant=tenant, released_at=None).update(released_at=now):
@@ -69,7 +69,10 @@ def release(hold: UUID, *, tenant: Tenant, now: datetime) -> int:
         held = list(HoldItem.objects.filter(hold=hold).values_list("unit", flat=True))
         log.note(tenant, {"type": "hold_released", "hold": kind, "count": len(held)}, now=now)
     due = list(Unit.objects.filter(tenant=tenant, id__in=held, due_at__lte=now).values_list("id", flat=True))
-    return erasure.erase(due, tenant=tenant, now=now, cause="released").erased if due else 0
+    try:
+        return erasure.erase(due, tenant=tenant, now=now, cause="released").erased if due else 0
+    except guard.TimeNotTrusted:  # it is released, and due: the sweep goes on when the clock is vouched for
+        return 0
 
 
 def standing(units: Sequence[UUID], *, now: datetime) -> dict[UUID, list[Hold]]:
