@@ -171,9 +171,12 @@ def _write_down() -> None:
 
 
 def _replay(now: datetime) -> int:
+    from stadtmail.people import jobs
     from stadtmail.privacy import recovery
 
-    return recovery.replay(now)
+    again = recovery.replay(now)
+    jobs.recover(now)
+    return again
 
 
 def _clear_volatile() -> None:
