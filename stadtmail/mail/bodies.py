@@ -46,7 +46,7 @@ def raw(row: Message, record: Record) -> Iterator[bytes]:
 
 def content(row: Message, record: Record, part: Part) -> Iterator[bytes]:
     """The decoded content of a part, in pieces."""
-    pieces = _between(raw(row, record), part.body, part.end)
+    pieces = between(raw(row, record), part.body, part.end)
     if part.encoding == "base64":
         return _base64(pieces)
     return _quoted(pieces) if part.encoding == "quoted-printable" else pieces
@@ -101,7 +101,8 @@ def _joined(root: Part, texts: list[tuple[Part, str]], htmls: list[str]) -> str 
     return "\n".join([*htmls, *(f"<pre>{escape(text)}</pre>" for text in alone)])
 
 
-def _between(pieces: Iterator[bytes], start: int, end: int) -> Iterator[bytes]:
+def between(pieces: Iterator[bytes], start: int, end: int) -> Iterator[bytes]:
+    """What lies from `start` to before `end`."""
     at = 0
     for piece in pieces:
         if at >= end:

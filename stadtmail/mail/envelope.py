@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from stadtmail.wire import mime, mimewords
+from stadtmail.wire import imapwrite, mime, mimewords
 
 MOST_SUBJECT = 1000  # signs
+MOST_IMAP = 32 * 1024  # bytes
 Addresses = list[tuple[str, str]]
 
 
@@ -31,6 +32,7 @@ class Envelope:
     received_at: datetime
     has_attachments: bool
     root: mime.Part
+    imap: str = ""  # ENVELOPE and BODYSTRUCTURE as IMAP says them, apart by a zero; empty: too long to keep
 
 
 def summary(raw: bytes, *, now: datetime) -> Envelope:
@@ -50,7 +52,19 @@ def summary(raw: bytes, *, now: datetime) -> Envelope:
         received_at=now,
         has_attachments=bool(mime.shown(mail.root).attachments),
         root=mail.root,
+        imap=_imap(raw, mail),
     )
+
+
+def for_imap(raw: bytes) -> tuple[bytes, bytes]:
+    """ENVELOPE and BODYSTRUCTURE of a message whose envelope does not have them."""
+    mail = mime.parse(raw)
+    return imapwrite.envelope(mail.headers), imapwrite.structure(raw, mail.root)
+
+
+def _imap(raw: bytes, mail: mime.Mail) -> str:
+    both = imapwrite.envelope(mail.headers) + b"\0" + imapwrite.structure(raw, mail.root)
+    return both.decode("latin-1") if len(both) <= MOST_IMAP else ""
 
 
 def packed(envelope: Envelope) -> bytes:

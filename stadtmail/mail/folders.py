@@ -1,9 +1,12 @@
 """The folders that every mailbox begins with, and the bits of a message's flags. Roles are closed words, names are sealed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = 1, 2, 4, 8, 16  # RFC 9051 2.3.2
 FLAG_NAMES = {SEEN: "\\Seen", ANSWERED: "\\Answered", FLAGGED: "\\Flagged", DELETED: "\\Deleted", DRAFT: "\\Draft"}
+KEYWORD_BITS = range(8, 63)  # of the flags: the mailbox's own keywords (models.Keyword)
 INBOX = "inbox"
 
 
@@ -33,6 +36,7 @@ def standard_name(role: str, lang: str) -> str:
     return (found.en if lang == "en" else found.de) if found else ""
 
 
-def flag_names(flags: int) -> list[str]:
-    """The flags that are set, by their names in IMAP."""
-    return [name for bit, name in FLAG_NAMES.items() if flags & bit]
+def flag_names(flags: int, keywords: Mapping[int, str] = MappingProxyType({})) -> list[str]:
+    """The flags that are set, by their names in IMAP; `keywords`: bit number -> name."""
+    named = [name for bit, name in FLAG_NAMES.items() if flags & bit]
+    return named + [name for bit, name in keywords.items() if flags >> bit & 1]

@@ -22,6 +22,7 @@ class Mailbox(models.Model):
     state = models.CharField(max_length=8, default=OPEN)
     quota_bytes = models.BigIntegerField()
     used_bytes = models.BigIntegerField(default=0)
+    last_validity = models.PositiveIntegerField(default=0)  # greatest uidvalidity ever given: a name that returns is another folder
 
     class Meta:
         constraints = [
@@ -90,12 +91,43 @@ class Folder(models.Model):
     uidvalidity = models.PositiveIntegerField()
     uidnext = models.PositiveIntegerField(default=1)
     modseq = models.PositiveBigIntegerField(default=1)
+    forgotten = models.PositiveBigIntegerField(default=0)  # up to this modseq it is not remembered any more which uids vanished
+    subscribed = models.BooleanField(default=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["mailbox", "number"], name="folder_number_once")]
 
     def __str__(self) -> str:
         return f"folder {self.id}"
+
+
+class Keyword(models.Model):
+    """A keyword of the holder's own ($label1, …): its bit in the flags of messages, its name sealed under the mailbox's unit key."""
+
+    mailbox = models.ForeignKey(Mailbox, on_delete=models.PROTECT, related_name="keywords")
+    bit = models.PositiveSmallIntegerField()
+    name = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["mailbox", "bit"], name="keyword_bit_once")]
+
+    def __str__(self) -> str:
+        return f"keyword {self.pk}"
+
+
+class Expunged(models.Model):
+    """Uids from `first` to `last` left a folder at `modseq`: what a mail program that comes back has to drop (RFC 7162)."""
+
+    folder = models.ForeignKey(Folder, on_delete=models.CASCADE, related_name="expunged", db_index=False)
+    modseq = models.PositiveBigIntegerField()
+    first = models.PositiveIntegerField()
+    last = models.PositiveIntegerField()
+
+    class Meta:
+        indexes = [models.Index(fields=["folder", "modseq"])]
+
+    def __str__(self) -> str:
+        return f"expunged {self.pk}"
 
 
 class Message(models.Model):
@@ -106,7 +138,7 @@ class Message(models.Model):
     pair = models.ForeignKey(MailboxKey, on_delete=models.PROTECT, related_name="messages")
     uid = models.PositiveIntegerField()
     modseq = models.PositiveBigIntegerField()
-    flags = models.PositiveSmallIntegerField(default=0)  # bits of wire-independent system flags: see mail/folders.py
+    flags = models.BigIntegerField(default=0)  # bits of system flags and of the mailbox's keywords: see mail/folders.py
     size_bytes = models.BigIntegerField()
     arrived_on = models.DateField()
     record_key = models.BinaryField()

@@ -16,7 +16,7 @@ from stadtmail.kit.holdings import Column, Holding
 from stadtmail.mail import queries
 from stadtmail.mail.actions import gone
 from stadtmail.mail.folders import flag_names
-from stadtmail.mail.models import CLOSED, OPEN, Body, Folder, Mailbox, MailboxKey, Message, Route, Wrap
+from stadtmail.mail.models import CLOSED, OPEN, Body, Expunged, Folder, Keyword, Mailbox, MailboxKey, Message, Route, Wrap
 from stadtmail.mail.sealing import RESIDENT, ROLE
 from stadtmail.people.models import Address
 from stadtmail.privacy import holdings, units
@@ -34,7 +34,7 @@ def register() -> None:
             "Mailbox", lambda ids: Mailbox.objects.filter(unit__in=ids),
             harmless={
                 "id": ID, "tenant": "the city", "contract": REF, "unit": ID, "role": STATE, "state": STATE, "quota_bytes": "of the tariff",
-                "used_bytes": "sum of sizes, on a random id",
+                "used_bytes": "sum of sizes, on a random id", "last_validity": NUMBER,
             },
             purge=_purge_mailboxes, restrict=_close, release=_open,
         ),
@@ -53,8 +53,16 @@ def register() -> None:
             "Folder", lambda ids: Folder.objects.filter(mailbox__in=Mailbox.objects.filter(unit__in=ids).values("id")),
             sealed={"name": "folder"},
             harmless={"id": ID, "mailbox": REF, "number": NUMBER, "role": STATE, "uidvalidity": "second of creation, on a random id",
-                      "uidnext": NUMBER, "modseq": NUMBER},
+                      "uidnext": NUMBER, "modseq": NUMBER, "forgotten": NUMBER, "subscribed": "mark"},
             export=_folders,
+        ),
+        _holding(
+            "Keyword", lambda ids: Keyword.objects.filter(mailbox__in=Mailbox.objects.filter(unit__in=ids).values("id")),
+            sealed={"name": "keyword"}, harmless={"id": "row number", "mailbox": REF, "bit": NUMBER}, export=_keywords,
+        ),
+        _holding(
+            "Expunged", lambda ids: Expunged.objects.filter(folder__mailbox__in=Mailbox.objects.filter(unit__in=ids).values("id")),
+            harmless={"id": "row number", "folder": REF, "modseq": NUMBER, "first": NUMBER, "last": NUMBER},
         ),
         _holding(
             "Message", lambda ids: Message.objects.filter(pair__in=ids),
@@ -122,6 +130,8 @@ def _purge_messages(ids: Sequence[UUID]) -> int:
         gone.note(rows)
         for mailbox, size in rows.values_list("folder__mailbox").annotate(size=Sum("size_bytes")).order_by():
             Mailbox.objects.filter(id=mailbox).update(used_bytes=F("used_bytes") - size)
+        places = list(rows.values_list("folder", flat=True).distinct())
+        Folder.objects.filter(id__in=places).update(modseq=F("modseq") + 1, forgotten=F("modseq") + 1)  # mail programs see it vanish
         count += rows._raw_delete("default")
     transaction.on_commit(partial(gone.unlink, list(ids)))
     return count
@@ -143,14 +153,22 @@ def _folders(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
                 yield {"folder": row.name}
 
 
+def _keywords(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
+    """The holder's own keywords; which message has which shows with the messages."""
+    for _, mailbox in _opened(unit_id):
+        for name in queries.keywords(queries.Opened(mailbox)).values():
+            yield {"keyword": name}
+
+
 def _messages(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
     """Each message: where it lies, when it came, and `eml`, which opens its bytes when it is called."""
     for unit, mailbox in _opened(unit_id):
         o = queries.Opened(mailbox)
+        words = queries.keywords(o)
         for folder in Folder.objects.filter(mailbox=mailbox).order_by("number"):
             name = queries.folder_name(mailbox, unit, folder)
             for uid, flags in queries.uids(o, folder.number, pair=unit_id):
-                yield _Record(o, folder.number, {"folder": name, "uid": uid, "flags": flag_names(flags)})
+                yield _Record(o, folder.number, {"folder": name, "uid": uid, "flags": flag_names(flags, words)})
 
 
 class _Record(Mapping[str, Any]):

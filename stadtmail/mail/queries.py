@@ -16,7 +16,7 @@ from stadtmail.mail import bodies, sealing
 from stadtmail.mail.bodies import Attachment
 from stadtmail.mail.envelope import Addresses, Envelope
 from stadtmail.mail.folders import SEEN, flag_names, standard_name
-from stadtmail.mail.models import Folder, Mailbox, MailboxKey, Message
+from stadtmail.mail.models import Folder, Keyword, Mailbox, MailboxKey, Message
 from stadtmail.privacy import units
 from stadtmail.privacy.models import ERASING, Unit
 from stadtmail.tenants.models import Tenant
@@ -195,6 +195,15 @@ def used(mailbox: Mailbox) -> tuple[int, int]:
     """(bytes used, quota in bytes) at this moment."""
     found = Mailbox.objects.filter(id=mailbox.id).values_list("used_bytes", "quota_bytes").first()
     return found or (0, mailbox.quota_bytes)
+
+
+def keywords(o: Opened) -> dict[int, str]:
+    """The holder's keywords: bit of the flags -> name. A role's mailbox has none. Raises units.Gone."""
+    rows = list(Keyword.objects.filter(mailbox=o.mailbox).order_by("bit").values_list("bit", "name"))
+    if not rows:
+        return {}
+    unit = next(iter(_pairs(o).values())).unit
+    return {bit: units.text(unit, f"keyword {bit}", bytes(name)) for bit, name in rows}
 
 
 def folder_name(mailbox: Mailbox, unit: Unit, folder: Folder) -> str:

@@ -85,6 +85,7 @@ def card(password: str) -> str:
         "",
         f"  password of all of them: {password}",
         f"  incoming mail: {chosen.host}:{smtp} (SMTP)",
+        f"  mail programs: {chosen.host}:{chosen.ports['imap']} (IMAP, STARTTLS) or :{chosen.ports['imaps']} (TLS); name: the address",
         f"  data: {chosen.data}    stop: Ctrl-C    move the clock: .venv/bin/stadtmail clock advance P6M1D",
         "",
     ]

@@ -1,6 +1,6 @@
 """The mail doors in one asyncio process: opened with the mail room behind them, drained at SIGTERM.
 
-Doors do not import each other: the SMTP door is named as text and gets the two functions of the mail room that it knows.
+Doors do not import each other: they are named as text. The SMTP door gets the two functions of the mail room that it knows.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from stadtmail.doors.console import certificate
 from stadtmail.kit import config
 
 SMTP = "stadtmail.doors.smtp.server"
+IMAP = "stadtmail.doors.imap.server"
 
 
 def run() -> None:
@@ -29,7 +30,7 @@ async def _run() -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for sign in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sign, stop.set)
-    smtp, chosen = importlib.import_module(SMTP), config.load()
+    smtp, imap, chosen = importlib.import_module(SMTP), importlib.import_module(IMAP), config.load()
     name, chain, key = await loop.run_in_executor(None, certificate.of_instance)
     memory = await loop.run_in_executor(None, _memory_seconds)
     writer = delivery.Writer()
@@ -44,8 +45,11 @@ async def _run() -> None:
             tls=smtp.tls_context(str(chain), str(key)),
             memory_seconds=memory,
         )
+        readers, _ = await imap.start(
+            chosen.host, port=chosen.ports["imap"], tls_port=chosen.ports["imaps"], tls=smtp.tls_context(str(chain), str(key))
+        )
         await stop.wait()
-        await server.drain(seconds=20)
+        await asyncio.gather(server.drain(seconds=20), readers.drain(seconds=10))
     finally:
         await loop.run_in_executor(None, writer.stop)  # after the last connection: everything taken is committed
 

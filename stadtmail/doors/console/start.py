@@ -12,6 +12,8 @@ from stadtmail.doors.console import lock, tables
 from stadtmail.kit import clock, config, errors, instance
 from stadtmail.kit import log as lines
 
+A_FEW_KEYS = 10  # so many may be missing without a reason
+
 
 class CannotStart(errors.NotAllowed):
     """Something is not as it must be; the text says what, for the operator."""
@@ -33,7 +35,7 @@ def serving(*, first: Callable[[], None] = lambda: None) -> lock.Lock:
 
 
 def settling() -> lock.Lock:
-    """Come up alone for `witness settle` only: no look at the witness, no replay. Raises CannotStart, lock.InUse."""
+    """Come up alone for `witness settle` and `keys settle` only: no look at the witness, no replay. Raises CannotStart, lock.InUse."""
     known()
     held = lock.take_alone()
     _harden()
@@ -110,6 +112,7 @@ def _come_up() -> None:
     epochs.current(now)  # the very first one is made here, so that the ring exists from the first start on
     _refuse(tables.problems() + _undeclared(now) + _close_cities(now))
     forked = _witness(now)
+    _refuse(_keystore())
     again = _replay(now)
     _refuse(forked)
     _clear_volatile()
@@ -161,6 +164,17 @@ def _witness(now: datetime) -> list[str]:
         return ["the logs of this instance and of its witness have different pasts: look into it, then `stadtmail witness settle`"]
     print(f"this machine was rolled back; its witness gave back {caught.erasures} erasure(s), {caught.leaves} leaf/leaves", file=sys.stderr)
     return []
+
+
+def _keystore() -> list[str]:
+    """The replay erases what has lost its key. Where that would be more than a crash explains, the keystore is the wrong one."""
+    from stadtmail.privacy import recovery
+
+    lost, expected = recovery.unaccounted()
+    if lost == 0 or (lost < expected and lost <= max(A_FEW_KEYS, expected // 100)):
+        return []
+    found = f"the keystore lacks {lost} of {expected} keys that no erasure has destroyed, and starting would erase what they open"
+    return [f"{found}: look at STADTMAIL_KEYS_URL, or put the newest backup of the keystore back (docs/operate.md)"]
 
 
 def _write_down() -> None:

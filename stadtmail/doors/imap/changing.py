@@ -1,0 +1,195 @@
+"""STORE, EXPUNGE, COPY, MOVE, APPEND (RFC 9051 6.3.12 and 6.4, RFC 4315, 6851, 7162)."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from stadtmail.doors.imap import telling
+from stadtmail.doors.imap.fetching import messages
+from stadtmail.doors.imap.numbers import View
+from stadtmail.doors.imap.replies import No
+from stadtmail.kit import clock
+from stadtmail.mail import views
+from stadtmail.mail.actions import changing, filing
+from stadtmail.mail.folders import FLAG_NAMES
+from stadtmail.mail.views import NoSuchFolder
+from stadtmail.wire import imap
+from stadtmail.wire.imap import BadSyntax, Cursor
+
+if TYPE_CHECKING:
+    from stadtmail.doors.imap.session import Session
+
+WAYS = {"FLAGS": changing.REPLACE, "+FLAGS": changing.ADD, "-FLAGS": changing.REMOVE}
+_BITS = {name.lower().encode(): bit for bit, name in FLAG_NAMES.items()}
+_GONE = bytes(No("Some of the messages no longer exist", "EXPUNGEISSUED"))
+
+
+async def store(session: "Session", cursor: Cursor, *, uid: bool) -> bytes:
+    """STORE, UID STORE."""
+    cursor.space()
+    wanted = messages(cursor)
+    cursor.space()
+    unchanged_since = _unchanged_since(session, cursor)
+    word = cursor.word()
+    how, silent = WAYS.get(word.removesuffix(".SILENT")), word.endswith(".SILENT")
+    if how is None:
+        raise BadSyntax("no such change")
+    cursor.space()
+    named = cursor.flags()
+    cursor.end()
+    view = _writable(session)
+    uids = [view.numbers.uids[at] for at in view.indexes(wanted, uid=uid)]
+    bits = await _bits(session, named, makes=how != changing.REMOVE)
+    stored = await session.pool(
+        partial(changing.store_flags, session.box, view.folder.id, uids, how=how, flags=bits, unchanged_since=unchanged_since,
+                now=clock.now())
+    )  # fmt: skip
+    await telling.know_keywords(session, stored.now)
+    for change in stored.now:
+        if not silent or session.is_aware:
+            telling.tell_flags(session, change, flags=not silent, uid=uid or session.is_aware)
+        await session.stream.drained()
+    view.own |= {change[0]: change for change in stored.now}
+    session.server.changed(view.folder.id, session)
+    if stored.modified:
+        left = stored.modified if uid else [view.numbers.at(one) + 1 for one in stored.modified]
+        return b"OK [MODIFIED %b] Some had changed" % imap.written(left)
+    return b"OK Done" if len(stored.now) == len(uids) else _GONE
+
+
+def _unchanged_since(session: "Session", cursor: Cursor) -> int | None:
+    if not cursor.is_next(b"("):
+        return None
+    cursor.expect(b"(")
+    if cursor.word() != "UNCHANGEDSINCE":
+        raise BadSyntax("no such modifier")
+    cursor.space()
+    found = cursor.number()
+    cursor.expect(b")")
+    cursor.space()
+    session.is_aware = True
+    return found
+
+
+async def expunge(session: "Session", cursor: Cursor, *, uid: bool) -> bytes:
+    """EXPUNGE, UID EXPUNGE."""
+    view = session.selected
+    uids = None
+    if uid:
+        cursor.space()
+        uids = [view.numbers.uids[at] for at in view.indexes(messages(cursor), uid=True)]
+    cursor.end()
+    _writable(session)
+    await session.pool(partial(changing.expunge, session.box, view.folder.id, uids=uids, now=clock.now()))
+    session.server.changed(view.folder.id, session)
+    await telling.catch_up(session, expunges=True)
+    return b"OK [HIGHESTMODSEQ %d] Done" % view.synced if "QRESYNC" in session.enabled else b"OK Done"
+
+
+async def copy(session: "Session", cursor: Cursor, *, uid: bool) -> bytes:
+    """COPY, UID COPY: all or none."""
+    view, uids, target = await _to(session, cursor, uid=uid)
+    copied = await session.pool(partial(filing.copy, session.box, view.folder.id, uids, to=target, now=clock.now()))
+    session.server.changed(target, session)
+    if len(copied.old) != len(uids) and not copied.old:
+        return _GONE
+    return b"OK [%b] Done" % _copyuid(copied) if copied.old else b"OK Nothing to copy"
+
+
+async def move(session: "Session", cursor: Cursor, *, uid: bool) -> bytes:
+    """MOVE, UID MOVE: the new uids are told before the messages go."""
+    view, uids, target = await _to(session, cursor, uid=uid)
+    _writable(session)
+    moved = await session.pool(partial(changing.move, session.box, view.folder.id, uids, to=target, now=clock.now()))
+    for folder in {target, view.folder.id}:
+        session.server.changed(folder, session)
+    if not moved.old:
+        return _GONE if uids else b"OK Nothing to move"
+    session.say(b"OK [%b] Moved" % _copyuid(moved))
+    await telling.catch_up(session, expunges=True)
+    return b"OK [HIGHESTMODSEQ %d] Done" % view.synced if "QRESYNC" in session.enabled else b"OK Done"
+
+
+async def append(session: "Session", cursor: Cursor) -> bytes:
+    """APPEND with flags and date, each if given."""
+    cursor.space()
+    name = cursor.mailbox()
+    cursor.space()
+    named: list[bytes] = []
+    if cursor.is_next(b"("):
+        named = cursor.flags()
+        cursor.space()
+    at = clock.now()
+    if cursor.is_next(b'"'):
+        at = cursor.moment()
+        cursor.space()
+    content = _content(cursor)
+    cursor.end()
+    if not len(content):
+        raise No("A message is expected", "CANNOT")
+    folder = await _named(session, name)
+    bits = await _bits(session, named, makes=True)
+    news = [filing.New(content, bits, at)]
+    appended = await session.pool(partial(filing.append, session.box, folder, news, now=clock.now()))
+    session.server.changed(folder, session)
+    return b"OK [APPENDUID %d %b] Done" % (appended.uidvalidity, imap.written(appended.uids))
+
+
+def _content(cursor: Cursor) -> Any:
+    if cursor.is_next(b"UTF8 (") or cursor.is_next(b"utf8 ("):  # RFC 6855 4
+        cursor.word()
+        cursor.space()
+        cursor.expect(b"(")
+        content = cursor.content()
+        cursor.expect(b")")
+        return content
+    return cursor.content()
+
+
+async def _to(session: "Session", cursor: Cursor, *, uid: bool) -> tuple[View, list[int], UUID]:
+    cursor.space()
+    wanted = messages(cursor)
+    cursor.space()
+    name = cursor.mailbox()
+    cursor.end()
+    view = session.selected
+    uids = [view.numbers.uids[at] for at in view.indexes(wanted, uid=uid)]
+    return view, uids, await _named(session, name)
+
+
+async def _named(session: "Session", name: str) -> UUID:
+    try:
+        return (await session.pool(partial(views.named, session.box, name))).id
+    except NoSuchFolder:
+        raise No("No such mailbox", "TRYCREATE") from None
+
+
+async def _bits(session: "Session", named: Sequence[bytes], *, makes: bool) -> int:
+    """The bits of these flags; keywords that are new are made, or (where flags are taken away) left out."""
+    bits, keywords = 0, []
+    for name in named:
+        if name.startswith(b"\\"):
+            if name.lower() not in _BITS:
+                raise BadSyntax("no such flag")
+            bits |= _BITS[name.lower()]
+        else:
+            keywords.append(name.decode("ascii"))
+    if not keywords:
+        return bits
+    if makes:
+        return bits | await session.pool(partial(changing.keyword_bits, session.box, keywords, now=clock.now()))
+    await telling.learn_keywords(session)
+    known = {name.lower(): bit for bit, name in session.keywords.items()}
+    return bits | sum({1 << known[name.lower()] for name in keywords if name.lower() in known})
+
+
+def _writable(session: "Session") -> View:
+    view = session.selected
+    if view.read_only:
+        raise No("The mailbox is open for reading only", "READ-ONLY")
+    return view
+
+
+def _copyuid(moved: changing.Moved) -> bytes:
+    return b"COPYUID %d %b %b" % (moved.uidvalidity, imap.written(moved.old), imap.written(moved.new))

@@ -1,0 +1,52 @@
+"""CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 9051 6.3.4 to 6.3.8)."""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from stadtmail.kit import clock
+from stadtmail.mail.actions import foldering
+from stadtmail.wire.imap import Cursor
+
+if TYPE_CHECKING:
+    from stadtmail.doors.imap.session import Session
+
+
+async def create(session: "Session", cursor: Cursor) -> bytes:
+    """CREATE; a "/" at the end only says that others will lie below it."""
+    cursor.space()
+    name = cursor.mailbox().removesuffix("/")
+    cursor.end()
+    await session.pool(partial(foldering.create, session.box, name, now=clock.now()))
+    return b"OK Done"
+
+
+async def delete(session: "Session", cursor: Cursor) -> bytes:
+    """DELETE: with everything in it, for good. Sessions that have it open end."""
+    cursor.space()
+    name = cursor.mailbox()
+    cursor.end()
+    gone = await session.pool(partial(foldering.delete, session.box, name, now=clock.now()))
+    if session.view is not None and session.view.folder.id == gone:
+        session.view = None
+    session.server.changed(gone, session)
+    return b"OK Done"
+
+
+async def rename(session: "Session", cursor: Cursor) -> bytes:
+    """RENAME: what lies below goes along; of the inbox only its messages go."""
+    cursor.space()
+    old = cursor.mailbox()
+    cursor.space()
+    new = cursor.mailbox().removesuffix("/")
+    cursor.end()
+    await session.pool(partial(foldering.rename, session.box, old, new, now=clock.now()))
+    return b"OK Done"
+
+
+async def subscribe(session: "Session", cursor: Cursor, *, on: bool) -> bytes:
+    """SUBSCRIBE and UNSUBSCRIBE."""
+    cursor.space()
+    name = cursor.mailbox()
+    cursor.end()
+    await session.pool(partial(foldering.subscribe, session.box, name, on=on, now=clock.now()))
+    return b"OK Done"

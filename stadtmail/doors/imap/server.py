@@ -1,0 +1,220 @@
+"""Takes connections, registers each in RAM for as long as it lasts, and keeps those that wait up to date.
+
+Work that may wait for a database or disk, and all opening of messages, runs in a small pool of threads. Nothing about a
+connection is logged but counts (C-4.2).
+"""
+
+import asyncio
+import ssl
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Barrier, local
+from typing import Self, TypeVar
+from uuid import UUID
+from weakref import WeakValueDictionary
+
+from django.db import close_old_connections
+from django.db import connections as databases
+
+from stadtmail.doors.imap.bounds import Bounds
+from stadtmail.doors.imap.numbers import Numbers
+from stadtmail.doors.imap.session import Session
+from stadtmail.doors.imap.stream import Stream
+from stadtmail.kit import clock, log
+from stadtmail.kit.errors import StadtmailError
+from stadtmail.mail import views
+from stadtmail.usage import connections, limits
+from stadtmail.usage.connections import Connection
+
+T = TypeVar("T")
+KEEP_SECONDS = 5.0  # a thread's database connections are looked after this often
+LOG_SECONDS = 60.0
+
+
+class Server:
+    """The open door: made by `start`, ended by `drain`."""
+
+    def __init__(self, *, tls: ssl.SSLContext | None, bounds: Bounds | None = None, threads: int = 4) -> None:
+        self.tls, self.bounds = tls, bounds or Bounds()
+        self.counts: Counter[str] = Counter()
+        self.large = asyncio.Semaphore(self.bounds.large_at_once)
+        self.persons: Counter[UUID] = Counter()
+        self.shelf: WeakValueDictionary[tuple[UUID, int], Numbers] = WeakValueDictionary()  # (folder, modseq): shared by its sessions
+        self._count, self._threads = threads, ThreadPoolExecutor(threads, thread_name_prefix="imap")
+        self._looked_after = local()
+        self._sessions: dict[Session, asyncio.Task[None]] = {}
+        self._networks: Counter[str] = Counter()
+        self._listeners: list[asyncio.Server] = []
+        self._tickers: list[asyncio.Task[None]] = []
+        self._draining = False
+
+    async def listen(self, host: str, port: int, *, tls: bool) -> int:
+        """Open a port (0: any free one); with TLS from the first octet, or offering STARTTLS. Returns the port."""
+        loop = asyncio.get_running_loop()
+        make = partial(Stream, self._arrived, reading_seconds=self.bounds.reading_seconds)
+        patience = self.bounds.handshake_seconds if tls else None
+        listener = await loop.create_server(
+            make, host, port, backlog=1024, ssl=self.tls if tls else None, ssl_handshake_timeout=patience
+        )
+        self._listeners.append(listener)
+        if not self._tickers:
+            self._tickers = [loop.create_task(self._beats()), loop.create_task(self._looks())]
+        return int(listener.sockets[0].getsockname()[1])
+
+    async def drain(self, *, seconds: float = 5.0) -> Self:
+        """Take no more connections, tell everybody to come back; then end."""
+        self._draining = True
+        for listener in self._listeners:
+            listener.close()
+        for session in self._sessions:
+            session.interrupt("Server is going down, come back soon")
+        if self._sessions:
+            await asyncio.wait(list(self._sessions.values()), timeout=seconds)
+        for task in self._sessions.values():
+            task.cancel()
+        if self._sessions:
+            await asyncio.wait(list(self._sessions.values()), timeout=5.0)
+        await self._end()
+        return self
+
+    async def pool(self, work: Callable[[], T]) -> T:
+        """Run what may wait for a database or disk, or takes long, outside the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._with_care, work)
+
+    def changed(self, folder: UUID, by: Session) -> None:
+        """A session has changed a folder: the others that wait in it look at once."""
+        for session in self._sessions:
+            if session is not by and session.watched == folder:
+                session.stream.look()
+
+    def _arrived(self, stream: Stream) -> None:
+        network = limits.network(stream.peer)
+        is_trusted = network in self.bounds.trusted_networks
+        is_many = not is_trusted and self._networks[network] >= self.bounds.connections_a_network
+        if len(self._sessions) >= self.bounds.connections or is_many or self._draining:
+            stream.write(b"* BYE [UNAVAILABLE] Too many connections\r\n")
+            stream.close()
+            return
+        self._networks[network] += 1
+        session = Session(self, stream)
+        self._sessions[session] = task = asyncio.get_running_loop().create_task(self._serve(session, None if is_trusted else network))
+        task.add_done_callback(partial(self._left, session, network))
+
+    def _left(self, session: Session, network: str, task: "asyncio.Task[None]") -> None:
+        self._sessions.pop(session, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.bug(error, role="doors")
+        self._networks[network] -= 1
+        if not self._networks[network]:
+            del self._networks[network]  # the name of a network does not stay longer than its connections
+
+    async def _serve(self, session: Session, network: str | None) -> None:
+        """The life of one connection: registered first, served, and gone from RAM at its end whatever ended it."""
+        stream = session.stream
+        session.connection = await self.pool(partial(self._register, stream.peer, network))
+        if session.connection is None:
+            stream.write(b"* BYE [LIMIT] Too many connections\r\n")
+            stream.close()
+            return
+        stream.deadline = asyncio.get_running_loop().time() + self.bounds.login_seconds
+        self.counts["arrived"] += 1
+        try:
+            await session.run()
+        finally:
+            ended, session.connection = session.connection, None
+            self._threads.submit(self._with_care, ended.end)  # also where this task is cancelled: before the pool ends
+            session.forget()
+
+    def _register(self, peer: str, network: str | None) -> Connection | None:
+        now = clock.now()
+        if network is not None and not limits.allow("imap.arrival", network, limit=self.bounds.arrivals_a_minute, per_seconds=60, now=now):
+            return None
+        return connections.begin("imap", peer=peer, tenant=None, person=None, now=now)
+
+    async def _beats(self) -> None:
+        """Keep the leases of living connections; cut those that have ended and those whose mailbox is being erased."""
+        logged = time.monotonic()
+        while True:
+            await asyncio.sleep(self.bounds.beat_seconds)
+            try:
+                await self._beat()
+                if time.monotonic() - logged >= LOG_SECONDS:
+                    logged = time.monotonic()
+                    await self.pool(self._write_counts)
+            except Exception as error:  # noqa: BLE001 - the next beat may succeed
+                log.bug(error, role="doors")
+
+    async def _beat(self) -> None:
+        live = {session: session.connection for session in self._sessions if session.connection is not None}
+        boxes = {session: session.o.mailbox.id for session in live if session.o is not None}
+        lost, living = await self.pool(lambda: (_lost(list(live.values())), views.living(list(set(boxes.values())))))
+        for session, connection in live.items():
+            if session.connection is connection and connection in lost:
+                session.interrupt("The time of this connection has ended")
+        for session, box in boxes.items():
+            if box not in living:
+                session.interrupt("The mailbox is closed")
+
+    async def _looks(self) -> None:
+        """What came or changed meanwhile shows to those that wait in IDLE."""
+        while True:
+            await asyncio.sleep(self.bounds.look_seconds)
+            try:
+                waiting = {session: session.watched for session in self._sessions if session.watched is not None}
+                if waiting:
+                    marks = await self.pool(partial(views.marks, list(set(waiting.values()))))
+                    for session, folder in waiting.items():
+                        if session.view is not None and marks.get(folder) != session.view.synced:
+                            session.stream.look()
+            except Exception as error:  # noqa: BLE001 - the next look may succeed
+                log.bug(error, role="doors")
+
+    def _write_counts(self) -> None:
+        counts, self.counts = self.counts, Counter()
+        for kind, count in sorted(counts.items()):
+            log.event("imap.counts", role="doors", kind=kind, count=count)
+
+    async def _end(self) -> None:
+        for ticker in self._tickers:
+            ticker.cancel()
+        if self._tickers:
+            await asyncio.wait(self._tickers)
+        await self.pool(self._write_counts)
+        together = Barrier(self._count, timeout=5.0)  # so that each thread closes its own
+        await asyncio.gather(*(self.pool(partial(_close_databases, together)) for _ in range(self._count)), return_exceptions=True)
+        await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
+
+    def _with_care(self, work: Callable[[], T]) -> T:
+        """Run with database connections that are neither broken nor too old."""
+        if time.monotonic() - getattr(self._looked_after, "at", 0.0) > KEEP_SECONDS:
+            close_old_connections()
+            self._looked_after.at = time.monotonic()
+        try:
+            return work()
+        except StadtmailError:
+            raise
+        except BaseException:
+            close_old_connections()
+            raise
+
+
+async def start(
+    host: str, *, port: int | None, tls_port: int | None, tls: ssl.SSLContext | None, bounds: Bounds | None = None
+) -> tuple[Server, list[int]]:
+    """Open the door on its two ports (None: not this one; 0: any free one). Returns it with the ports."""
+    server = Server(tls=tls, bounds=bounds)
+    ports = [await server.listen(host, number, tls=is_tls) for number, is_tls in ((port, False), (tls_port, True)) if number is not None]
+    return server, ports
+
+
+def _close_databases(together: Barrier) -> None:
+    together.wait()
+    databases.close_all()
+
+
+def _lost(live: list[Connection]) -> set[Connection]:
+    now = clock.now()
+    return {connection for connection in live if not connection.beat(now)}

@@ -1,0 +1,104 @@
+"""What changed in the selected folder, told at the moments at which the RFC allows it (RFC 9051 5.2, 7.5; RFC 7162 3.2.10)."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from stadtmail.doors.imap.numbers import View
+from stadtmail.doors.imap.replies import Bye
+from stadtmail.mail import queries, views
+from stadtmail.mail.folders import KEYWORD_BITS, flag_names
+from stadtmail.mail.views import Change, News
+from stadtmail.wire import imap
+
+if TYPE_CHECKING:
+    from stadtmail.doors.imap.session import Session
+
+SYSTEM = b"\\Answered \\Flagged \\Deleted \\Seen \\Draft"
+
+
+async def catch_up(session: "Session", *, expunges: bool) -> None:
+    """Tell what happened, and take it into the view. What the client has changed itself (View.own) it knows already."""
+    view = session.selected
+    news = await session.pool(partial(_news, view))
+    if news is None and not (expunges and view.pending):
+        return
+    if news is not None:
+        view.pending |= news.gone
+        view.synced = news.modseq
+    changes = [one for one in (news.changes if news else ()) if one[0] not in view.pending]
+    gone = {uid for uid in view.pending if view.numbers.at(uid) >= 0} if expunges else set()
+    if gone:
+        _tell_gone(session, gone)
+    before = len(view.numbers) - len(gone)
+    known = view.numbers.uids[-1] if len(view.numbers) else 0
+    is_whole = expunges and (news is None or news.is_exact)
+    shared = session.server.shelf.get((view.folder.id, view.synced)) if is_whole else None
+    view.numbers = shared if shared is not None else view.numbers.after(changes, gone)
+    if expunges:
+        view.pending.clear()
+    if is_whole:
+        session.server.shelf[view.folder.id, view.synced] = view.numbers
+    if len(view.numbers) != before:
+        session.say(b"%d EXISTS" % len(view.numbers))
+    await know_keywords(session, changes)
+    for change in changes:
+        if change[0] <= known and view.own.get(change[0]) != change:
+            tell_flags(session, change)
+    view.own.clear()
+
+
+def _news(view: View) -> News | None:
+    try:
+        return views.news(view.folder.id, since=view.synced, known=view.numbers.uids)
+    except views.NoSuchFolder:
+        raise Bye("The mailbox is gone") from None
+
+
+def _tell_gone(session: "Session", gone: set[int]) -> None:
+    if "QRESYNC" in session.enabled:
+        session.say(b"VANISHED " + imap.written(sorted(gone)))
+        return
+    for at in sorted((session.selected.numbers.at(uid) for uid in gone), reverse=True):
+        session.say(b"%d EXPUNGE" % (at + 1))
+
+
+def tell_flags(session: "Session", change: Change, *, flags: bool = True, uid: bool = True) -> None:
+    """FETCH of the flags (and modseq) of a message as they are now."""
+    at = session.selected.numbers.at(change[0])
+    parts = [b"UID %d" % change[0]] if uid else []
+    if flags:
+        parts.append(b"FLAGS (%b)" % flag_list(session, change[1]))
+    if session.is_aware:
+        parts.append(b"MODSEQ (%d)" % change[2])
+    if at >= 0:
+        session.say(b"%d FETCH (%b)" % (at + 1, b" ".join(parts)))
+
+
+def flag_list(session: "Session", flags: int) -> bytes:
+    """The names of flags, as in FLAGS (…)."""
+    return " ".join(flag_names(flags, session.keywords)).encode("ascii")
+
+
+async def know_keywords(session: "Session", changes: Sequence[Change]) -> None:
+    """Where a message has a keyword that the session does not know yet: learn it, and say FLAGS anew."""
+    known = sum(1 << bit for bit in session.keywords) | 0xFF
+    if any(flags & ~known for _, flags, _ in changes):
+        await learn_keywords(session)
+        say_flags(session)
+
+
+async def learn_keywords(session: "Session") -> None:
+    """Read the holder's keywords."""
+    session.keywords = await session.pool(partial(queries.keywords, session.box))
+
+
+def say_flags(session: "Session") -> None:
+    """FLAGS and PERMANENTFLAGS of the selected folder."""
+    words = "".join(f" {one}" for one in session.keywords.values()).encode("ascii")
+    session.say(b"FLAGS (%b%b)" % (SYSTEM, words))
+    if session.selected.read_only:
+        session.say(b"OK [PERMANENTFLAGS ()] Read-only")
+    else:
+        more = b" \\*" if len(session.keywords) < len(KEYWORD_BITS) else b""
+        session.say(b"OK [PERMANENTFLAGS (%b%b%b)] Kept" % (SYSTEM, words, more))

@@ -1,0 +1,177 @@
+"""Flags, keywords, expunge and move: what a mail program changes in a folder. Each change raises the folder's modseq once.
+
+Names of keywords are sealed; their bits in the flags are not. Everything of one call happens in one transaction, or nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connections
+from django.db.models import F
+
+from stadtmail.kit import errors, store
+from stadtmail.mail import queries
+from stadtmail.mail.actions import removing
+from stadtmail.mail.folders import DELETED, KEYWORD_BITS
+from stadtmail.mail.models import Folder, Keyword, Mailbox, Message
+from stadtmail.mail.queries import Opened
+from stadtmail.mail.views import Change, NoSuchFolder
+from stadtmail.privacy import units
+
+CHUNK = 400
+ADD, REMOVE, REPLACE = "+", "-", ""
+
+
+class TooManyKeywords(errors.OverQuota):
+    """The mailbox has all the keywords that it can have."""
+
+
+class StandardOnly(errors.NotAllowed):
+    """A role's mailbox has its standard folders and no keywords: no name can hang on keys that change by the month."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What became of a change of flags: the messages as they are now, and the uids that had changed since (RFC 7162 3.1.3)."""
+
+    now: list[Change]
+    modified: list[int]
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Old and new uids, in the same order."""
+
+    uidvalidity: int
+    old: list[int]
+    new: list[int]
+
+
+def keyword_bits(o: Opened, names: Collection[str], *, now: datetime) -> int:  # noqa: ARG001
+    """The flags that stand for these keywords; what is new gets a bit. Case does not matter. Raises TooManyKeywords, StandardOnly."""
+    if not names:
+        return 0
+    known = _bits(o)
+    if missing := [name for name in names if name.lower() not in known]:
+        if o.mailbox.unit_id is None:
+            raise StandardOnly
+        with store.writing():
+            unit = store.locked(Mailbox.objects.filter(id=o.mailbox.id)).select_related("unit").get().unit
+            assert unit is not None
+            known = _bits(o)
+            for name in missing:
+                if name.lower() in known:
+                    continue
+                bit = next((one for one in KEYWORD_BITS if one not in known.values()), None)
+                if bit is None:
+                    raise TooManyKeywords
+                Keyword.objects.create(mailbox=o.mailbox, bit=bit, name=units.seal(unit, f"keyword {bit}", name))
+                known[name.lower()] = bit
+    return sum({1 << known[name.lower()] for name in names})
+
+
+def store_flags(
+    o: Opened, folder: UUID, uids: Sequence[int], *, how: str, flags: int, unchanged_since: int | None = None, now: datetime  # noqa: ARG001
+) -> Stored:  # fmt: skip
+    """Add, remove or replace flags. What changed after `unchanged_since` is left alone and named. Raises NoSuchFolder."""
+    with store.writing():
+        modseq = locked(o, folder).modseq + 1
+        found: list[Change] = []
+        modified: list[int] = []
+        changed: dict[int, list[UUID]] = defaultdict(list)
+        for message, uid, old, at in _rows(folder, uids, "id", "uid", "flags", "modseq"):
+            if unchanged_since is not None and at > unchanged_since:
+                modified.append(uid)
+                continue
+            new = {ADD: old | flags, REMOVE: old & ~flags, REPLACE: flags}[how]
+            found.append((uid, new, at if new == old else modseq))
+            if new != old:
+                changed[new].append(message)
+        for new, ids in changed.items():
+            for part in parts(ids):
+                Message.objects.filter(id__in=part).update(flags=new, modseq=modseq)
+        if changed:
+            Folder.objects.filter(id=folder).update(modseq=modseq)
+    return Stored(found, modified)
+
+
+def expunge(o: Opened, folder: UUID, *, uids: Collection[int] | None = None, now: datetime) -> list[int]:  # noqa: ARG001
+    """Delete what is flagged as deleted (of these uids, or all), for good. Returns the uids. Raises NoSuchFolder."""
+    with store.writing():
+        modseq = locked(o, folder).modseq + 1
+        rows = Message.objects.filter(folder=folder).annotate(marked=F("flags").bitand(DELETED)).filter(marked__gt=0)
+        found = list(rows.order_by("uid").values_list("id", "uid"))
+        wanted = None if uids is None else set(uids)
+        found = [one for one in found if wanted is None or one[1] in wanted]
+        if not found:
+            return []
+        gone = [uid for _, uid in found]
+        Folder.objects.filter(id=folder).update(modseq=modseq)
+        removing.delete_ids([message for message, _ in found], mailbox=o.mailbox.id)
+        removing.remember(folder, gone, modseq=modseq)
+    return gone
+
+
+def move(o: Opened, folder: UUID, uids: Sequence[int], *, to: UUID, now: datetime) -> Moved:  # noqa: ARG001
+    """Move messages to another folder (or the same: they get new uids). Nothing is opened. Raises NoSuchFolder."""
+    with store.writing():
+        places = {row.id: row for row in store.locked(Folder.objects.filter(id__in=[folder, to], mailbox_id=o.mailbox.id))}
+        if folder not in places or to not in places:
+            raise NoSuchFolder
+        target = places[to]
+        rows = list(_rows(folder, uids, "id", "uid"))
+        if not rows:
+            return Moved(target.uidvalidity, [], [])
+        gone_at = places[folder].modseq + 1
+        come_at = gone_at + 1 if folder == to else target.modseq + 1
+        new = [target.uidnext + n for n in range(len(rows))]
+        place = Folder(id=to)
+        _refile([(place.id, uid, come_at, message) for (message, _), uid in zip(rows, new, strict=True)])
+        Folder.objects.filter(id=folder).update(modseq=gone_at)
+        Folder.objects.filter(id=to).update(modseq=come_at, uidnext=new[-1] + 1)
+        old = [uid for _, uid in rows]
+        removing.remember(folder, old, modseq=gone_at)
+    return Moved(target.uidvalidity, old, new)
+
+
+def locked(o: Opened, folder: UUID) -> Folder:
+    """A folder of the mailbox, locked. Raises NoSuchFolder."""
+    found = store.locked(Folder.objects.filter(id=folder, mailbox_id=o.mailbox.id)).first()
+    if found is None:
+        raise NoSuchFolder
+    assert isinstance(found, Folder)
+    return found
+
+
+def parts(values: Sequence[Any]) -> Sequence[Sequence[Any]]:
+    """Portions that fit one statement."""
+    return [values[at : at + CHUNK] for at in range(0, len(values), CHUNK)]
+
+
+def _rows(folder: UUID, uids: Sequence[int], *columns: str) -> list[tuple[Any, ...]]:
+    wanted = sorted(set(uids))
+    if len(wanted) > CHUNK and len(wanted) == wanted[-1] - wanted[0] + 1:  # without a gap
+        wanted_rows = Message.objects.filter(folder=folder, uid__gte=wanted[0], uid__lte=wanted[-1])
+        return list(wanted_rows.order_by("uid").values_list(*columns))
+    return [
+        row for part in parts(wanted) for row in Message.objects.filter(folder=folder, uid__in=part).order_by("uid").values_list(*columns)
+    ]
+
+
+def _refile(values: Sequence[tuple[UUID, int, int, UUID]]) -> None:
+    fields: list[Any] = [Message._meta.get_field(name) for name in ("folder", "uid", "modseq", "id")]
+    *columns, key = [one.column for one in fields]
+    statement = f"UPDATE {Message._meta.db_table} SET {', '.join(f'{one} = %s' for one in columns)} WHERE {key} = %s"  # noqa: S608
+    default = connections["default"]
+    with default.cursor() as cursor:
+        cursor.executemany(
+            statement, [[one.get_db_prep_save(value, default) for one, value in zip(fields, row, strict=True)] for row in values]
+        )
+
+
+def _bits(o: Opened) -> dict[str, int]:
+    return {name.lower(): bit for bit, name in queries.keywords(o).items()}

@@ -1,0 +1,153 @@
+"""Messages come into a folder from its holder: appended by a mail program, or copied from another folder. Quota rules hold.
+
+Sealing is done before the transaction; a copy has a record key of its own, so that each of the two can be destroyed alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from stadtmail.kit import store
+from stadtmail.mail import envelope, sealing, views
+from stadtmail.mail.actions import changing, removing
+from stadtmail.mail.actions.changing import Moved, locked
+from stadtmail.mail.actions.incoming import Incoming
+from stadtmail.mail.actions.storing import MailboxClosed, MailboxFull
+from stadtmail.mail.models import OPEN, Body, Folder, Mailbox, MailboxKey, Message
+from stadtmail.mail.queries import Opened
+from stadtmail.privacy.models import ERASING
+from stadtmail.vault import blobs
+
+MOST_AT_ONCE, MOST_BYTES_AT_ONCE = 200, 16 * 1024 * 1024  # of a copy: sealed in memory before they are written
+
+
+@dataclass(frozen=True)
+class Appended:
+    """Where new messages are."""
+
+    uidvalidity: int
+    uids: list[int]
+
+
+@dataclass(frozen=True)
+class New:
+    """A message to append: its bytes, flags and internal date."""
+
+    content: Incoming | bytes
+    flags: int
+    received_at: datetime
+
+
+def append(o: Opened, folder: UUID, news: Sequence[New], *, now: datetime) -> Appended:  # noqa: ARG001 - the date may be the client's
+    """Put messages into a folder, all or none. Raises MailboxFull, MailboxClosed, NoSuchFolder."""
+    used, quota = views.quota(o)
+    if used + sum(len(one.content) for one in news) > quota:  # asked again inside the transaction
+        raise MailboxFull
+    target, sealed = _target(o), []
+    try:
+        for one in news:
+            raw = bytes(one.content)
+            plain = envelope.packed(envelope.summary(raw, now=one.received_at))
+            sealed.append((sealing.sealed(raw, target, plain, now=one.received_at), one.flags))
+        return _placed(o, folder, sealed)
+    except BaseException:
+        blobs.delete([one.blob for one, _ in sealed if one.blob is not None])
+        raise
+
+
+def copy(o: Opened, folder: UUID, uids: Sequence[int], *, to: UUID, now: datetime) -> Moved:  # noqa: ARG001
+    """Copy messages with flags and internal dates; where one does not fit none stays. Raises MailboxFull, NoSuchFolder."""
+    old: list[int] = []
+    new: list[int] = []
+    validity = 0
+    sizes = views.numbers(folder, uids)
+    try:
+        for part in _portions([uid for uid in sorted(set(uids)) if uid in sizes], {uid: size for uid, (size, _) in sizes.items()}):
+            copied = _copied(o, folder, part, to)
+            old += copied.old
+            new += copied.new
+            validity = copied.uidvalidity
+    except BaseException:
+        _take_back(o, to, new)
+        raise
+    if not old:
+        with store.writing():
+            validity = locked(o, to).uidvalidity
+    return Moved(validity, old, new)
+
+
+def _portions(uids: Sequence[int], sizes: dict[int, int]) -> list[list[int]]:
+    portions: list[list[int]] = []
+    room = 0
+    for uid in uids:
+        if not portions or len(portions[-1]) >= MOST_AT_ONCE or room < sizes[uid]:
+            portions.append([])
+            room = MOST_BYTES_AT_ONCE
+        portions[-1].append(uid)
+        room -= sizes[uid]
+    return portions
+
+
+def _copied(o: Opened, folder: UUID, uids: Sequence[int], to: UUID) -> Moved:
+    target = _target(o)
+    sealed: list[tuple[sealing.Sealed, int]] = []
+    old = []
+    try:
+        for mail in views.mails(o, folder, uids, with_bodies=True):
+            plain = envelope.packed(mail.envelope)
+            content = b"".join(mail.pieces())
+            sealed.append((sealing.sealed(content, target, plain, now=mail.envelope.received_at), mail.flags))
+            old.append(mail.uid)
+        placed = _placed(o, to, sealed)
+    except BaseException:
+        blobs.delete([one.blob for one, _ in sealed if one.blob is not None])
+        raise
+    return Moved(placed.uidvalidity, old, placed.uids)
+
+
+def _take_back(o: Opened, folder: UUID, uids: Sequence[int]) -> None:
+    if not uids:
+        return
+    with store.writing():
+        place = locked(o, folder)
+        rows = [Message.objects.filter(folder=folder, uid__in=part) for part in changing.parts(uids)]
+        ids = [message for part in rows for message in part.values_list("id", flat=True)]
+        removing.delete_ids(ids, mailbox=o.mailbox.id)
+        Folder.objects.filter(id=folder).update(modseq=place.modseq + 1)
+        removing.remember(folder, uids, modseq=place.modseq + 1)
+
+
+def _target(o: Opened) -> sealing.Target:
+    pair = MailboxKey.objects.filter(mailbox=o.mailbox, current=True).exclude(unit__state=ERASING).first()
+    if pair is None:
+        raise MailboxClosed
+    return sealing.Target(o.mailbox.tenant_id, o.mailbox.id, o.mailbox.role, pair.unit_id, bytes(pair.public))
+
+
+def _placed(o: Opened, folder: UUID, sealed: Sequence[tuple[sealing.Sealed, int]]) -> Appended:
+    size = sum(one.size_bytes for one, _ in sealed)
+    with store.writing():
+        box = store.locked(Mailbox.objects.filter(id=o.mailbox.id)).first()
+        if not isinstance(box, Mailbox) or box.state != OPEN:
+            raise MailboxClosed
+        pairs = {one.target.pair for one, _ in sealed}
+        if MailboxKey.objects.filter(unit__in=pairs, mailbox=box).exclude(unit__state=ERASING).count() != len(pairs):
+            raise MailboxClosed
+        if box.used_bytes + size > box.quota_bytes:
+            raise MailboxFull
+        place = locked(o, folder)
+        modseq = place.modseq + 1
+        uids = [place.uidnext + n for n in range(len(sealed))]
+        Message.objects.bulk_create(
+            [
+                Message(id=one.id, folder=place, pair_id=one.target.pair, uid=uid, modseq=modseq, flags=flags, size_bytes=one.size_bytes,
+                        arrived_on=one.arrived_at.date(), record_key=one.record_key, envelope=one.envelope, blob=one.blob)
+                for (one, flags), uid in zip(sealed, uids, strict=True)
+            ],
+            batch_size=50,
+        )  # fmt: skip
+        Body.objects.bulk_create([Body(message_id=one.id, sealed=one.body) for one, _ in sealed if one.body is not None], batch_size=100)
+        Mailbox.objects.filter(id=box.id).update(used_bytes=box.used_bytes + size)
+        Folder.objects.filter(id=place.id).update(uidnext=place.uidnext + len(sealed), modseq=modseq)
+    return Appended(place.uidvalidity, uids)

@@ -1,0 +1,138 @@
+"""The keys of SEARCH (RFC 9051 6.4.4, RFC 7162 MODSEQ, RFC 5032 WITHIN) as a tree, bounded in depth and number."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from stadtmail.wire.imap import BadSyntax, Cursor
+
+MOST_DEPTH, MOST_KEYS = 40, 1000
+FLAGS = {"ANSWERED": 2, "DELETED": 8, "DRAFT": 16, "FLAGGED": 4, "SEEN": 1}  # the bits of mail/folders.py
+TEXTS = frozenset(["BCC", "BODY", "CC", "FROM", "SUBJECT", "TEXT", "TO"])
+DATES = frozenset(["BEFORE", "ON", "SINCE", "SENTBEFORE", "SENTON", "SENTSINCE"])
+NUMBERS = frozenset(["LARGER", "SMALLER", "OLDER", "YOUNGER"])
+RESULTS = frozenset(["MIN", "MAX", "ALL", "COUNT", "SAVE"])
+
+
+class BadCharset(Exception):
+    """The texts are in a charset that is not known here."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key. AND and OR have `keys`, NOT has one; the others have a `value`: text, date, number, ranges, flag."""
+
+    name: str
+    value: Any = None
+    keys: tuple["Key", ...] = ()
+
+    def names(self) -> set[str]:
+        """The names of all keys in it."""
+        return {self.name}.union(*(one.names() for one in self.keys))
+
+
+@dataclass(frozen=True)
+class Search:
+    """A whole search. `results`: what RETURN asks for, None where there is no RETURN."""
+
+    key: Key
+    results: frozenset[str] | None
+    has_charset: bool
+
+
+def search(cursor: Cursor) -> Search:
+    """The arguments of SEARCH. Raises BadSyntax, BadCharset."""
+    results: frozenset[str] | None = None
+    has_charset = False
+    if cursor.is_next(b"RETURN ") or cursor.is_next(b"return "):
+        cursor.word()
+        cursor.space()
+        results = frozenset(cursor.list_of(cursor.word))
+        if results - RESULTS:
+            raise BadSyntax("no such result")
+        cursor.space()
+    if cursor.is_next(b"CHARSET ") or cursor.is_next(b"charset "):
+        cursor.word()
+        cursor.space()
+        has_charset = True
+        if cursor.astring().upper() not in (b"UTF-8", b"US-ASCII"):
+            raise BadCharset
+        cursor.space()
+    reader = _Reader(cursor)
+    found = [reader.key(0)]
+    while not cursor.is_end():
+        cursor.space()
+        found.append(reader.key(0))
+    return Search(Key("AND", keys=tuple(found)), results, has_charset)
+
+
+class _Reader:
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor, self._left = cursor, MOST_KEYS
+
+    def key(self, depth: int) -> Key:
+        cursor = self._cursor
+        self._left -= 1
+        if depth > MOST_DEPTH or self._left < 0:
+            raise BadSyntax("a search is too deep")
+        if cursor.is_next(b"("):
+            return Key("AND", keys=tuple(cursor.list_of(lambda: self.key(depth + 1))) or _nothing())
+        if cursor.skip(b"$"):
+            return Key("$")
+        if any(cursor.is_next(sign) for sign in (b"*", *(b"%d" % n for n in range(10)))):
+            return Key("SET", cursor.ranges())
+        word = cursor.word()
+        if word == "NOT":
+            cursor.space()
+            return Key("NOT", keys=(self.key(depth + 1),))
+        if word == "OR":
+            cursor.space()
+            first = self.key(depth + 1)
+            cursor.space()
+            return Key("OR", keys=(first, self.key(depth + 1)))
+        return self._simple(word)
+
+    def _simple(self, word: str) -> Key:  # noqa: PLR0911, C901 - a table of forms
+        if word in FLAGS:
+            return Key("FLAG", (FLAGS[word], True))
+        if word.startswith("UN") and word[2:] in FLAGS:
+            return Key("FLAG", (FLAGS[word[2:]], False))
+        if word in ("ALL", "OLD"):  # nothing is \\Recent here
+            return Key("ALL")
+        if word in ("NEW", "RECENT"):
+            return Key("NOT", keys=(Key("ALL"),))
+        cursor = self._cursor
+        if word in TEXTS or word in DATES or word in NUMBERS:
+            cursor.space()
+            read = self._text if word in TEXTS else cursor.date if word in DATES else cursor.number
+            return Key(word, read())
+        if word in ("KEYWORD", "UNKEYWORD"):
+            cursor.space()
+            found = Key("KEYWORD", cursor.word())
+            return found if word == "KEYWORD" else Key("NOT", keys=(found,))
+        if word == "HEADER":
+            cursor.space()
+            name = cursor.astring()
+            cursor.space()
+            return Key("HEADER", (name.lower(), self._text()))
+        if word == "UID":
+            cursor.space()
+            return Key("UID", "$" if cursor.skip(b"$") else cursor.ranges())
+        if word == "MODSEQ":
+            cursor.space()
+            if cursor.is_next(b'"'):  # the metadata item that it is about: there is one modseq for all
+                cursor.astring()
+                cursor.space()
+                cursor.word()
+                cursor.space()
+            return Key("MODSEQ", cursor.number())
+        raise BadSyntax("no such key")
+
+    def _text(self) -> str:
+        try:
+            return self._cursor.astring().decode()
+        except UnicodeDecodeError:
+            raise BadSyntax("a text is expected") from None
+
+
+def _nothing() -> tuple[Key, ...]:
+    raise BadSyntax("a key is expected")
