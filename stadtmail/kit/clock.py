@@ -40,8 +40,8 @@ def move_to(moment: datetime) -> None:
 
 
 def monotonic() -> float:
-    """Seconds of the machine's monotonic clock: what the wall clock is checked against."""
-    return time.monotonic()
+    """Seconds of a clock that nobody can set, and that goes on while the machine is suspended: what the wall clock is checked against."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 @cache

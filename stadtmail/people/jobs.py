@@ -2,13 +2,17 @@
 
 from datetime import datetime
 
-from stadtmail.people.actions import corrections, ends, voluntary
+from stadtmail.people.actions import ends, voluntary
+
+
+def recover(now: datetime) -> int:
+    """At a start, after privacy.recovery.replay: end again what a restore made active. Returns how many contracts."""
+    return ends.recover(now)
 
 
 def run(now: datetime) -> int:
     """One round. Returns how many contracts ended."""
     ended = ends.take_due_effects(now)
     ends.mend(now)
-    corrections.mend(now)
     voluntary.mend(now)
     return ended

@@ -83,6 +83,15 @@ def code_digest(tenant: Tenant, code: str) -> bytes:
     return passwords.code_digest(keys.city(tenant.id, "codes"), code) if code else b""
 
 
+def contract_of_address(tenant: Tenant, full: str) -> Contract | None:
+    """The contract that has this mail address, as long as the address is known (an hour after its end it is not)."""
+    localpart, _, domain = full.strip().lower().rpartition("@")
+    if domain != tenant.domain:
+        return None
+    found = Address.objects.filter(tenant=tenant, blind=address_digest(tenant, localpart)).select_related("contract").first()
+    return found.contract if found else None
+
+
 def address_state(tenant: Tenant, localpart: str, *, reclaim: str = "", reclaim_digest: bytes = b"", order: UUID | None = None) -> str:
     """free, taken or quarantined. With the receipt's code its former holder finds a quarantined address free.
 

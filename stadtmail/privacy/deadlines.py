@@ -5,12 +5,13 @@ of the rule of then and the rule of now the earlier date counts.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from stadtmail.kit import store
 from stadtmail.privacy import holds, policy
-from stadtmail.privacy.models import ERASING, Event, HoldItem, Unit
+from stadtmail.privacy.models import ERASING, SUPERSEDED, Event, HoldItem, Unit
+from stadtmail.privacy.periods import EXACT
 from stadtmail.tenants.models import Tenant
 
 PART = 400
@@ -53,6 +54,16 @@ def recompute(rows: Sequence[Unit]) -> None:
     Unit.objects.bulk_update(changed, ["keep_until", "due_at", "known_at"], batch_size=100)
 
 
+def began(row: Unit, due: datetime, rules: Rules) -> tuple[str, datetime] | None:
+    """What started the clock of a unit that was due then, and when: only where its rule leaves no doubt (one start, exact)."""
+    found = [known.rules[row.category].starts for known in rules.of(row) if row.category in known.rules]
+    events = {start.event for starts in found for start in starts}
+    if len(events) != 1 or any(start.gone_by.kind != EXACT for starts in found for start in starts):
+        return None
+    periods = [start.gone_by.period for starts in found for start in starts]
+    return events.pop(), max(due - timedelta(days=one.days, seconds=one.seconds) for one in periods)
+
+
 def follow(tenant: Tenant) -> int:
     """After a new policy: recompute every clock of the city, drop holds that it does not allow. Idempotent; returns units.
 
@@ -90,6 +101,8 @@ def next_due(tenant: Tenant | None, *, after: datetime) -> datetime | None:
 def _dates(
     row: Unit, events: Mapping[str, Event], rules: Rules
 ) -> tuple[datetime | None, datetime | None, datetime | None]:
+    if SUPERSEDED in events:
+        return None, events[SUPERSEDED].at, events[SUPERSEDED].recorded_at
     now, then = rules.of(row)
     moments = {name: event.at for name, event in events.items()}
     rule = now.rules.get(row.category)

@@ -18,7 +18,7 @@ from django.db import connections
 
 from stadtmail.kit import errors, instance, store
 from stadtmail.kit import log as lines
-from stadtmail.privacy import deadlines, holdings, holds, policy, units, witness
+from stadtmail.privacy import deadlines, guard, holdings, holds, policy, units, witness
 from stadtmail.privacy.evidence import leaves, log, tree
 from stadtmail.privacy.models import ERASING, Event, Hold, HoldItem, LedgerEntry, Unit
 from stadtmail.tenants.models import Tenant
@@ -28,6 +28,7 @@ from stadtmail.vault.copies import LEASE_SECONDS
 BATCH = 500
 PART = 400  # ids in one statement
 CLAIM, INTENT, KEYS, COPIES, ROWS, READ_BACK, DONE = range(1, 8)
+BY_DATE = frozenset({"due", "released"})  # the others are somebody's decision, which no clock can make wrong
 CAUSES = frozenset({"due", "released", "withdrawn", "refused", "deleted", "orphan"})
 _leaf_of = UUID("0d9f3a52-6a0e-4f0e-8d0f-0f4f6a6d0b11")
 _never = datetime.fromisoformat("0001-01-02T00:00:00+00:00")
@@ -68,9 +69,12 @@ def erase(ids: Sequence[UUID], *, tenant: Tenant, now: datetime, cause: str, ste
     """Erase units of the city. `cause` "due" and "released" (of a hold) never erase early; the others are somebody's decision.
 
     Units that do not exist any more are passed over (idempotent). `step(n)` is called after each step. Raises TryLater when
-    a step has to be repeated (a reader blocks the keystore's log, something was still there): recovery repeats it.
+    a step has to be repeated (a reader blocks the keystore's log, something was still there): recovery repeats it; and
+    guard.TimeNotTrusted, before anything is claimed, where the date alone would erase and the clock has jumped.
     """
     assert cause in CAUSES
+    if cause in BY_DATE:
+        guard.check(now)
     outcome = Outcome()
     entries = [entry for part in _parts(ids, BATCH) for entry in _claim(part, tenant, now, cause, outcome)]
     outcome.erasures = [entry.erasure for entry in entries]
@@ -128,7 +132,7 @@ def is_early(row: Unit, now: datetime, cause: str) -> bool:
     """May the unit not go yet? A duty to keep binds every cause, the promised date only the sweep."""
     if row.keep_until is not None and row.keep_until > now:
         return True
-    return cause in ("due", "released") and (row.due_at is None or row.due_at > now)
+    return cause in BY_DATE and (row.due_at is None or row.due_at > now)
 
 
 def _is_late(row: Unit, rules: policy.Policy, now: datetime, cause: str) -> bool:

@@ -12,6 +12,7 @@ from django.db import models
 from stadtmail.tenants.models import Tenant
 
 LIVE, RESTRICTED, ERASING = "live", "restricted", "erasing"
+SUPERSEDED = "superseded"  # event of a unit whose values were put right: no rule keeps a wrong value
 
 
 class Unit(models.Model):

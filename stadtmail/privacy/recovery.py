@@ -4,18 +4,23 @@ Runs at every start before a port opens (`replay`) and in every sweep (`recover`
 dead: what the ledger names, and what has lost its key, goes again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from uuid import UUID, uuid4
 
+from stadtmail.kit import errors, store
 from stadtmail.kit import log as lines
-from stadtmail.kit import store
-from stadtmail.privacy import erasure
+from stadtmail.privacy import deadlines, erasure, events
 from stadtmail.privacy.models import ERASING, LedgerEntry, Unit, Watermark
+from stadtmail.tenants.queries import cities
 from stadtmail.vault import keys
 
 PART = 400
+
+
+class RowsLost(errors.NotAllowed):
+    """The keystore has keys, and the main database no city: check STADTMAIL_DATABASE_URL, or put back its backup (docs/operate.md)."""
 
 
 def recover(now: datetime, *, step: erasure.Step = erasure.no_step) -> int:
@@ -27,12 +32,18 @@ def recover(now: datetime, *, step: erasure.Step = erasure.no_step) -> int:
 
 
 def replay(now: datetime) -> int:
-    """After a start: erase again each unit that is in the ledger or whose key is missing. Returns how many units."""
+    """After a start: erase again each unit that is in the ledger or whose key is missing. Returns how many units.
+
+    Raises RowsLost. Whether so many keys may be missing `unaccounted` says, and who calls decides, before.
+    """
+    if not cities() and keys.any_of_units():
+        raise RowsLost
     recover(now)
     gone = _in_ledger()
     again = lost = 0
     for rows in _all_units():
         dead = [row for row in rows if row.id.bytes in gone]
+        _start_clocks(dead, gone, now)
         _purge_again(dead)
         living = keys.exists([row.key for row in rows if row.key])
         keyless = [row for row in rows if row.key and row.key not in living and row.id.bytes not in gone]
@@ -78,6 +89,17 @@ def _purge_again(rows: Sequence[Unit]) -> None:
         erasure.purge([row.id for row in group], category)
 
 
+def _start_clocks(dead: Sequence[Unit], gone: Mapping[bytes, datetime | None], now: datetime) -> None:
+    """Restored from before an event for which these had waited: it has happened, and what is left on the anchor waits for it too."""
+    rules = deadlines.Rules()
+    for row in dead:
+        due = gone[row.id.bytes]
+        began = deadlines.began(row, due, rules) if due is not None and row.due_at is None else None
+        if began is not None and events.happened(row.tenant, row.anchor, began[0]) is None:
+            with store.writing():
+                events.record(tenant=row.tenant, anchor_kind=row.anchor_kind, anchor=row.anchor, name=began[0], at=began[1], now=now)
+
+
 def _claim_lost(rows: Sequence[Unit]) -> None:
     """The key is gone and nobody wrote it down: the rows follow, with their leaf."""
     by_rule = sorted(rows, key=lambda row: (str(row.tenant_id), row.category, str(row.due_at)))
@@ -89,11 +111,14 @@ def _claim_lost(rows: Sequence[Unit]) -> None:
 
 def _all_units() -> Iterator[list[Unit]]:
     last = UUID(int=0)
-    while rows := list(Unit.objects.filter(id__gt=last).order_by("id")[:PART]):
+    while rows := list(Unit.objects.filter(id__gt=last).select_related("tenant").order_by("id")[:PART]):
         yield rows
         last = rows[-1].id
 
 
-def _in_ledger() -> set[bytes]:
-    packed = (bytes(raw) for raw in LedgerEntry.objects.values_list("units", flat=True).iterator())
-    return {raw[at : at + 16] for raw in packed for at in range(0, len(raw), 16)}
+def _in_ledger() -> dict[bytes, datetime | None]:
+    """Unit id -> the date on which it was due, where that was why it went."""
+    entries = LedgerEntry.objects.values_list("units", "rule_due", "cause").iterator()
+    return {
+        bytes(packed[at : at + 16]): due if cause == "due" else None for packed, due, cause in entries for at in range(0, len(packed), 16)
+    }

@@ -5,7 +5,6 @@ key is for, and no opened key is ever written anywhere.
 """
 
 import os
-import threading
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -15,21 +14,24 @@ from uuid import UUID, uuid4, uuid5
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from django.db import IntegrityError
 
-from stadtmail.kit import clock, errors, store
+from stadtmail.kit import errors, store
 from stadtmail.vault import epochs, ring
 from stadtmail.vault.copies import units as copies
 from stadtmail.vault.models import Key
 
 CHUNK = 400  # ids in one statement: below SQLite's limit of variables
 BUSY_SECONDS = 30.0
+PURPOSES = ("signing", "blind.address", "blind.staff", "codes", "quarantine", "forms", "probe")  # of a city's own keys
 _cities = UUID("6f1f6a1e-2f0c-4a53-9f0f-5b7f6f8d2a10")
-_city_lock = threading.Lock()
 
 
 class KeyGone(errors.NotFound):
     """The key has been destroyed, or never was."""
+
+
+class CityKeyLost(errors.TryLater):
+    """A key of the city itself is not in this keystore: check STADTMAIL_KEYS_URL, or put back a backup of the keystore."""
 
 
 class StillRead(errors.TryLater):
@@ -108,27 +110,31 @@ def drop_copies() -> None:
     epochs.forget()
 
 
+def found_city(tenant: UUID, *, now: datetime) -> None:
+    """Make the keys of a city that opens, before its row is committed. Never later: a second one would find nothing of the first."""
+    epoch = epochs.current(now)
+    with store.writing("keys"):
+        for purpose in PURPOSES:
+            _insert(tenant, purpose, [NewKey(city_id(tenant, purpose), os.urandom(32))], epoch, now)
+
+
 def city(tenant: UUID, purpose: str) -> bytes:
-    """The city's own 32-byte key for a purpose ("blind.address", "signing", …): made once, then always the same."""
+    """The city's own 32-byte key for a purpose. Raises CityKeyLost: it is never made anew."""
     key_id = city_id(tenant, purpose)
     found = copies.find(key_id) or many([key_id]).get(key_id)
-    if found is not None:
-        return found
-    with _city_lock:
-        made = [NewKey(key_id, os.urandom(32))]
-        now = clock.now()
-        epoch = epochs.current(now)
-        try:
-            with store.writing("keys"):
-                _insert(tenant, purpose, made, epoch, now)
-        except IntegrityError:  # another process was first: its key is the city's
-            pass
-    return many([key_id])[key_id]
+    if found is None:
+        raise CityKeyLost
+    return found
 
 
 def city_id(tenant: UUID, purpose: str) -> UUID:
     """Id of the city's key for a purpose."""
     return uuid5(_cities, f"{tenant}/{purpose}")
+
+
+def any_of_units() -> bool:
+    """Does the keystore hold the key of a unit at all?"""
+    return Key.objects.filter(kind="unit").exists()
 
 
 def made_between(after: datetime, before: datetime) -> Iterable[list[UUID]]:

@@ -98,3 +98,26 @@ def test_what_was_erased_since_a_backup_is_accounted_for(ahaus, now) -> None:
     erasure.erase([row.id for row in rows if row.category != "BD-ID"], tenant=ahaus, now=now, cause="withdrawn")
     Unit.objects.bulk_create([row for row in rows if row.category != "BD-ID"])  # the rows come back, their keys do not
     assert start._keystore() == []
+
+
+def test_what_an_older_keystore_has_lost_goes_only_by_the_operators_word(ahaus, now, monkeypatch, capsys) -> None:
+    from stadtmail.doors.console import main
+    from stadtmail.privacy.models import Unit
+    from stadtmail.vault.models import Key
+    from tests.people.people import order
+
+    class Alone:
+        def release(self) -> None:
+            """Nothing is held."""
+
+    monkeypatch.setattr(start, "settling", Alone)
+    monkeypatch.setattr(main.log, "install", lambda role: None)
+    order(ahaus, now)
+    keys = list(Key.objects.filter(kind="unit"))
+    Key.objects.filter(kind="unit").delete()
+    assert main.main(["keys", "settle"]) == 1
+    assert Unit.objects.count() == 3
+    Key.objects.bulk_create(keys[1:])
+    assert main.main(["keys", "settle"]) == 0
+    assert "1 of 3 units" in capsys.readouterr().out
+    assert Unit.objects.count() == 2

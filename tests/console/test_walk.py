@@ -10,9 +10,8 @@ from stadtmail.kit import config
 from stadtmail.mail import queries as mail
 from stadtmail.mail.actions import accounts, delivery, probe
 from stadtmail.people import queries as people
-from stadtmail.people.actions import corrections
 from stadtmail.people.orders import problems
-from stadtmail.privacy import erasure, policy, proofs, scan
+from stadtmail.privacy import erasure, policy, proofs, scan, sweep
 from stadtmail.privacy.evidence import leaves
 from stadtmail.privacy.models import Leaf, Unit
 from stadtmail.vault.models import Key
@@ -94,7 +93,7 @@ def test_a_crash_between_two_erasures_is_cleared_too(ahaus, now, monkeypatch, fa
         with pytest.raises(Crash):
             walk.run(ahaus, now)
     walk.clear(ahaus, now)
-    corrections.mend(now)  # as the work role does before each sweep
+    sweep.run(now)
     assert rows() == before
 
 

@@ -147,3 +147,17 @@ def test_nobody_works_while_a_clock_is_walked(now) -> None:
     assert ran == []
     jobs.round(now)
     assert ran == [now]
+
+
+def test_c41_nothing_that_a_date_sets_going_runs_while_time_cannot_be_trusted(now, monkeypatch) -> None:
+    from stadtmail.privacy import guard
+
+    ran: list[str] = []
+    tasks = [work.Task(task.name, task.due, lambda _, name=task.name: ran.append(name), by_date=task.by_date) for task in work.TASKS]
+    jobs, trusted = work.Work(tuple(tasks)), [False]
+    monkeypatch.setattr(guard, "paused", lambda now: not trusted[0])
+    jobs.round(now)
+    assert ran == ["evidence", "proofs", "witness"]
+    trusted[0] = True
+    jobs.round(now + work.EVERY_LOOK)
+    assert {"ends", "usage", "sweep", "keys", "keystore_backup"} <= set(ran)

@@ -3,19 +3,22 @@
 import os
 import sqlite3
 import subprocess
+import time
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from django.db import connections
+from django.db import IntegrityError, connections
 
 from stadtmail.kit import store
-from stadtmail.people.models import Inventory
+from stadtmail.people.models import Contract, Inventory, Person
 from stadtmail.privacy import erasure, events, guard, holds, measures, recovery, sweep, units
 from stadtmail.privacy.evidence import log
 from stadtmail.privacy.models import Commitment, HoldItem, Leaf, LedgerEntry, Unit
+from stadtmail.tenants.models import Host, Tenant
 from stadtmail.vault import keys
+from stadtmail.vault.models import Key
 from tests.engine.conftest import CANARY, bytes_on_disk, new_contract, someone
 from tests.instance import POSTGRES
 
@@ -327,3 +330,77 @@ def test_rows_whose_key_was_lost_follow_it_with_a_leaf(ahaus, inventory, now) ->
     assert recovery.replay(now) == 1
     assert list(Unit.objects.values_list("id", flat=True)) == ids[1:]
     assert LedgerEntry.objects.get().done_at == now
+
+
+def test_c41_a_lost_keystore_makes_no_new_keys_for_a_city(ahaus) -> None:
+    """They would sign as the city, and find nobody of those who are there."""
+    kept = list(Key.objects.values())
+    signer = log.public_key(ahaus)
+    Key.objects.all().delete()
+    keys.drop_copies()
+    with pytest.raises(keys.CityKeyLost):
+        log.signer(ahaus)
+    Key.objects.bulk_create(Key(**row) for row in kept)
+    assert log.public_key(ahaus) == signer
+
+
+def test_c41_an_empty_main_database_does_not_take_the_keys_with_it(inventory, now) -> None:
+    inventory()
+    Inventory.objects.all().delete()
+    Unit.objects.all().delete()
+    for table in (Contract, Person, Host, Tenant):
+        table.objects.all().delete()
+    with pytest.raises(recovery.RowsLost):
+        recovery.replay(now)
+    assert keys.any_of_units()
+
+
+def test_c41_no_key_of_a_city_is_made_twice(ahaus, now) -> None:
+    before = {purpose: keys.city(ahaus.id, purpose) for purpose in keys.PURPOSES}
+    with pytest.raises(IntegrityError):
+        keys.found_city(ahaus.id, now=now)
+    keys.drop_copies()
+    assert {purpose: keys.city(ahaus.id, purpose) for purpose in keys.PURPOSES} == before
+
+
+@pytest.fixture
+def jump(monkeypatch):
+    """The wall clock goes a year ahead, and nobody has moved it."""
+    from datetime import UTC, datetime
+
+    def jumped(now) -> None:
+        assert not guard.paused(now)
+        real = datetime.now(UTC)
+        monkeypatch.setattr(guard, "datetime", type("J", (datetime,), {"now": classmethod(lambda cls, tz=None: real + timedelta(365))}))
+
+    return jumped
+
+
+def test_c41_a_jumped_clock_erases_nothing_by_a_date_and_a_decision_goes_on(ahaus, inventory, end, now, jump) -> None:
+    held, free = inventory(1), inventory(1)
+    end()
+    due = due_of(held)
+    placed = hold(ahaus, held, now)
+    jump(now)
+    with pytest.raises(guard.TimeNotTrusted):
+        erasure.erase(free, tenant=ahaus, now=due, cause="due")
+    assert holds.release(placed.id, tenant=ahaus, now=due) == 0
+    assert Unit.objects.filter(id__in=held + free, state="restricted").count() == 2
+    assert erasure.erase(free, tenant=ahaus, now=due, cause="withdrawn").erased == 1
+    guard.trust(due)
+    assert sweep.run(due).erased == 1
+
+
+def test_the_operators_word_counts_in_every_process(ahaus, now, jump) -> None:
+    jump(now)
+    assert guard.paused(now)
+    elsewhere = list(guard._anchor)
+    guard.trust(now)
+    guard._anchor[:] = elsewhere
+    assert not guard.paused(now)
+
+
+def test_a_suspended_machine_is_no_jump() -> None:
+    from stadtmail.kit import clock
+
+    assert clock.monotonic() == pytest.approx(time.clock_gettime(time.CLOCK_BOOTTIME), abs=5)

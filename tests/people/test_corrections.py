@@ -1,11 +1,12 @@
 """Corrections: the new value everywhere, the old one nowhere, on the record where the desk does it (C-6.2b, § 172(4) TKG)."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
 from stadtmail.kit import store
-from stadtmail.people import jobs, queries
+from stadtmail.people import queries
 from stadtmail.people.actions import accesses, contracts, corrections, ends, restriction
 from stadtmail.people.models import Contract, Identity, Inventory, Payment
 from stadtmail.privacy import erasure, holds, sweep, units
@@ -117,7 +118,6 @@ def test_c62b_a_hold_keeps_the_contested_value_and_the_corrected_one_until_it_is
     assert set(holds.standing([old.id, fresh.id], now=now)) == {old.id, fresh.id}
     assert keys.exists([old.key]) == {old.key}
     restriction.lift(contract, tenant=ahaus, now=now)
-    jobs.run(now)
     assert keys.exists([old.key]) == set()
     assert queries.holder(ahaus, contract).name == "Anna Neuname"
 
@@ -128,7 +128,7 @@ def test_c62b_what_a_crash_left_over_is_mended(ahaus, now, monkeypatch) -> None:
         patched.setattr(erasure, "erase", lambda *args, **kwargs: None)
         correct(contract, ahaus, now, name="Anna Neuname")
     assert Unit.objects.filter(anchor_kind=corrections.SUPERSEDED).count() == 2
-    jobs.run(now)
+    sweep.run(now)
     assert Unit.objects.filter(anchor_kind=corrections.SUPERSEDED).count() == 0
 
 
@@ -199,7 +199,7 @@ def test_c62b_a_correction_that_the_end_overtook_does_not_undo_it(ahaus, now, me
 def test_c62b_of_two_corrections_at_once_one_counts(ahaus, now, meanwhile) -> None:
     contract = order(ahaus, now)
     # the other one stops between its transaction and the erasure of what it superseded
-    meanwhile(lambda: Unit.objects.filter(category="BD").update(anchor_kind=corrections.SUPERSEDED, anchor=corrections.NOWHERE))
+    meanwhile(lambda: Unit.objects.filter(category="BD").update(anchor_kind=corrections.SUPERSEDED, anchor=uuid4()))
     with pytest.raises(corrections.Overtaken):
         correct(contract, ahaus, now, language="en")
     assert Inventory.objects.filter(contract=contract).count() == 1
@@ -213,3 +213,17 @@ def test_c62b_a_correction_does_not_overwrite_a_corrected_end(ahaus, now, meanwh
     with pytest.raises(corrections.Overtaken):
         correct(contract, ahaus, now, name="Anna Neuname")
     assert at.isoformat() in values(contract)["dates"]
+
+
+def test_c62b_a_superseded_value_goes_the_moment_its_hold_is_released(ahaus, now) -> None:
+    contract = order(ahaus, now)
+    old = Unit.objects.get(anchor=contract.id, category="BD-ID")
+    held = holds.place(
+        tenant=ahaus, type="legal_hold", reason="court_order", units=[old.id], by="officer:1", approved_by="officer:2",
+        review_at=now + timedelta(days=30), now=now,
+    )  # fmt: skip
+    correct(contract, ahaus, now, name="Anna Neuname")
+    assert Unit.objects.filter(id=old.id).exists()
+    holds.release(held.id, tenant=ahaus, now=now + timedelta(minutes=1))
+    assert not Unit.objects.filter(id=old.id).exists()
+    assert queries.holder(ahaus, contract).name == "Anna Neuname"

@@ -1,5 +1,6 @@
 """Cancelling now and later, withdrawing, correcting, taking back, twice and at the same moment as the erasure (C-4.1, C-2.8)."""
 
+import sqlite3
 import threading
 import time
 from datetime import timedelta
@@ -10,8 +11,9 @@ from django.db import connections
 from stadtmail.people import jobs, queries
 from stadtmail.people.actions import contracts, credentials, ends
 from stadtmail.people.models import Address, Collection, Contract, Credential, Identity, Inventory, Quarantine
-from stadtmail.privacy import erasure, events, sweep, units
+from stadtmail.privacy import erasure, events, recovery, sweep, units
 from stadtmail.privacy.models import Event, Unit
+from tests.instance import POSTGRES
 from tests.people.people import PASSWORD, order
 from tests.people.traces import files_with
 
@@ -321,3 +323,37 @@ def test_c28_no_credential_and_no_open_address_under_an_ended_contract(ahaus, no
     sweep.run(now + timedelta(hours=1))
     assert not Address.objects.exists()
     assert not Credential.objects.exists()
+
+
+@pytest.mark.parametrize("scheduled", [False, True])
+@pytest.mark.skipif(bool(POSTGRES), reason="the copy of a SQLite file")
+def test_c41_a_contract_that_a_restore_made_active_again_ends_again(ahaus, now, scheduled) -> None:
+    """The backup is from before the end: without its clocks, inventory data would stay for ever."""
+    contract, later = order(ahaus, now), now + timedelta(days=1)
+    if scheduled:
+        contracts.cancel(contract, ends_at=later, now=now)
+    connection = connections["default"]
+    connection.ensure_connection()
+    copy = sqlite3.connect(":memory:")
+    connection.connection.backup(copy)
+    jobs.run(later)
+    if not scheduled:
+        contracts.cancel(contract, ends_at=later, now=later)
+    dates = dict(Unit.objects.filter(category__in=("BD", "BD-ID")).values_list("category", "due_at"))
+    sweep.run(later + timedelta(hours=1))
+    copy.backup(connection.connection)
+    restored = later + timedelta(hours=2)
+    assert recovery.replay(restored) >= 1
+    assert jobs.recover(restored) == 1
+    assert jobs.recover(restored) == 0
+    contract.refresh_from_db()
+    assert (contract.state, contract.ends_at) == ("ended", later)
+    assert dict(Unit.objects.filter(category__in=("BD", "BD-ID")).values_list("category", "due_at")) == dates
+    assert queries.address_state(ahaus, "anna.k") == queries.QUARANTINED
+    jobs.run(restored)
+    day = sweep.next_due(None, after=restored)
+    while day is not None:
+        assert sweep.run(day).late == 0
+        day = sweep.next_due(None, after=day)
+    assert not Unit.objects.exclude(category="CONT").exists()
+    assert not Contract.objects.exists()

@@ -32,6 +32,8 @@ def add(verbs: Any) -> None:
     recover.add_argument("kit", type=Path)
     recover.add_argument("private", type=Path)
     recover.set_defaults(run=run_recover)
+    settle = family.add_parser("settle", help="after a restore of the keystore: erase what has lost its key (stopped instance)")
+    settle.set_defaults(run=run_settle)
 
 
 def run_backup(chosen: argparse.Namespace) -> None:
@@ -80,6 +82,19 @@ def run_recover(chosen: argparse.Namespace) -> None:
     finally:
         held.release()
     print(f"root key written to {instance.current().root_key}, ring written; now start the instance")
+
+
+def run_settle(chosen: argparse.Namespace) -> None:  # noqa: ARG001
+    """Give up what was made since the copy that was put back. Raises CannotKeep where no key is there: that is no copy of it."""
+    held = start.settling()
+    from stadtmail.privacy import recovery
+
+    lost, expected = recovery.unaccounted()
+    if lost and lost == expected:
+        raise CannotKeep("none of the keys is there: this is not a copy of this instance's keystore")
+    recovery.replay(clock.now())
+    held.release()
+    print(f"{lost} of {expected} units had lost their key and were erased; now start the instance")
 
 
 def _key(path: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""`stadtmail staff`: appoint somebody to a desk. Passwords are asked for or made, never taken from the command line."""
+"""`stadtmail staff`: appoint somebody to a desk, or dismiss them. Passwords are asked for or made, never taken from the command line."""
 
 import argparse
 import getpass
@@ -24,6 +24,10 @@ def add(verbs: Any) -> None:
     appoint.add_argument("--name", required=True, help="name that residents see where their data were looked at")
     appoint.add_argument("--make-password", action="store_true", help="make a password and print it once")
     appoint.set_defaults(run=run_appoint)
+    dismiss = family.add_parser("dismiss", help="somebody leaves the desk: no log-in from now on, the account goes within a day")
+    dismiss.add_argument("slug", help="the city")
+    dismiss.add_argument("--login", required=True, help="name they log in with")
+    dismiss.set_defaults(run=run_dismiss)
 
 
 def run_appoint(chosen: argparse.Namespace) -> None:
@@ -32,22 +36,38 @@ def run_appoint(chosen: argparse.Namespace) -> None:
     from stadtmail.people.actions import staff
     from stadtmail.tenants import queries as tenants
 
-    password = secrets.token_urlsafe(15) if chosen.make_password else _password()
+    given = secrets.token_urlsafe(15) if chosen.make_password else password("Password: ")
     city = tenants.city_of_slug(chosen.slug)
-    staff.appoint(city, role=chosen.role, name=chosen.name, login=chosen.login, password=password, now=clock.now())
+    staff.appoint(city, role=chosen.role, name=chosen.name, login=chosen.login, password=given, now=clock.now())
     held.release()
     print(f"{chosen.slug}: appointed ({chosen.role})")
     if chosen.make_password:
-        print(f"password, shown once: {password}")
+        print(f"password, shown once: {given}")
 
 
-def _password() -> str:
+def run_dismiss(chosen: argparse.Namespace) -> None:
+    """Dismiss. Raises people.actions.accesses.NotStaff."""
+    held = start.joining()
+    from stadtmail.people.actions import staff
+    from stadtmail.tenants import queries as tenants
+    from stadtmail.usage import sessions
+
+    city = tenants.city_of_slug(chosen.slug)
+    who = staff.account(city, chosen.login)
+    staff.dismiss(who, tenant=city, now=clock.now())
+    sessions.end_person(city.id, who)
+    held.release()
+    print(f"{chosen.slug}: dismissed")
+
+
+def password(prompt: str, *, twice: bool = True) -> str:
+    """A password from the terminal (`twice`: a new one), or a line of standard input. Raises NoPassword."""
     if not sys.stdin.isatty():
-        password = sys.stdin.readline().rstrip("\n")
+        given = sys.stdin.readline().rstrip("\n")
     else:
-        password = getpass.getpass("Password: ")
-        if password != getpass.getpass("Again: "):
+        given = getpass.getpass(prompt)
+        if twice and given != getpass.getpass("Again: "):
             raise NoPassword("the two passwords differ")
-    if not password:
+    if not given:
         raise NoPassword("there is no password")
-    return password
+    return given

@@ -35,7 +35,7 @@ def serving(*, first: Callable[[], None] = lambda: None) -> lock.Lock:
 
 
 def settling() -> lock.Lock:
-    """Come up alone for `witness settle` only: no look at the witness, no replay. Raises CannotStart, lock.InUse."""
+    """Come up alone for `witness settle` and `keys settle` only: no look at the witness, no replay. Raises CannotStart, lock.InUse."""
     known()
     held = lock.take_alone()
     _harden()
@@ -185,9 +185,12 @@ def _write_down() -> None:
 
 
 def _replay(now: datetime) -> int:
+    from stadtmail.people import jobs
     from stadtmail.privacy import recovery
 
-    return recovery.replay(now)
+    again = recovery.replay(now)
+    jobs.recover(now)
+    return again
 
 
 def _clear_volatile() -> None:

@@ -2,6 +2,7 @@
 
 One list for the role `work` and for `stadtmail clock advance`, so that a walked clock does exactly what a waited one does.
 Only one process works at a time on a data folder; a task that fails is noted and does not keep the others from their turn.
+What a date sets going waits while time cannot be trusted (privacy/guard.py): a jumped clock ends no contract and retires no key.
 """
 
 import fcntl
@@ -15,13 +16,14 @@ from stadtmail.kit import config, log
 from stadtmail.mail import jobs as mail_jobs
 from stadtmail.people import jobs as people_jobs
 from stadtmail.people import queries as people
-from stadtmail.privacy import proofs, sweep, witness
+from stadtmail.privacy import guard, proofs, sweep, witness
 from stadtmail.privacy.evidence import log as evidence
 from stadtmail.tenants import queries as tenants
 from stadtmail.usage import jobs as usage_jobs
 from stadtmail.vault import backups, blobs, epochs
 
 EVERY_SWEEP = timedelta(minutes=10)
+EVERY_LOOK = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Task:
     name: str
     due: Callable[[datetime, datetime | None], bool]
     run: Callable[[datetime], object]
+    by_date: bool = True  # ends, destroys or replaces something because its date has come
     looks_only: bool = False  # says how things are and changes nothing: a walked clock does it where it stops
 
 
@@ -87,9 +90,9 @@ TASKS = (
     Task("role_keys", each_day, mail_jobs.renew_role_keys),
     Task("lost_blobs", each(timedelta(hours=1)), mail_jobs.remove_lost_blobs),
     Task("part_blobs", each(timedelta(hours=1)), lambda now: blobs.sweep_temporary(now - timedelta(days=1))),
-    Task("evidence", each(timedelta(minutes=1)), evidence.move),
-    Task("proofs", each(timedelta(hours=1)), _prove, looks_only=True),
-    Task("witness", each(timedelta(minutes=1)), witness.copy),
+    Task("evidence", each(timedelta(minutes=1)), evidence.move, by_date=False),
+    Task("proofs", each(timedelta(hours=1)), _prove, by_date=False, looks_only=True),
+    Task("witness", each(timedelta(minutes=1)), witness.copy, by_date=False),
 )
 
 
@@ -99,6 +102,7 @@ class Work:
     def __init__(self, tasks: tuple[Task, ...] = TASKS) -> None:
         self._tasks = tasks
         self._last: dict[str, datetime] = {}
+        self._paused_at: datetime | None = None
         self.failed: list[str] = []
 
     def round(self, now: datetime, *, passing: bool = False) -> int:
@@ -108,10 +112,19 @@ class Work:
         """
         ran, self.failed = 0, []
         for task in self._tasks:
-            if not (passing and task.looks_only) and task.due(now, self._last.get(task.name)):
-                self._run(task, now)
-                ran += 1
+            if (passing and task.looks_only) or not task.due(now, self._last.get(task.name)):
+                continue
+            if task.by_date and self._pauses(now):
+                continue
+            self._run(task, now)
+            ran += 1
         return ran
+
+    def _pauses(self, now: datetime) -> bool:
+        """Can time not be trusted? While it cannot, the guard is asked again each minute."""
+        if self._paused_at is None or abs(now - self._paused_at) >= EVERY_LOOK:
+            self._paused_at = now if guard.paused(now) else None
+        return self._paused_at is not None
 
     def _run(self, task: Task, now: datetime) -> None:
         self._last[task.name] = now

@@ -1,7 +1,7 @@
 """Corrections (Art. 16 GDPR, § 172(4) TKG, C-6.2b): the old value is gone, not kept beside the new one.
 
 A correction moves the table's row to a fresh unit with a fresh key and erases the old unit by the one path, so that no old
-page of the database opens any more. What a crash leaves over, `mend` erases.
+page of the database opens any more. What a crash or a hold leaves over is due already: the sweep or the release erases it.
 """
 
 import json
@@ -15,8 +15,8 @@ from stadtmail.people import fields, orders
 from stadtmail.people.actions import accesses
 from stadtmail.people.models import Contract, Identity, Inventory, Payment
 from stadtmail.people.orders import OrderForm, Problem
-from stadtmail.privacy import erasure, policy, units
-from stadtmail.privacy.models import ERASING, HoldItem, Unit
+from stadtmail.privacy import erasure, events, policy, units
+from stadtmail.privacy.models import ERASING, SUPERSEDED, HoldItem, Unit
 from stadtmail.privacy.policy.model import LANGUAGES
 from stadtmail.tenants.models import Tenant
 
@@ -27,8 +27,6 @@ COLUMNS: dict[type[Identity | Inventory | Payment], tuple[str, ...]] = {
     Payment: ("iban", "holder"),
 }
 CORRECTABLE = frozenset({"kind", "name", *ADDRESS, "birth_date", "language", "phone", "iban", "account_holder"})
-SUPERSEDED = "superseded"
-NOWHERE = UUID("3d1c2b58-8f0e-4c0b-9a57-7a0c5b9d4e61")  # one anchor for all of them: no event ever happens there
 
 Row = Identity | Inventory | Payment
 Values = dict[str, str]
@@ -68,12 +66,6 @@ def correct(contract: Contract, *, tenant: Tenant, changes: Mapping[str, str], n
         accesses.note(tenant, by=by, purpose="correction", categories=categories, subject=contract.person_id, contract=contract, now=now)
     _replace(contract, [(rows[model], new[model]) for model in todo], "clerk" if by else "", now)
     return sorted(changes) if todo else []
-
-
-def mend(now: datetime) -> int:
-    """Erase superseded values that a crash left over. Returns how many units."""
-    left = Unit.objects.filter(anchor=NOWHERE).exclude(state=ERASING).select_related("tenant")
-    return sum(erasure.erase([unit.id], tenant=unit.tenant, now=now, cause="withdrawn").erased for unit in left)
 
 
 def _check_names(contract: Contract, tenant: Tenant, changes: Mapping[str, str], rules: policy.Policy) -> None:
@@ -143,9 +135,10 @@ def _replace(contract: Contract, changed: list[tuple[Row, Values]], source: str,
         for (row, values), unit in zip(changed, fresh, strict=True):
             # as it was read: neither superseded nor ended meanwhile, or the end would be lost with the old row
             anchored = Unit.objects.filter(id=row.unit_id, anchor=contract.id, state=row.unit.state).exclude(state=ERASING)
-            # no event, so no duty to keep: a wrong value is kept for nobody
-            if not anchored.update(anchor_kind=SUPERSEDED, anchor=NOWHERE, keep_until=None, due_at=None):
+            # an anchor of its own, on which it falls due now: a wrong value is kept for nobody
+            if not anchored.update(anchor_kind=SUPERSEDED, anchor=row.unit_id):
                 raise Overtaken
+            events.record(tenant=tenant, anchor_kind=SUPERSEDED, anchor=row.unit_id, name=SUPERSEDED, at=now, now=now)
             Unit.objects.filter(id=unit.id).update(state=row.unit.state)
             # what holds the old value holds the new one too; the old one then stays until that hold is released
             held = HoldItem.objects.filter(unit=row.unit_id).values_list("hold", flat=True)

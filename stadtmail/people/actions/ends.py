@@ -9,13 +9,14 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import IntegrityError
+from django.db.models import Exists, OuterRef
 
 from stadtmail.kit import errors, store
 from stadtmail.people import passwords, queries
 from stadtmail.people.actions import contracts
 from stadtmail.people.models import Address, Collection, Consent, Contract, Credential, Identity, Quarantine
 from stadtmail.privacy import erasure, events, units
-from stadtmail.privacy.models import ERASING, Unit
+from stadtmail.privacy.models import ERASING, Event, Unit
 from stadtmail.tenants.models import Tenant
 
 GOES_AT_ONCE = ("BD-CRED", "BD-OPT")  # a take-back restores the login from its place, and cannot restore what was voluntary
@@ -134,6 +135,32 @@ def mend(now: datetime) -> int:
     tombs = Quarantine.objects.filter(unit__anchor__in=running.values("id")).values("unit__anchor")
     found = {*running.filter(id__in=codes).select_related("tenant"), *running.filter(id__in=tombs).select_related("tenant")}
     return sum(1 for contract in found if clear(contract, now=now))
+
+
+def recover(now: datetime) -> int:
+    """Contracts that a restore made active again, although the erasures that it met say that they had ended. Returns how many.
+
+    Their credentials are gone for good; their dates run (privacy.recovery) and their address lies in quarantine again.
+    """
+    ended = Event.objects.filter(anchor=OuterRef("id"), name="contract_end", revoked_at=None)
+    found = Contract.objects.filter(Exists(ended), state="active", credentials=None).select_related("tenant")
+    return sum(_end_again(contract, now) for contract in found)
+
+
+def _end_again(contract: Contract, now: datetime) -> bool:
+    tenant, at = contract.tenant, events.happened(contract.tenant, contract.id, "contract_end")
+    (tomb,) = units.prepare(tenant, [_wanted("TOMB", contract)], now=now)
+    with store.writing():
+        if at is None or not Contract.objects.filter(id=contract.id, state="active").update(state="ended", ends_at=at):
+            return False
+        if Identity.objects.filter(contract=contract).exists():
+            place = Collection.objects.filter(contract=contract).first()  # a code from before the restore opens it; one from after cannot
+            units.save([tomb])
+            reclaim = bytes(place.reclaim) if place else b""
+            contracts.enter_quarantine(contract, tomb, address=_note_end(contract, at), reclaim=reclaim)
+        for anchor in _consents(contract):
+            events.record(tenant=tenant, anchor_kind="consent", anchor=anchor, name="contract_end", at=at, now=now)
+    return True
 
 
 def _take_effect(contract: Contract, tomb: units.Prepared, *, at: datetime, known_at: datetime, now: datetime) -> None:

@@ -16,7 +16,7 @@ from stadtmail.people import passwords, queries
 from stadtmail.people.actions import accesses, contracts
 from stadtmail.people.models import Address, Order
 from stadtmail.people.orders import OrderForm
-from stadtmail.privacy import erasure, events, policy, units
+from stadtmail.privacy import erasure, events, guard, policy, units
 from stadtmail.privacy.models import ERASING, Unit
 from stadtmail.tenants.models import Tenant
 
@@ -117,12 +117,15 @@ def refuse(order: UUID, *, tenant: Tenant, by: UUID, now: datetime) -> None:
     accesses.staff(tenant, by, "order_check", now=now)
     with store.writing():
         _decide(order, tenant, "refused", now)
-    clear(order, tenant=tenant, now=now)
+    erasure.erase([order], tenant=tenant, now=now, cause="refused")
 
 
 def clear(order: UUID, *, tenant: Tenant, now: datetime) -> int:
-    """Erase an order that has been decided. Returns 1, or 0 where nothing is left of it."""
-    return erasure.erase([order], tenant=tenant, now=now, cause="due").erased
+    """Erase an order that has been accepted. Returns 1, or 0 where nothing is left of it, or the sweep has to do it later."""
+    try:
+        return erasure.erase([order], tenant=tenant, now=now, cause="due").erased
+    except guard.TimeNotTrusted:
+        return 0
 
 
 def letter_of(order: UUID, *, tenant: Tenant, by: UUID, now: datetime) -> Letter:

@@ -17,7 +17,7 @@ from stadtmail.people.actions import accesses, credentials, pending
 from stadtmail.people.models import Contract, Staff
 from stadtmail.people.orders import OrderForm, password_problems
 from stadtmail.privacy import events, holdings, units
-from stadtmail.privacy.models import LIVE, RESTRICTED, Unit
+from stadtmail.privacy.models import ERASING, LIVE, RESTRICTED, Unit
 from stadtmail.tenants.models import Tenant
 from stadtmail.vault import blind
 
@@ -64,6 +64,14 @@ def appoint(tenant: Tenant, *, role: str, name: str, login: str, password: str, 
     except IntegrityError:
         raise LoginTaken from None
     return unit.id
+
+
+def account(tenant: Tenant, login: str) -> UUID:
+    """The account with this login name. Raises NotStaff."""
+    row = Staff.objects.filter(tenant=tenant, blind=_login(tenant, login)).exclude(unit__state=ERASING).first()
+    if row is None:
+        raise accesses.NotStaff
+    return row.unit_id
 
 
 def dismiss(staff: UUID, *, tenant: Tenant, now: datetime) -> None:

@@ -8,6 +8,7 @@ from stadtmail.privacy.policy import published
 from stadtmail.privacy.policy.findings import Findings
 from stadtmail.tenants import actions as tenants
 from stadtmail.tenants.models import Tenant
+from stadtmail.vault import keys
 
 
 def open_city(*, slug: str, domain: str, hosts: list[str], now: datetime) -> Tenant:
@@ -16,7 +17,12 @@ def open_city(*, slug: str, domain: str, hosts: list[str], now: datetime) -> Ten
     Raises published.PolicyRefused (the policy does not compile, lint finds an error, the processing contract has expired,
     a configured destination is not listed), tenants.actions.CityExists.
     """
-    return tenants.open_city(slug=slug, domain=domain, hosts=hosts, check=published.publish, now=now)
+    return tenants.open_city(slug=slug, domain=domain, hosts=hosts, check=_begin, now=now)
+
+
+def _begin(tenant: Tenant, now: datetime) -> None:
+    published.publish(tenant, now)
+    keys.found_city(tenant.id, now=now)
 
 
 def settle_city(tenant: Tenant, *, now: datetime) -> Findings:
