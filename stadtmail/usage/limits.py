@@ -36,6 +36,14 @@ def allow(scope: str, key: str, *, limit: int, per_seconds: int, now: datetime) 
     return allowed
 
 
+def is_open(scope: str, key: str, *, limit: int, per_seconds: int, now: datetime) -> bool:
+    """Would `allow` say True? Nothing is counted: for what counts failures only, and counts them with `allow`."""
+    since = now.timestamp() - per_seconds
+    days = {now.astimezone(UTC).date(), datetime.fromtimestamp(since, UTC).date()}
+    values = [volatile.get("limit", marks.of_limit(scope, key, day, now=now), now) for day in days]
+    return sum(len(_moments(value, since)) for value in values) < limit
+
+
 def network(peer: str) -> str:
     """The network of an address, as a key for limits: /24 of IPv4, /56 of IPv6; "local" where there is no address."""
     try:

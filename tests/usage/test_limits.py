@@ -139,3 +139,13 @@ def test_c59_of_many_processes_and_threads_exactly_one_uses_a_challenge(ahaus, n
         child.join(30)
         assert child.exitcode == 0
     assert wins.value == 30
+
+
+def test_looking_whether_a_limit_is_open_counts_nothing(now) -> None:
+    given = {"limit": 2, "per_seconds": 900}
+    for _ in range(5):
+        assert limits.is_open("x", "k", now=now, **given)
+    assert limits.allow("x", "k", now=now, **given)
+    assert limits.allow("x", "k", now=now, **given)
+    assert not limits.is_open("x", "k", now=now, **given)
+    assert limits.is_open("x", "k", now=now + timedelta(seconds=901), **given)

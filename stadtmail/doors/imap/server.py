@@ -32,6 +32,7 @@ from stadtmail.usage.connections import Connection
 T = TypeVar("T")
 KEEP_SECONDS = 5.0  # a thread's database connections are looked after this often
 LOG_SECONDS = 60.0
+LOGIN_THREADS = 2
 
 
 class Server:
@@ -44,6 +45,7 @@ class Server:
         self.persons: Counter[UUID] = Counter()
         self.shelf: WeakValueDictionary[tuple[UUID, int], Numbers] = WeakValueDictionary()  # (folder, modseq): shared by its sessions
         self._count, self._threads = threads, ThreadPoolExecutor(threads, thread_name_prefix="imap")
+        self._logins = ThreadPoolExecutor(LOGIN_THREADS, thread_name_prefix="imap-login")  # a flood of them stops nobody who reads
         self._looked_after = local()
         self._sessions: dict[Session, asyncio.Task[None]] = {}
         self._networks: Counter[str] = Counter()
@@ -83,6 +85,10 @@ class Server:
     async def pool(self, work: Callable[[], T]) -> T:
         """Run what may wait for a database or disk, or takes long, outside the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._with_care, work)
+
+    async def login(self, work: Callable[[], T]) -> T:
+        """Check a password: in threads of its own, because that may take long and many may ask."""
+        return await asyncio.get_running_loop().run_in_executor(self._logins, self._with_care, work)
 
     def changed(self, folder: UUID, by: Session) -> None:
         """A session has changed a folder: the others that wait in it look at once."""
@@ -183,9 +189,12 @@ class Server:
         if self._tickers:
             await asyncio.wait(self._tickers)
         await self.pool(self._write_counts)
-        together = Barrier(self._count, timeout=5.0)  # so that each thread closes its own
-        await asyncio.gather(*(self.pool(partial(_close_databases, together)) for _ in range(self._count)), return_exceptions=True)
-        await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
+        loop = asyncio.get_running_loop()
+        for pool, count in ((self._threads, self._count), (self._logins, LOGIN_THREADS)):
+            together = Barrier(count, timeout=5.0)  # so that each thread closes its own
+            work = partial(_close_databases, together)
+            await asyncio.gather(*(loop.run_in_executor(pool, work) for _ in range(count)), return_exceptions=True)
+            await loop.run_in_executor(None, pool.shutdown)
 
     def _with_care(self, work: Callable[[], T]) -> T:
         """Run with database connections that are neither broken nor too old."""

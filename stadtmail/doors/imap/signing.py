@@ -171,7 +171,7 @@ async def _sign_in(session: "Session", name: bytes, password: bytes) -> bytes:
         words = name.decode(), password.decode()
     except UnicodeDecodeError:
         raise No(*_WRONG) from None
-    o, contract, connection = await session.pool(partial(_opened, session, *words))
+    o, contract, connection = await session.server.login(partial(_opened, session, *words))
     old, session.connection = session.connection, connection
     await session.pool(old.end if old is not None else _nothing)
     if session.server.persons[contract] >= session.server.bounds.connections_a_person:
@@ -187,14 +187,16 @@ def _opened(session: "Session", name: str, password: str) -> tuple[queries.Opene
     """The mailbox of who has this name and password, and the connection registered anew as theirs. Raises No."""
     now, bounds, peer = clock.now(), session.server.bounds, session.stream.peer
     keys = [("imap.login.net", limits.network(peer), bounds.logins_a_network), ("imap.login.name", name.lower(), bounds.logins_a_name)]
-    for scope, key, limit in keys:
-        if not limits.allow(scope, key, limit=limit, per_seconds=MINUTES * 60, now=now):
+    for scope, key, limit in keys:  # programs log in often: only failures count
+        if not limits.is_open(scope, key, limit=limit, per_seconds=MINUTES * 60, now=now):
             raise No("Too many tries, wait a quarter of an hour", "LIMIT")
     try:
         tenant = tenants.city_of_domain(name.strip().rpartition("@")[2])
         who = maillogin.sign_in(tenant, name, password)
         o = queries.opened(queries.mailbox_of(tenant, who.contract.id), holder=who.contract.id)
     except (WrongCredentials, NotFound):
+        for scope, key, limit in keys:
+            limits.allow(scope, key, limit=limit, per_seconds=MINUTES * 60, now=now)
         raise No(*_WRONG) from None
     except (Busy, TryLater):
         raise No("Try again later", "UNAVAILABLE") from None

@@ -42,8 +42,8 @@ def test_imapclient(door, mail) -> None:
     with imapclient.IMAPClient("127.0.0.1", door.port, ssl=False) as client:
         client.login("anna@ahaus.net", PASSWORD)
         assert client.has_capability("MOVE")
-        assert client.find_special_folder(b"\\Sent") == "Gesendet"
-        assert client.find_special_folder(b"\\Drafts") == "Entwürfe"
+        assert client.find_special_folder(imapclient.imapclient.SENT) == "Gesendet"
+        assert client.find_special_folder(imapclient.imapclient.DRAFTS) == "Entwürfe"
         client.create_folder("Ämter/Bauamt")
         assert ((b"\\HasNoChildren",), b"/", "Ämter/Bauamt") in client.list_folders()
         assert client.select_folder("INBOX")[b"EXISTS"] == 3
@@ -85,8 +85,9 @@ def test_mbsync_both_ways(door, mail, client, tmp_path) -> None:
     sync()
     assert len(files("INBOX")) == COUNT + 1
     assert (local / "Archiv").is_dir()
-    contents = {re.sub(rb"X-TUID: .*\n", b"", path.read_bytes().replace(b"\r\n", b"\n")) for path in files("INBOX")}  # mbsync's own mark
-    assert all(any(raw(number).replace(b"\r\n", b"\n") in content for content in contents) for number in (0, 7, COUNT - 1))
+    tuid = re.compile(rb"X-TUID: .*\n")  # mbsync's own mark
+    contents = {tuid.sub(b"", path.read_bytes().replace(b"\r\n", b"\n")) for path in files("INBOX")}
+    assert {raw(number).replace(b"\r\n", b"\n") for number in range(COUNT)} < contents
     # near: one answered, one deleted, one new; far: one flagged, one deleted
     near = sorted(files("INBOX"), key=lambda path: path.name)
     (local / "INBOX/cur" / f"{near[0].name.partition(':')[0]}:2,RS").write_bytes(near[0].read_bytes())

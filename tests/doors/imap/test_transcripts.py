@@ -272,3 +272,31 @@ def test_the_mailbox_deleted_by_another_ends_the_connection(client, door) -> Non
     assert client.ask("NOOP")[0] == b"* BYE The mailbox is gone"
     other.close()
     assert wait_for(lambda: not client.file.read(1))
+
+
+def test_what_vanished_and_is_not_remembered_any_more_is_answered_with_all_that_is_not_there(client, mail, monkeypatch) -> None:
+    from stadtmail.mail.actions import removing
+
+    monkeypatch.setattr(removing, "MOST_REMEMBERED", 2)
+    mail(*[ONE] * 9)
+    client.ask("ENABLE QRESYNC")
+    lines = client.ask("SELECT INBOX")
+    validity = int(next(line for line in lines if b"UIDVALIDITY" in line).split(b" ")[3].rstrip(b"]"))
+    modseq = int(next(line for line in lines if b"HIGHESTMODSEQ" in line).split(b" ")[3].rstrip(b"]"))
+    client.ask("STORE 2,4,6,8 +FLAGS.SILENT (\\Deleted)")
+    for uid in (2, 4, 6, 8):
+        assert client.ask(f"UID EXPUNGE {uid}")[0] == b"* VANISHED %d" % uid
+    assert b"* VANISHED (EARLIER) 2,4,6,8" in client.ask(f"SELECT INBOX (QRESYNC ({validity} {modseq}))")
+    assert b"* VANISHED (EARLIER) 8" in client.ask(f"SELECT INBOX (QRESYNC ({validity} {modseq + 4}))")
+    assert b"* VANISHED (EARLIER) 4,6" in client.ask(f"SELECT INBOX (QRESYNC ({validity} {modseq} 3:7))")
+
+
+def test_a_persons_keywords_are_in_the_access_file(ahaus, anna, client) -> None:
+    from stadtmail.mail import privacy
+    from stadtmail.privacy.models import Unit
+
+    client.ask("SELECT INBOX")
+    client.ask("STORE 1 +FLAGS ($steuer \\Flagged)")
+    unit = Unit.objects.get(anchor=anna.contract, category="INH")
+    assert list(privacy._keywords(unit.id)) == [{"keyword": "$steuer"}]
+    assert [record["flags"] for record in privacy._messages(unit.id)] == [["\\Flagged", "$steuer"]]
