@@ -31,6 +31,7 @@ async def _run() -> None:
         loop.add_signal_handler(sign, stop.set)
     smtp, chosen = importlib.import_module(SMTP), config.load()
     name, chain, key = await loop.run_in_executor(None, certificate.of_instance)
+    memory = await loop.run_in_executor(None, _memory_seconds)
     writer = delivery.Writer()
     writer.start()
     try:
@@ -41,8 +42,18 @@ async def _run() -> None:
             deliver=writer.submit,
             hostname=name,
             tls=smtp.tls_context(str(chain), str(key)),
+            memory_seconds=memory,
         )
         await stop.wait()
         await server.drain(seconds=20)
     finally:
         await loop.run_in_executor(None, writer.stop)  # after the last connection: everything taken is committed
+
+
+def _memory_seconds() -> int:
+    """The shortest memory that a city of this door promises for counters (C-2.4): a network does not belong to one city."""
+    from stadtmail.privacy import policy
+    from stadtmail.tenants import queries as tenants
+
+    kept = [policy.current(city).limits["throttle"] for city in tenants.cities()]
+    return min((period.days * 86_400 + period.seconds for period in kept), default=600)

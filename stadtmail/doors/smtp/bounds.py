@@ -17,7 +17,8 @@ class Bounds:
     connections: int = 1000
     connections_a_network: int = 50
     arrivals_a_minute: int = 600  # new connections from one network
-    strangers_in_ten_minutes: int = 200  # unknown recipients asked for by one network: nobody lists residents here
+    strangers: int = 200  # unknown recipients asked for by one network: nobody lists residents here;
+    memory_seconds: int = 600  # for so long they are counted, shorter where a city promises it (limit `throttle`)
     command_seconds: float = 300.0
     data_seconds: float = 180.0
     busy_seconds: float = 15.0  # in place of both while nine of ten places are taken

@@ -18,9 +18,13 @@ async def start(
     hostname: str,
     tls: ssl.SSLContext | None = None,
     postmaster: str = "",
-    bounds: Bounds | None = None,
+    memory_seconds: int = Bounds.memory_seconds,
 ) -> Server:
-    """Open the door. `deliver` is the mail writer's `submit`, `hostname` what the greeting says, `postmaster` whom <postmaster> means."""
+    """Open the door. `deliver` is the mail writer's `submit`, `hostname` what the greeting says, `postmaster` whom <postmaster> means.
+
+    `memory_seconds`: for how long a network's guesses are counted, at most; the notice prints it.
+    """
+    bounds = Bounds(memory_seconds=memory_seconds)
     server = Server(recipient=recipient, deliver=deliver, hostname=hostname, tls=tls, postmaster=postmaster, bounds=bounds)
     return await server.listen(host, port)
 

@@ -22,6 +22,7 @@ from stadtmail.privacy.policy.model import Authority, Category, Party, Policy, R
 TASK = "6-1-e"  # Art. 6(1)(e) GDPR: the one basis of this product against which one can object (Art. 21)
 CONTRACT = "6-1-b"
 IDENTITY = "BD-ID"
+RESTRICTION = "restriction"  # type of hold
 
 Facts = dict[str, Any]
 
@@ -221,10 +222,12 @@ def _transfers(policy: Policy, lang: str) -> Facts:
     others = [recipient(found, policy, lang) for found in policy.recipients]
     duty = dict.fromkeys(code for purpose in policy.categories[IDENTITY].purposes for code in policy.purposes[purpose].basis)
     objectionable = [p for p in policy.purposes.values() if any(policy.bases[code].article == TASK for code in p.basis)]
+    restrictable = [safe(c.name[lang]) for c in policy.categories.values() if RESTRICTION in c.holds]
     return {
         "places": SafeString("; ".join(places(policy, lang))),
         "sub_processors": phrase(lang, "sub_processors.some" if helpers else "sub_processors.none", list="; ".join(helpers)),
         "recipients": phrase(lang, "recipients.some" if others else "recipients.none", list="; ".join(others)),
         "duty": listed((safe(policy.bases[code].law[lang]) for code in duty if policy.bases[code].article != CONTRACT), lang),
         "task_purposes": listed((safe(p.name[lang]) for p in objectionable), lang),
+        "restrictable": listed(restrictable, lang),
     }

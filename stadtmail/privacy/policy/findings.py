@@ -129,9 +129,9 @@ TEXTS: dict[str, Words] = {
         "Der Vertrag zur Auftragsverarbeitung {where} endet in weniger als 90 Tagen.",
         "Processing contract {where} ends in less than 90 days.",
     ),
-    "unknown_hold": Words("{where}: Diese Art von Sperre gibt es nicht.", "{where}: there is no such type of hold."),
+    "unknown_hold": Words("{where}: Diese Art von Löschstopp gibt es nicht.", "{where}: there is no such type of hold."),
     "hold_not_in_matrix": Words(
-        "{where}: Diese Sperre kann diese Daten nicht halten.", "{where}: this type of hold cannot stop the erasure of these data."
+        "{where}: Dieser Löschstopp kann diese Daten nicht halten.", "{where}: this type of hold cannot stop the erasure of these data."
     ),
     "category_missing": Words(
         "Das Programm speichert Daten der Art {where}, die Datei kennt sie nicht.",

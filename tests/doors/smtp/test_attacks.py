@@ -200,7 +200,7 @@ def test_too_many_errors(client) -> None:
 
 def test_nobody_lists_the_residents(open_door) -> None:
     """Over many connections too; counted by keyed hash of the network."""
-    door, asked = open_door(strangers_in_ten_minutes=12, errors=6), 0
+    door, asked = open_door(strangers=12, errors=6), 0
     for _ in range(6):
         client = door.client()
         client.reply()
