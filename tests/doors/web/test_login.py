@@ -198,3 +198,18 @@ def test_the_texts_name_the_policys_limits(browser: Browser) -> None:
     browser.get("/anmelden")
     for text in ("30 Minuten", "zwölf Stunden", "20 Minuten", "acht Stunden"):
         assert text in browser.text
+
+
+@pytest.mark.parametrize("signal", ["sec-gpc", "dnt"])
+def test_c310_a_browser_that_refuses_tracking_is_offered_the_way_without_a_cookie_first(browser: Browser, signal: str) -> None:
+    def ways(**headers: str) -> list[str]:
+        response = browser.get("/anmelden", headers=headers)
+        assert "Sec-GPC" in response.headers["Vary"]
+        assert not response.cookies
+        return re.findall(r'name="way" value="([a-z]+)"', browser.text)
+
+    assert ways() == ["cookie", "url"]
+    assert ways(**{signal: "0"}) == ["cookie", "url"]
+    assert "Global Privacy Control" not in browser.text
+    assert ways(**{signal: "1"}) == ["url", "cookie"]
+    assert "an erster Stelle" in browser.text
