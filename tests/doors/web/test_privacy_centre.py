@@ -148,7 +148,12 @@ def test_c62c_a_restriction_is_placed_shown_and_lifted(anna) -> None:
     form = anna.get(MINE).form("einschraenken")
     anna.send(form, status=403, step="restrict", reason="laune")
     page = anna.send(form, status=302, step="restrict", reason="accuracy_contested")
-    assert "Ihre Daten sind eingeschränkt" in page.text
+    assert "Die Einschränkung gilt." in page.text
+    assert "Nichts davon wird gelöscht" not in page.text
+    stays, goes = page.text.split("Solange bleiben,")[1].split("Zu ihrer Frist gelöscht werden trotzdem:")
+    goes = goes.split(".")[0]
+    assert "Identitätsdaten" in stays
+    assert all(word in goes and word not in stays for word in ("Inhalte", "Zugangsdaten", "Abholcode", "Gesperrte Adressen"))
     assert "Einschränkung auf Ihren Wunsch" in page.text
     anna.send(form, status=409, step="restrict", reason="accuracy_contested")
     page = anna.send(page.form("einschraenken"), status=302, step="lift")
