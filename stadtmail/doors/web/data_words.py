@@ -9,6 +9,7 @@ from typing import Any
 from babel.dates import format_date, format_datetime
 from babel.lists import format_list
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from stadtmail.privacy.policy import Policy
 
@@ -44,6 +45,7 @@ class Shown:
     records: tuple[tuple[Line, ...], ...]
     more: int
     voluntary: tuple[Voluntary, ...] = ()
+    is_short: bool = False  # a list of few words: term and value side by side on a phone too
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,10 @@ def section(part: Any, *, policy: Policy, lang: str) -> Shown:
     records = list(part.records)
     if part.category == "BD-OPT":
         return Shown(part, (), 0, tuple(_voluntary(one) for one in records))
+    if records and all("folder" in record for record in records):
+        return Shown(part, _folders(records), 0, is_short=True)
     shown = tuple(tuple(lines(record, policy=policy, lang=lang)) for record in records[:MOST])
-    return Shown(part, _gathered(tuple(one for one in shown if one)), max(0, len(records) - MOST))
+    return Shown(part, tuple(one for one in shown if one), max(0, len(records) - MOST))
 
 
 def parts(records: Mapping[str, Iterable[Mapping[str, Any]]], *, policy: Policy, lang: str) -> list[Part]:
@@ -164,14 +168,11 @@ def desk_done(word: str) -> str:
     }.get(word, "")
 
 
-def _gathered(records: tuple[tuple[Line, ...], ...]) -> tuple[tuple[Line, ...], ...]:
-    """Records of one line become one record: what is called the same stands in one line (the folders of a mailbox)."""
-    found: dict[str, list[str]] = {}
-    for record in records:
-        if len(record) == 1:
-            found.setdefault(record[0].label, []).append(record[0].value)
-    single = tuple(Line(label, ", ".join(values)) for label, values in found.items())
-    return tuple(record for record in records if len(record) != 1) + ((single,) if single else ())
+def _folders(records: Iterable[Mapping[str, Any]]) -> tuple[tuple[Line, ...], ...]:
+    """The folders of a mailbox as one list: the name, and how many messages lie in it; the empty ones last."""
+    counts = sorted(((str(one["folder"]), int(one.get("messages", 0))) for one in records), key=lambda one: one[1] == 0)
+    said = (Line(name, ngettext("%(n)s Nachricht", "%(n)s Nachrichten", n) % {"n": n} if n else _("leer")) for name, n in counts)
+    return (tuple(said),)
 
 
 def _voluntary(record: Mapping[str, Any]) -> Voluntary:

@@ -32,6 +32,8 @@ def test_c61_everything_stored_is_shown_with_purpose_basis_and_date(anna) -> Non
     for category in ("BD", "BD-ID", "BD-CRED", "BD-OPT", "CONS", "INH"):
         assert category in page.ids, category
     assert "Art. 6" in page.text
+    assert "Posteingang1 Nachricht" in "".join(page.text.split("\n"))  # the folders of a mailbox are one list
+    assert "Entwürfeleer" in page.text
 
 
 def test_c26_one_click_withdraws_one_detail_and_leaves_the_other(anna) -> None:
