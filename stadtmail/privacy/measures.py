@@ -9,9 +9,10 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from stadtmail.kit import config, store
+from stadtmail.kit import log as lines
 from stadtmail.privacy import holdings, holds, logscan, policy, witness
 from stadtmail.privacy.evidence import leaves, log
-from stadtmail.privacy.models import ERASING, Head, Leaf, LedgerEntry, Outbox, Unit
+from stadtmail.privacy.models import ERASING, Head, Hold, Leaf, LedgerEntry, Outbox, Unit
 from stadtmail.privacy.policy.lint import destinations
 from stadtmail.privacy.proofs import Measure, Measured, register
 from stadtmail.tenants.models import Tenant
@@ -48,6 +49,7 @@ def own() -> tuple[Measure, ...]:
         Measure("C-4.1", "late_units", _late),
         Measure("C-4.1", "unfinished_erasures", _unfinished),
         Measure("C-4.1", "witnesses", _witness),
+        Measure("C-4.1", "holds_past_review", _unreviewed),
         Measure("C-4.2", "log_scan_hits", _logs),
         *(Measure(clause, "days_since_review", _review) for clause in ("C-6.3", "C-6.4", "C-6.5")),
     )
@@ -120,6 +122,14 @@ def _erasures(tenant: Tenant, since: datetime) -> Iterator[dict[str, Any]]:
 def _unfinished(tenant: Tenant, now: datetime) -> Measured:
     found = LedgerEntry.objects.filter(tenant=tenant.id, done_at=None, intent_at__lt=now - STUCK).count()
     return Measured(found, found == 0)
+
+
+def _unreviewed(tenant: Tenant, now: datetime) -> Measured:
+    """Holds that nobody has looked at again when their policy wanted it. They stand all the same: a reminder, and no breach."""
+    found = Hold.objects.filter(tenant=tenant, review_at__lte=now, released_at=None).exclude(ends_at__lte=now).count()
+    if found:
+        lines.event("holds_unreviewed", role="prove", count=found)
+    return Measured(found, kept=True)
 
 
 def _witness(tenant: Tenant, now: datetime) -> Measured:

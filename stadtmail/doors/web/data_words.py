@@ -7,13 +7,16 @@ from datetime import date, datetime
 from typing import Any
 
 from babel.dates import format_date, format_datetime
+from babel.lists import format_list
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from stadtmail.privacy.policy import Policy
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d\Z")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 MOST = 20  # records of one category that the page spells out; the download has all of them
+NOT_OF_A_CONTRACT = frozenset({"ORD", "CONT", "STAFF"})  # before it, or of somebody else
 CORRECTABLE = ("name", "street", "postcode", "town")
 
 
@@ -42,6 +45,7 @@ class Shown:
     records: tuple[tuple[Line, ...], ...]
     more: int
     voluntary: tuple[Voluntary, ...] = ()
+    is_short: bool = False  # a list of few words: term and value side by side on a phone too
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,8 @@ def section(part: Any, *, policy: Policy, lang: str) -> Shown:
     records = list(part.records)
     if part.category == "BD-OPT":
         return Shown(part, (), 0, tuple(_voluntary(one) for one in records))
+    if records and all("folder" in record for record in records):
+        return Shown(part, _folders(records), 0, is_short=True)
     shown = tuple(tuple(lines(record, policy=policy, lang=lang)) for record in records[:MOST])
     return Shown(part, tuple(one for one in shown if one), max(0, len(records) - MOST))
 
@@ -125,12 +131,21 @@ def restriction_reasons(policy: Policy) -> list[Line]:
     return [Line(code, words[code]) for code in (kind.reasons if kind else ()) if code in words]
 
 
+def restrictable(policy: Policy, *, lang: str) -> tuple[str, str]:
+    """What a restriction keeps from being erased, and what goes at its time all the same, by the names of the categories."""
+    stored = [category for category in policy.categories.values() if category.rule and category.store == "default"]
+    mine = [category for category in stored if category.code not in NOT_OF_A_CONTRACT]
+    names = ([c.name[lang] for c in mine if ("restriction" in c.holds) == held] for held in (True, False))
+    stays, goes = (format_list(found, locale=lang) for found in names)
+    return stays, goes
+
+
 def done(word: str) -> str:
     """What the last click did, from a closed list: the address line carries no text."""
     return {
         "widerrufen": _("Die Angabe ist gelöscht."),
         "berichtigt": _("Ihre Angaben sind berichtigt. Die alten sind überschrieben."),
-        "eingeschraenkt": _("Ihre Daten sind eingeschränkt. Nichts davon wird gelöscht, bis Sie es aufheben."),
+        "eingeschraenkt": _("Die Einschränkung gilt. Was davon betroffen ist und was nicht, steht unten unter „Einschränkung“."),
         "aufgehoben": _("Die Einschränkung ist aufgehoben. Was inzwischen fällig war, ist gelöscht."),
         "bleibt": _("Die Kündigung ist zurückgenommen. Abholcode und Quittungscode gelten nicht mehr."),
         "passwort": _("Ihr Passwort ist geändert. Alle anderen Sitzungen sind beendet."),
@@ -142,8 +157,22 @@ def desk_done(word: str) -> str:
     return {
         "freigegeben": _("Die Bestellung ist freigegeben; das Postfach ist offen."),
         "abgelehnt": _("Die Bestellung ist abgelehnt und gelöscht."),
-        "berichtigt": _("Die Angaben sind berichtigt. Die alten sind überschrieben."),
+        "berichtigt": _(
+            "Die Angaben sind berichtigt, die alten sind überschrieben. Die Person hat eine Nachricht darüber in ihrem Postfach."
+        ),
+        "berichtigt-brief": _(
+            "Die Angaben sind berichtigt, die alten sind überschrieben. Das Postfach nahm keine Nachricht darüber an: "
+            "Bitte sagen Sie es der Person per Brief."
+        ),
+        "unveraendert": _("Es gab nichts zu ändern."),
     }.get(word, "")
+
+
+def _folders(records: Iterable[Mapping[str, Any]]) -> tuple[tuple[Line, ...], ...]:
+    """The folders of a mailbox as one list: the name, and how many messages lie in it; the empty ones last."""
+    counts = sorted(((str(one["folder"]), int(one.get("messages", 0))) for one in records), key=lambda one: one[1] == 0)
+    said = (Line(name, ngettext("%(n)s Nachricht", "%(n)s Nachrichten", n) % {"n": n} if n else _("leer")) for name, n in counts)
+    return (tuple(said),)
 
 
 def _voluntary(record: Mapping[str, Any]) -> Voluntary:

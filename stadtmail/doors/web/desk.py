@@ -20,8 +20,10 @@ from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.kit import errors
 from stadtmail.mail.actions import accounts
+from stadtmail.mail.actions import corrections as told
 from stadtmail.people import queries as people
-from stadtmail.people.actions import accesses, corrections, credentials, pending, staff
+from stadtmail.people.actions import accesses, credentials, pending, staff
+from stadtmail.people.actions import corrections as people_corrections
 from stadtmail.privacy import events
 from stadtmail.usage import limits
 
@@ -158,7 +160,7 @@ def _find(request: PortalRequest, by: UUID, given: dict[str, str]) -> HttpRespon
 
 
 def _show(request: PortalRequest, by: UUID, found: Any, *, purpose: str, problems: list[Problem] | None = None,
-          given: dict[str, str] | None = None, done: str = "") -> HttpResponse:  # fmt: skip
+          given: dict[str, str] | None = None) -> HttpResponse:  # fmt: skip
     wanted = sorted(accesses.PURPOSES[purpose])
     seen = staff.look(found, tenant=request.city, by=by, purpose=purpose, categories=wanted, now=request.now)
     state = {"contract": str(found.id), "by": str(by), "purpose": purpose}
@@ -173,21 +175,21 @@ def _show(request: PortalRequest, by: UUID, found: Any, *, purpose: str, problem
         "fields": {name: named[name] for name in data_words.CORRECTABLE},
         "state": tokens.seal_state(request.city.id, "desk_contract", state, now=request.now),
         "problems": problems or [],
-        "done": done,
     }
     return render(request, "web/desk_contract.html", context, status=400 if problems else 200)
 
 
 def _correct(request: PortalRequest, by: UUID, contract_id: UUID) -> HttpResponse:
+    """Correct, and go on to the desk: loading the page again must neither correct nor look a second time."""
     found = people.contract(request.city, contract_id)
     given = texts(request.POST, data_words.CORRECTABLE)
-    problems: list[Problem] = []
     try:
-        corrections.correct(found, tenant=request.city, changes=given, now=request.now, by=by)
-    except corrections.BadCorrection as bad:
+        made = told.correct(found, tenant=request.city, changes=given, by=by, now=request.now)
+    except people_corrections.BadCorrection as bad:
         problems = order_words.of(bad.problems, request.policy)
-    done = "" if problems else data_words.desk_done("berichtigt")
-    return _show(request, by, found, purpose="correction", problems=problems, given=given, done=done)
+        return _show(request, by, found, purpose="correction", problems=problems, given=given)
+    done = "berichtigt" if made.told else "berichtigt-brief" if made.fields else "unveraendert"
+    return HttpResponseRedirect(f"{reverse('desk')}?fertig={done}")
 
 
 def _search(request: PortalRequest, given: dict[str, str], problems: list[Problem]) -> HttpResponse:

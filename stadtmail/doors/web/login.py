@@ -10,6 +10,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import Resolver404, get_script_prefix, resolve, reverse, set_script_prefix
+from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 
 from stadtmail.doors.web import cookies, throttle, visit
@@ -19,6 +20,7 @@ from stadtmail.people.actions import credentials
 from stadtmail.usage import sessions
 
 FIELDS = ("address", "password", "way", "next")
+SIGNALS = ("Sec-GPC", "DNT")
 
 
 def login(request: PortalRequest) -> HttpResponse:
@@ -106,6 +108,15 @@ def _form(request: PortalRequest, given: dict[str, str], problems: list[Problem]
         error=wrong.get("address", ""),
     )
     password = Field("password", _("Passwort"), type="password", autocomplete="current-password", maxlength=200)
-    context = {"address": address, "password": password, "problems": problems, "next": given.get("next", ""), "way": given.get("way", "")}
-    context["refuses"] = any(request.headers.get(signal) == "1" for signal in ("DNT", "Sec-GPC"))  # C-3.10: then the other way comes first
-    return render(request, "web/login.html", context, status=status)
+    context = {
+        "address": address, "password": password, "problems": problems, "next": given.get("next", ""), "way": given.get("way", ""),
+        "refuses": _refuses_cookies(request),
+    }  # fmt: skip
+    response = render(request, "web/login.html", context, status=status)
+    patch_vary_headers(response, SIGNALS)
+    return response
+
+
+def _refuses_cookies(request: PortalRequest) -> bool:
+    """Does the browser send Global Privacy Control or Do Not Track? Then the way without a cookie comes first (C-3.10)."""
+    return any(request.headers.get(signal) == "1" for signal in SIGNALS)

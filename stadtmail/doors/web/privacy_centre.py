@@ -44,6 +44,7 @@ class Live:
 def overview(request: PortalRequest, contract: "Contract") -> HttpResponse:
     """GET /datenschutz/meine-daten: everything on one page."""
     shown = rights.overview(request.city, contract.id, lang=request.language, now=request.now)
+    stays, goes = data_words.restrictable(request.policy, lang=request.language)
     context = {
         "holder": people.holder(request.city, contract),
         "contract": contract,
@@ -52,6 +53,8 @@ def overview(request: PortalRequest, contract: "Contract") -> HttpResponse:
         "live": _live(request, contract),
         "restricted": restriction.standing(contract, tenant=request.city, now=request.now),
         "reasons": data_words.restriction_reasons(request.policy),
+        "stays": stays,
+        "goes": goes,
         "done": data_words.done(request.GET.get("fertig", "")),
         "section": "data",
     }

@@ -65,7 +65,8 @@ def correct(contract: Contract, *, tenant: Tenant, changes: Mapping[str, str], n
         categories = [row.unit.category for model, row in rows.items() if model in todo] or ["BD"]
         accesses.note(tenant, by=by, purpose="correction", categories=categories, subject=contract.person_id, contract=contract, now=now)
     _replace(contract, [(rows[model], new[model]) for model in todo], "clerk" if by else "", now)
-    return sorted(changes) if todo else []
+    before, after = _form(contract, old), _form(contract, new)
+    return [name for name in sorted(changes) if getattr(before, name) != getattr(after, name)]
 
 
 def _check_names(contract: Contract, tenant: Tenant, changes: Mapping[str, str], rules: policy.Policy) -> None:

@@ -143,9 +143,14 @@ def test_a_correction_at_the_desk_is_made_and_recorded(ahaus, doris, now) -> Non
     page = find(doris, "anna.k@ahaus.net", "correction")
     form = page.form("vertrag")
     doris.send(form, status=400, step="correct", postcode="4")
-    page = doris.send(form, step="correct", street="Wallstraße 3")
+    done = doris.send(form, status=302, step="correct", street="Wallstraße 3")  # loading again must not repeat it
+    assert "eine Nachricht darüber in ihrem Postfach" in done.text
+    assert "Wallstraße 3" not in done.text
+    page = find(doris, "anna.k@ahaus.net", "correction")
     assert "Wallstraße 3" in page.text
     assert "Marktstraße 17" not in page.text
+    unchanged = doris.send(page.form("vertrag"), status=302, step="correct")
+    assert "Es gab nichts zu ändern" in unchanged.text
 
 
 def test_c47_a_state_from_another_purpose_corrects_nothing(ahaus, doris, now) -> None:

@@ -32,6 +32,8 @@ def test_c61_everything_stored_is_shown_with_purpose_basis_and_date(anna) -> Non
     for category in ("BD", "BD-ID", "BD-CRED", "BD-OPT", "CONS", "INH"):
         assert category in page.ids, category
     assert "Art. 6" in page.text
+    assert "Posteingang1 Nachricht" in "".join(page.text.split("\n"))  # the folders of a mailbox are one list
+    assert "Entwürfeleer" in page.text
 
 
 def test_c26_one_click_withdraws_one_detail_and_leaves_the_other(anna) -> None:
@@ -148,7 +150,12 @@ def test_c62c_a_restriction_is_placed_shown_and_lifted(anna) -> None:
     form = anna.get(MINE).form("einschraenken")
     anna.send(form, status=403, step="restrict", reason="laune")
     page = anna.send(form, status=302, step="restrict", reason="accuracy_contested")
-    assert "Ihre Daten sind eingeschränkt" in page.text
+    assert "Die Einschränkung gilt." in page.text
+    assert "Nichts davon wird gelöscht" not in page.text
+    stays, goes = page.text.split("Solange bleiben,")[1].split("Zu ihrer Frist gelöscht werden trotzdem:")
+    goes = goes.split(".")[0]
+    assert "Identitätsdaten" in stays
+    assert all(word in goes and word not in stays for word in ("Inhalte", "Zugangsdaten", "Abholcode", "Gesperrte Adressen"))
     assert "Einschränkung auf Ihren Wunsch" in page.text
     anna.send(form, status=409, step="restrict", reason="accuracy_contested")
     page = anna.send(page.form("einschraenken"), status=302, step="lift")
