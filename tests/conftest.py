@@ -85,11 +85,3 @@ def _flush_past_the_triggers() -> None:
             append_only.install(self.connection)
 
     operations.execute_sql_flush = flush_evidence_too
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _a_short_lease() -> None:
-    """On a shared keystore every erasure waits until the copies of other machines have ended. Tests have no other machine."""
-    from stadtmail.privacy import erasure
-
-    erasure.LEASE_SECONDS = 0.01

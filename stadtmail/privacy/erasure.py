@@ -5,7 +5,6 @@ only (`recovery`): from the last step that the ledger has, at every start and in
 may be repeated, and by two processes at once, without a second effect.
 """
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +13,7 @@ from itertools import groupby
 from typing import TypeVar
 from uuid import UUID, uuid4, uuid5
 
-from django.db import connections
+from django.db import InterfaceError, OperationalError
 
 from stadtmail.kit import errors, instance, store
 from stadtmail.kit import log as lines
@@ -22,8 +21,7 @@ from stadtmail.privacy import deadlines, guard, holdings, holds, policy, units, 
 from stadtmail.privacy.evidence import leaves, log, tree
 from stadtmail.privacy.models import ERASING, Event, Hold, HoldItem, LedgerEntry, Unit
 from stadtmail.tenants.models import Tenant
-from stadtmail.vault import epochs, keys
-from stadtmail.vault.copies import LEASE_SECONDS
+from stadtmail.vault import epochs, keys, machines
 
 BATCH = 500
 PART = 400  # ids in one statement
@@ -37,8 +35,12 @@ T = TypeVar("T")
 Step = Callable[[int], None]
 
 
-class ReadBackFailed(errors.TryLater):
-    """Something was still there after it had been erased twice: loud, counted, repeated by the next sweep."""
+class Unfinished(errors.TryLater):
+    """An erasure could not be brought to its end: loud, counted, repeated by the next sweep. All others of the same call are done."""
+
+
+class ReadBackFailed(Unfinished):
+    """Something was still there after it had been erased twice."""
 
 
 @dataclass(frozen=True)
@@ -72,27 +74,63 @@ def erase(ids: Sequence[UUID], *, tenant: Tenant, now: datetime, cause: str, ste
     a step has to be repeated (a reader blocks the keystore's log, something was still there): recovery repeats it; and
     guard.TimeNotTrusted, before anything is claimed, where the date alone would erase and the clock has jumped.
     """
-    assert cause in CAUSES
-    if cause in BY_DATE:
-        guard.check(now)
     outcome = Outcome()
-    entries = [entry for part in _parts(ids, BATCH) for entry in _claim(part, tenant, now, cause, outcome)]
-    outcome.erasures = [entry.erasure for entry in entries]
-    outcome.erased = sum(len(entry.units) // 16 for entry in entries)
+    entries = claim(ids, tenant=tenant, now=now, cause=cause, outcome=outcome)
     if entries:
         step(CLAIM)
         forward(entries, now, step)
     return outcome
 
 
+def claim(ids: Sequence[UUID], *, tenant: Tenant, now: datetime, cause: str, outcome: Outcome) -> list[LedgerEntry]:
+    """Step 1 of `erase` alone, so that a sweep brings the claims of all cities forward together. Raises guard.TimeNotTrusted."""
+    assert cause in CAUSES
+    if cause in BY_DATE:
+        guard.check(now)
+    entries = [entry for part in _parts(ids, BATCH) for entry in _claim(part, tenant, now, cause, outcome)]
+    outcome.erasures += [entry.erasure for entry in entries]
+    outcome.erased += sum(len(entry.units) // 16 for entry in entries)
+    return entries
+
+
 def forward(entries: Sequence[LedgerEntry], now: datetime, step: Step = no_step) -> None:
-    """Bring claimed erasures to their end, each from the step that it has reached. Never back."""
+    """Bring claimed erasures to their end, each from the step that it has reached. Never back.
+
+    Up to the copies all go together, so that whoever waits for them waits once. From then on each goes for itself: one that
+    cannot go on keeps no other. Raises Unfinished when the others are done.
+    """
+    failed: set[UUID] = set()
     for number, action in STEPS:
-        waiting = [entry for entry in entries if entry.step < number]
+        waiting = [entry for entry in entries if entry.step < number and entry.erasure not in failed]
         if waiting:
-            action(waiting, now)
-            _reached(waiting, number, now)
+            came_through = _each(action, waiting, now) if number in SINGLY else _all(action, waiting, now)
+            failed |= {entry.erasure for entry in waiting if entry not in came_through}
+            _reached(came_through, number, now)
             step(number)
+    if failed:
+        raise Unfinished
+
+
+def _all(action: "Action", entries: list[LedgerEntry], now: datetime) -> list[LedgerEntry]:
+    action(entries, now)
+    return entries
+
+
+def _each(action: "Action", entries: Sequence[LedgerEntry], now: datetime) -> list[LedgerEntry]:
+    """Those of the entries with which the step came through. A database that is gone is gone for all of them."""
+    done = []
+    for entry in entries:
+        try:
+            action([entry], now)
+        except (OperationalError, InterfaceError):
+            raise
+        except ReadBackFailed:
+            continue  # it has been said where it was seen
+        except Exception as error:  # noqa: BLE001 - a bug with one category must not keep the others from their date
+            lines.bug(error, role="erasure")
+        else:
+            done.append(entry)
+    return done
 
 
 # -- 1 claim: the only step that can be refused ----------------------------------------------------------------------
@@ -180,8 +218,8 @@ def _destroy(entries: Sequence[LedgerEntry], now: datetime) -> None:  # noqa: AR
 
 def _drop(entries: Sequence[LedgerEntry], now: datetime) -> None:  # noqa: ARG001
     # processes of this machine dropped their copies with the raised generation; those of other machines have a lease
-    if connections["keys"].vendor != "sqlite" and any(entry.keys for entry in entries):
-        time.sleep(LEASE_SECONDS)
+    if any(entry.keys for entry in entries):
+        machines.wait_for_others()
 
 
 def _erase_rows(entries: Sequence[LedgerEntry], now: datetime) -> None:
@@ -203,9 +241,11 @@ def _done(entries: Sequence[LedgerEntry], now: datetime) -> None:
     """`_reached` writes it."""
 
 
-STEPS: tuple[tuple[int, Callable[[Sequence[LedgerEntry], datetime], None]], ...] = (
+Action = Callable[[Sequence[LedgerEntry], datetime], None]
+STEPS: tuple[tuple[int, Action], ...] = (
     (INTENT, _intend), (KEYS, _destroy), (COPIES, _drop), (ROWS, _erase_rows), (READ_BACK, _read_back), (DONE, _done),
 )  # fmt: skip
+SINGLY = frozenset({ROWS, READ_BACK})
 
 
 def _reached(entries: Sequence[LedgerEntry], number: int, now: datetime) -> None:

@@ -2,21 +2,20 @@
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from uuid import UUID
 
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.db.models import Exists, OuterRef, QuerySet
 
 from stadtmail.kit import config, errors, store
 from stadtmail.kit import log as lines
 from stadtmail.privacy import deadlines, erasure, guard, holds, recovery
 from stadtmail.privacy.evidence import log
-from stadtmail.privacy.models import ERASING, Hold, HoldItem, Unit, Watermark
+from stadtmail.privacy.models import ERASING, Hold, HoldItem, LedgerEntry, Unit, Watermark
 from stadtmail.tenants.models import Tenant
 from stadtmail.tenants.queries import cities
 from stadtmail.vault import keys
@@ -39,6 +38,7 @@ class Swept:
     leaves: int = 0
     paused: bool = False
     repeated: int = 0  # erasures that could not be finished and go on in the next sweep
+    bugs: list[Exception] = field(default_factory=list)
 
 
 def run(now: datetime, *, step: erasure.Step = erasure.no_step) -> Swept:
@@ -48,11 +48,13 @@ def run(now: datetime, *, step: erasure.Step = erasure.no_step) -> Swept:
         if guard.paused(now):
             swept.paused = True
             return swept
-        _each_finished(swept, partial(_recover, now, swept, step))
+        with _going_on(swept):
+            swept.recovered = recovery.recover(now, step=step)
         for hold in holds.run_out(now):
-            _each_finished(swept, partial(_release, hold, now, swept))
-        for tenant in cities():
-            _each_finished(swept, partial(_erase_due, tenant, now, swept, step))
+            with _going_on(swept):
+                _release(hold, now, swept)
+        with _going_on(swept):
+            _erase_due(now, swept, step)
         swept.orphans = _destroy_orphans(now)
         swept.leaves = log.move(now)
         if swept.erased or swept.recovered:
@@ -60,6 +62,8 @@ def run(now: datetime, *, step: erasure.Step = erasure.no_step) -> Swept:
         guard.note(now)
     if swept.erased:
         lines.event("swept", count=swept.erased)
+    if swept.bugs:
+        raise swept.bugs[0]  # loud, now that everything else is done
     return swept
 
 
@@ -68,17 +72,18 @@ def is_due(now: datetime) -> bool:
     return _due(now).exists()
 
 
-def _each_finished(swept: Swept, work: Callable[[], None]) -> None:
-    """What has to be repeated (a reader blocks the keystore, something was still there) must not stop the others."""
+@contextmanager
+def _going_on(swept: Swept) -> Iterator[None]:
+    """What has to be repeated (a reader blocks the keystore, something was still there) or is a bug must not stop the others."""
     try:
-        work()
+        yield
+    except (OperationalError, InterfaceError):
+        raise  # a database is gone: for all of them
     except errors.TryLater as error:
         swept.repeated += 1
         lines.event("erasure_repeated", error=type(error).__name__)
-
-
-def _recover(now: datetime, swept: Swept, step: erasure.Step) -> None:
-    swept.recovered = recovery.recover(now, step=step)
+    except Exception as error:  # noqa: BLE001 - one city's bug must not keep the others from their dates
+        swept.bugs.append(error)
 
 
 def _release(hold: Hold, now: datetime, swept: Swept) -> None:
@@ -87,18 +92,44 @@ def _release(hold: Hold, now: datetime, swept: Swept) -> None:
         swept.released += 1
 
 
-def _erase_due(tenant: Tenant, now: datetime, swept: Swept, step: erasure.Step) -> None:
+def _erase_due(now: datetime, swept: Swept, step: erasure.Step) -> None:
+    """Portions of all cities together: their keys are destroyed first, then whoever has copies is waited for once."""
     refused: set[UUID] = set()
-    while True:
-        ids = list(_due(now).filter(tenant=tenant).order_by("due_at", "category").values_list("id", flat=True)[: READ + len(refused)])
-        ids = [unit for unit in ids if unit not in refused]
-        if not ids:
-            return
-        done = erasure.erase(ids, tenant=tenant, now=now, cause="due", step=step)
-        refused |= {withheld.unit for withheld in done.withheld}
-        swept.erased += done.erased
-        swept.late += done.late
-        swept.withheld += len(done.withheld)
+    waiting: Sequence[Tenant] = cities()
+    while waiting:
+        begun, waiting = _portion(waiting, now, swept, refused)
+        if begun:
+            step(erasure.CLAIM)
+            try:
+                erasure.forward(begun, now, step)
+            except erasure.Unfinished:  # the others of the portion are done, and the next one goes on
+                swept.repeated += 1
+
+
+def _portion(waiting: Sequence[Tenant], now: datetime, swept: Swept, refused: set[UUID]) -> tuple[list[LedgerEntry], Sequence[Tenant]]:
+    """Claim up to READ units of these cities. Returns the claims, and the cities of which something may be left."""
+    begun: list[LedgerEntry] = []
+    room = READ
+    for number, tenant in enumerate(waiting):
+        rows = _due(now).filter(tenant=tenant).order_by("due_at", "category").values_list("id", flat=True)
+        ids = [unit for unit in rows[: room + len(refused)] if unit not in refused][:room]
+        with _going_on(swept):
+            begun += _claimed(ids, tenant, now, swept, refused)
+        room -= len(ids)
+        if not room:
+            return begun, waiting[number:]
+    return begun, ()
+
+
+def _claimed(ids: Sequence[UUID], tenant: Tenant, now: datetime, swept: Swept, refused: set[UUID]) -> list[LedgerEntry]:
+    refused |= set(ids)  # whatever comes of them is not asked for again in this sweep
+    outcome = erasure.Outcome()
+    begun = erasure.claim(ids, tenant=tenant, now=now, cause="due", outcome=outcome)
+    refused -= set(ids) - {withheld.unit for withheld in outcome.withheld}
+    swept.erased += outcome.erased
+    swept.late += outcome.late
+    swept.withheld += len(outcome.withheld)
+    return begun
 
 
 def _due(now: datetime) -> QuerySet[Unit]:

@@ -1,7 +1,7 @@
 """Opened keys that a process keeps for a moment, and how all processes drop them at once.
 
 A counter in a mapped file of the data folder is raised by each destruction; every look at a copy compares it first. Where
-the keystore is shared by several machines, a copy also ends with its lease of five seconds.
+the keystore is shared by several machines (`machines`), a copy also ends with its lease of five seconds.
 """
 
 import fcntl
@@ -27,7 +27,7 @@ class Copies:
         self._kept: OrderedDict[UUID, tuple[bytes, float]] = OrderedDict()
         self._seen = -1
         self._map: mmap.mmap | None = None
-        self._pid = 0
+        self._pid, self._place = 0, ""
 
     def find(self, key_id: UUID) -> bytes | None:
         """The opened key, if this process has a copy that is still valid."""
@@ -73,6 +73,12 @@ class Copies:
         with self._lock:
             self._kept.clear()
 
+    def place(self) -> str:
+        """Which file the counter is: processes that have mapped the same one drop their copies together."""
+        with self._lock:
+            self._open()
+            return self._place
+
     def _look(self) -> None:
         now = _COUNTER.unpack_from(self._open())[0]
         if now != self._seen:
@@ -87,6 +93,7 @@ class Copies:
                 if os.fstat(fd).st_size < _COUNTER.size:
                     os.ftruncate(fd, _COUNTER.size)
                 self._map = mmap.mmap(fd, _COUNTER.size)
+                self._place = f"{os.fstat(fd).st_dev} {os.fstat(fd).st_ino}"
             finally:
                 os.close(fd)
             self._pid, self._seen = os.getpid(), -1

@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from stadtmail.kit import errors, store
-from stadtmail.vault import epochs, ring
+from stadtmail.vault import epochs, machines, ring
 from stadtmail.vault.copies import units as copies
 from stadtmail.vault.models import Key
 
@@ -69,11 +69,13 @@ def many(ids: Iterable[UUID]) -> dict[UUID, bytes]:
     generation = copies.generation()
     opened = {key_id: key for key_id in wanted if (key := copies.find(key_id)) is not None}
     missing = [key_id for key_id in wanted if key_id not in opened]
+    may_keep = not missing or machines.may_keep()
     for part in parts(missing):
         for key_id, epoch, wrapped in Key.objects.filter(id__in=part).values_list("id", "epoch", "wrapped"):
             with suppress(KeyGone):  # damaged, or its epoch has left the ring: one that does not open hides no other
                 opened[key_id] = unwrap(key_id, epoch, bytes(wrapped))
-                copies.keep(key_id, opened[key_id], generation)
+                if may_keep:
+                    copies.keep(key_id, opened[key_id], generation)
     return opened
 
 
@@ -83,9 +85,10 @@ def exists(ids: Iterable[UUID]) -> set[UUID]:
 
 
 def destroy(ids: Sequence[UUID]) -> None:
-    """Overwrite and delete the keys, truncate the log, and make every process drop its copies. Idempotent.
+    """Overwrite and delete the keys, truncate the log, and make every process of this machine drop its copies. Idempotent.
 
-    Raises StillRead when a reader blocks the truncation for longer than half a minute: the caller repeats the step.
+    For other machines there is `machines.wait_for_others`. Raises StillRead when a reader blocks the truncation for longer than
+    half a minute: the caller repeats the step.
     """
     for part in parts(list(ids)):
         with store.writing("keys"):
@@ -107,6 +110,7 @@ def truncate() -> None:
 def drop_copies() -> None:
     """Forget this process's opened keys."""
     copies.drop()
+    machines.forget()
     epochs.forget()
 
 

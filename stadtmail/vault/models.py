@@ -1,4 +1,4 @@
-"""The keystore: wrapped keys of the units that are erased as one, and nothing else. It is a database of its own."""
+"""The keystore: wrapped keys of the units that are erased as one, and who may have copies of them. It is a database of its own."""
 
 from uuid import uuid4
 
@@ -19,3 +19,15 @@ class Key(models.Model):
 
     def __str__(self) -> str:
         return f"key {self.id}"
+
+
+class Machine(models.Model):
+    """A machine that may hold copies of opened keys, until then. Only where the keystore is a server that several can share."""
+
+    store = "keys"
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"machine {self.id}"

@@ -1,4 +1,4 @@
-"""What the vault holds: keys, which are nobody's data. The room privacy registers this (it stands above)."""
+"""What the vault holds: keys and machines, which are nobody's data. The room privacy registers this (it stands above)."""
 
 from stadtmail.kit.holdings import Holding
 
@@ -14,5 +14,10 @@ HOLDINGS = [
             "wrapped": "random bytes, wrapped",
             "made_at": "to the hour; finds keys whose row never came",
         },
-    )
+    ),
+    Holding(
+        table="vault.Machine",
+        personal={},
+        harmless={"id": "digest of a machine's running kernel and file, no person's", "until": "when its copies have ended at the latest"},
+    ),
 ]

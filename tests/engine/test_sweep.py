@@ -1,5 +1,6 @@
 """One city, one hold or one damaged row cannot keep the sweep from everything else (C-4.1)."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -7,12 +8,13 @@ from uuid import uuid4
 import pytest
 from django.db import connections
 
-from stadtmail.kit import errors
+from stadtmail.kit import errors, store
 from stadtmail.people.models import Inventory
-from stadtmail.privacy import erasure, holds, recovery, sweep
+from stadtmail.privacy import deadlines, erasure, events, holdings, holds, recovery, sweep, units
 from stadtmail.privacy.models import ERASING, LedgerEntry, Unit
-from stadtmail.vault import keys
+from stadtmail.vault import keys, machines
 from stadtmail.vault.models import Key
+from tests.engine.conftest import new_contract
 from tests.engine.test_erasure import due_of, hold
 
 DAY = timedelta(days=1)
@@ -90,3 +92,59 @@ def test_c41_the_log_of_the_rows_keeps_no_page_of_what_was_erased(ahaus, invento
     assert wal.stat().st_size > 0
     sweep.run(due_of(ids))
     assert wal.stat().st_size == 0
+
+
+def in_city(tenant, category, now):
+    """One unit of the city whose clock has started. Returns its id."""
+    contract = new_contract(tenant)
+    (made,) = units.prepare(tenant, [units.Wanted(category, "contract", contract.id, contract.person_id)], now=now)
+    with store.writing():
+        units.save([made])
+        events.record(tenant=tenant, anchor_kind="contract", anchor=contract.id, name="contract_end", at=now, now=now)
+    return made.id
+
+
+def test_c41_all_cities_of_a_sweep_wait_for_copies_once(ahaus, musterstadt, now, monkeypatch) -> None:
+    ids = [in_city(city, category, now) for city in (ahaus, musterstadt) for category in ("BD", "INH")]
+    living = []
+    monkeypatch.setattr(machines, "wait_for_others", lambda: living.append(len(keys.exists(of))))
+    of = list(Unit.objects.filter(id__in=ids).values_list("key", flat=True))
+    due = max(Unit.objects.filter(id__in=ids).values_list("due_at", flat=True))
+    assert sweep.run(due).erased == 4
+    assert living == [0]  # one wait, when all keys are gone
+
+
+def test_c41_a_bug_with_one_category_is_loud_and_keeps_no_other_from_its_date(ahaus, musterstadt, now, monkeypatch) -> None:
+    ids = [in_city(city, category, now) for city in (ahaus, musterstadt) for category in ("BD", "INH")]
+    due = max(Unit.objects.filter(id__in=ids).values_list("due_at", flat=True))
+    real = holdings.of_category
+
+    def broken(ids) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched:
+        of = {code: [replace(one, purge=broken) for one in real(code)] if code == "INH" else real(code) for code in ("BD", "INH")}
+        patched.setattr(holdings, "of_category", of.get)
+        assert sweep.run(due).repeated == 1
+    assert set(Unit.objects.values_list("category", flat=True)) == {"INH"}
+    assert LedgerEntry.objects.filter(done_at=None).count() == 2
+    assert sweep.run(due).recovered == 2
+    assert not Unit.objects.exists()
+
+
+def test_c41_a_bug_with_one_citys_claim_is_loud_and_keeps_no_other_city_from_its_dates(ahaus, musterstadt, now, monkeypatch) -> None:
+    ids = [in_city(city, "BD", now) for city in (ahaus, musterstadt)]
+    due = max(Unit.objects.filter(id__in=ids).values_list("due_at", flat=True))
+    real = deadlines.recompute
+
+    def broken(rows, *more):
+        if any(row.tenant_id == ahaus.id for row in rows):
+            raise ZeroDivisionError
+        return real(rows, *more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(deadlines, "recompute", broken)
+        with pytest.raises(ZeroDivisionError):
+            sweep.run(due)
+    assert list(Unit.objects.values_list("id", flat=True)) == ids[:1]
+    assert sweep.run(due).erased == 1
