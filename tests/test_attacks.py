@@ -13,6 +13,7 @@ CLAUSES = [
     *(f"C-2.{number}" for number in (1, 2, 3, 4, 5, 6, 8)),
     *(f"C-3.{number}" for number in (1, 2, 3, 4, 7, 8, 9, 10, 11)),
     *(f"C-4.{number}" for number in (1, 2, 7)),
+    "C-6.2c",
 ]
 LATER = {"mail engine", "portal", "groupware", "billing", "rights", "analytics", "operation"}
 

@@ -2,11 +2,8 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime
-from uuid import uuid4
 
+from stadtmail.mail.letter import day, letter
 from stadtmail.privacy.policy import Policy
 
 _SUBJECT = {"de": "Ihre Angaben wurden berichtigt", "en": "Your details were corrected"}
@@ -42,14 +39,8 @@ def message(fields: Iterable[str], *, to: str, lang: str, policy: Policy, now: d
     """The message as it lies in the mailbox. `fields`: those of the order form that changed."""
     lang = "en" if lang == "en" else "de"
     kinds = dict.fromkeys(_KINDS[name][lang == "en"] for name in fields)
-    mail = EmailMessage(policy=SMTP)
-    mail["From"] = f"postmaster@{policy.domain}"
-    mail["To"] = to
-    mail["Subject"] = _SUBJECT[lang]
-    mail["Date"] = format_datetime(now)
-    mail["Message-ID"] = f"<{uuid4()}@{policy.domain}>"
-    mail["Auto-Submitted"] = "auto-generated"
-    day = now.astimezone(policy.tz).strftime("%d.%m.%Y" if lang == "de" else "%Y-%m-%d")
-    words = {"day": day, "kinds": ", ".join(kinds), "officer": policy.parties.dpo.email, "city": policy.parties.controller.name}
-    mail.set_content(_TEXT[lang].format(**words))
-    return mail.as_bytes()
+    words = {
+        "day": day(now, lang=lang, policy=policy), "kinds": ", ".join(kinds), "officer": policy.parties.dpo.email,
+        "city": policy.parties.controller.name,
+    }  # fmt: skip
+    return letter(_SUBJECT[lang], _TEXT[lang].format(**words), to=to, policy=policy, now=now)

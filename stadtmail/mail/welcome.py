@@ -1,11 +1,8 @@
 """The first message in a new mailbox, in the resident's language. It says what the city does with mail, and where the proof is."""
 
 from datetime import datetime
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime
-from uuid import uuid4
 
+from stadtmail.mail.letter import letter
 from stadtmail.people.orders import OrderForm
 from stadtmail.privacy.policy import Policy
 
@@ -51,12 +48,4 @@ def message(form: OrderForm, *, policy: Policy, now: datetime) -> bytes:
         "name": form.name.strip(), "address": address, "service": policy.service, "officer": policy.parties.dpo.email,
         "city": policy.parties.controller.name,
     }  # fmt: skip
-    mail = EmailMessage(policy=SMTP)
-    mail["From"] = f"postmaster@{policy.domain}"
-    mail["To"] = address
-    mail["Subject"] = _SUBJECT[lang].format(**words)
-    mail["Date"] = format_datetime(now)
-    mail["Message-ID"] = f"<{uuid4()}@{policy.domain}>"
-    mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(_TEXT[lang].format(**words))
-    return mail.as_bytes()
+    return letter(_SUBJECT[lang].format(**words), _TEXT[lang].format(**words), to=address, policy=policy, now=now)

@@ -7,11 +7,12 @@ from uuid import uuid4
 
 from django.db.models import Exists, OuterRef
 
-from stadtmail.people import fields, orders
-from stadtmail.people.actions import accesses
+from stadtmail.people import fields, orders, queries
+from stadtmail.people.actions import accesses, restriction
 from stadtmail.people.models import Address, Consent, Contract, Credential, Identity, Inventory, Order, Payment, Staff, Voluntary
 from stadtmail.privacy import policy, units
-from stadtmail.privacy.models import ERASING
+from stadtmail.privacy.holds import RESTRICTION
+from stadtmail.privacy.models import ERASING, Hold
 from stadtmail.privacy.proofs import Measure, Measured, register
 from stadtmail.tenants.models import Tenant
 
@@ -37,6 +38,7 @@ def declare() -> None:
         Measure("C-2.8", "credentials_after_the_end", _credentials_after_the_end),
         Measure("C-2.8", "open_addresses_after_the_end", _addresses_after_the_end),
         Measure("C-4.7", "purposes_that_open_contents", _content_purposes),
+        Measure("C-6.2c", "uses_against_restriction", _against_restriction),
     )
 
 
@@ -119,3 +121,18 @@ def _addresses_after_the_end(tenant: Tenant, now: datetime) -> Measured:
 
 def _content_purposes(tenant: Tenant, now: datetime) -> Measured:  # noqa: ARG001
     return _none(sum(bool(categories & NEVER_FOR_STAFF) for categories in accesses.PURPOSES.values()))
+
+
+def _against_restriction(tenant: Tenant, now: datetime) -> Measured | None:
+    """Looks and corrections of the staff while the person's restriction stood, for a purpose that the law does not leave.
+
+    None: nobody has restricted anything; the test resident then does.
+    """
+    rows = list(Hold.objects.filter(tenant=tenant, type=RESTRICTION, released_at=None).exclude(ends_at__lte=now))
+    bad = 0
+    for hold in rows:
+        contract = restriction.contract_of(hold)
+        seen = queries.accesses(tenant, contract) if contract else []
+        later = [access["purpose"] for access in seen if datetime.fromisoformat(access["at"]) > hold.placed_at]
+        bad += sum(not restriction.leaves([hold], purpose) for purpose in later)
+    return _none(bad) if rows else None

@@ -12,10 +12,13 @@ from uuid import UUID
 from django.db.models import Q
 
 from stadtmail.kit import errors, store
-from stadtmail.privacy import policy
+from stadtmail.privacy import periods, policy
 from stadtmail.privacy.evidence import log
 from stadtmail.privacy.models import ERASING, Hold, HoldItem, Unit
 from stadtmail.tenants.models import Tenant
+
+RESTRICTION = "restriction"  # the person's own wish (Art. 18 GDPR): nobody else releases it, and not without telling them
+TOLD_BEFORE = periods.Period(days=14)  # Art. 18(3) GDPR: so long before the city ends a restriction, its person is told
 
 
 class TooLate(errors.Conflict):
@@ -88,6 +91,15 @@ def release(hold: UUID, *, tenant: Tenant, now: datetime) -> int:
         return erasure.erase(due, tenant=tenant, now=now, cause="released").erased if due else 0
     except guard.TimeNotTrusted:  # it is released, and due: the sweep goes on when the clock is vouched for
         return 0
+
+
+def end_at(hold: UUID, *, tenant: Tenant, ends_at: datetime) -> None:
+    """Let a hold that stands run out by itself; the sweep then releases it. An earlier end stays. Raises NoSuchHold."""
+    with store.writing():
+        rows = Hold.objects.filter(id=hold, tenant=tenant, released_at=None)
+        if not rows.exists():
+            raise NoSuchHold
+        rows.filter(Q(ends_at=None) | Q(ends_at__gt=ends_at)).update(ends_at=ends_at)
 
 
 def open_holds(tenant: Tenant) -> list[Standing]:

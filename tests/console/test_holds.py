@@ -1,12 +1,13 @@
 """T-HOLD-E2E: a hold is placed, listed and released from the console, by people who log in; staff are dismissed there, too."""
 
 import io
+from datetime import timedelta
 
 import pytest
 
 from stadtmail.doors.console import main, start
 from stadtmail.kit import clock
-from stadtmail.people.actions import contracts, credentials, staff
+from stadtmail.people.actions import contracts, credentials, restriction, staff
 from stadtmail.people.models import Inventory, Staff
 from stadtmail.privacy import sweep
 from stadtmail.privacy.models import Hold, Unit
@@ -73,6 +74,18 @@ def test_the_address_can_come_from_standard_input_and_units_by_their_ids(anna, t
     unit = Unit.objects.get(category="BD-ID")
     assert typed(*PLACE, "--unit", str(unit.id), *two, "--until", "P90D", lines=both)[0] == 0
     assert Hold.objects.count() == 2
+
+
+def test_c62c_nobody_at_the_console_releases_a_restriction_without_telling_its_person(ahaus, anna, typed) -> None:
+    hold = restriction.restrict(anna, tenant=ahaus, reason="needed_for_claim", now=clock.now())
+    release = ["hold", "release", "ahaus.net", str(hold.id), "--by", "d.esk"]
+    code, said = typed(*release, lines=(PASSWORD,))  # this contract has no mailbox that could take the message
+    assert (code, "by letter" in said) == (1, True)
+    assert Hold.objects.get().released_at is Hold.objects.get().ends_at is None
+    code, said = typed(*release, "--by-letter", lines=(PASSWORD,))
+    assert (code, "has been told" in said) == (0, True)
+    assert Hold.objects.get().released_at is None
+    assert Hold.objects.get().ends_at >= clock.now() + timedelta(days=13)
 
 
 @pytest.mark.parametrize(

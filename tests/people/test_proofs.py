@@ -18,7 +18,7 @@ def measured(monkeypatch):
     mine: list[proofs.Measure] = []
     monkeypatch.setattr(own, "register", lambda *measures: mine.extend(measures))
     own.declare()
-    return lambda tenant, now: {one.figure: one.run(tenant, now) for one in mine}
+    return lambda tenant, now: {one.figure: found for one in mine if (found := one.run(tenant, now)) is not None}
 
 
 def broken(found) -> set[str]:

@@ -8,6 +8,7 @@ from string import Formatter
 import pytest
 
 from stadtmail.privacy import policy as policies
+from stadtmail.privacy.holds import TOLD_BEFORE
 from stadtmail.privacy.notice import annex, imprint, notice, register, words
 from stadtmail.privacy.notice.contacts import MEASURES
 from stadtmail.privacy.notice.register import START_TYPES
@@ -122,9 +123,9 @@ def test_every_period_comes_from_the_policy(slug, lang):
     mine = {words.period(period, lang, dative=dative) for period in unlike.periods.values() for dative in (False, True)}
     missing = [path for path, period in unlike.periods.items() if not _says(period, shown, lang)]
     assert missing == []
-    # what the calendar itself promises, how old a figure may be: the only other lengths of time
+    # what the calendar itself promises, how early a restriction's end is told, how old a figure may be: the only other lengths of time
     fixed = [Period(seconds=int(value.total_seconds())) for value in (LATENESS, LATENESS_YEAR_END)]
-    fixed += [row.interval for row in CLAUSES]
+    fixed += [TOLD_BEFORE, *(row.interval for row in CLAUSES)]
     mine |= {words.period(period, lang) for period in fixed} | {f"{new.order.smallest_age} Jahren"}
     assert {found for found in _lengths(shown, lang) if found not in mine} == set()
 

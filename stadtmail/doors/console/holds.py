@@ -14,6 +14,8 @@ from stadtmail.doors.console.clock import moved
 from stadtmail.kit import clock, errors
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from stadtmail.privacy.holds import Standing
     from stadtmail.tenants.models import Tenant
 
@@ -42,6 +44,7 @@ def add(verbs: Any) -> None:
     release = family.add_parser("release", help="release a hold; what has fallen due is erased at once")
     _who(release)
     release.add_argument("hold", type=UUID)
+    release.add_argument("--by-letter", action="store_true", help="a restriction: its person has been told by letter")
     release.set_defaults(run=run_release)
     listing = family.add_parser("list", help="the holds that stand")
     listing.add_argument("slug", help="the city")
@@ -72,7 +75,7 @@ def run_place(chosen: argparse.Namespace) -> None:
 
 
 def run_release(chosen: argparse.Namespace) -> None:
-    """Release it. Raises NothingToHold, holds.SecondPersonMissing."""
+    """Release it; a person's restriction is announced to them instead (Art. 18(3) GDPR). Raises NoSuchHold, SecondPersonMissing."""
     held = start.joining()
     from stadtmail.privacy import holds, policy
     from stadtmail.tenants import queries as tenants
@@ -85,9 +88,12 @@ def run_release(chosen: argparse.Namespace) -> None:
     kind = policy.current(city).hold_types.get(found.type)
     if kind is not None and kind.four_eyes and second in ("", by):
         raise holds.SecondPersonMissing
-    erased = holds.release(chosen.hold, tenant=city, now=now)
+    if found.type == holds.RESTRICTION:
+        said = _announced(city, chosen, now)
+    else:
+        said = f"released, {holds.release(chosen.hold, tenant=city, now=now)} unit(s) erased"
     held.release()
-    print(f"{chosen.hold}  released, {erased} unit(s) erased")
+    print(f"{chosen.hold}  {said}")
 
 
 def run_list(chosen: argparse.Namespace) -> None:
@@ -99,6 +105,13 @@ def run_list(chosen: argparse.Namespace) -> None:
     for one in holds.open_holds(tenants.city_of_slug(chosen.slug)):
         print(_line(one))
     held.release()
+
+
+def _announced(city: "Tenant", chosen: argparse.Namespace, now: "datetime") -> str:
+    from stadtmail.mail.actions import restrictions
+
+    ends = restrictions.announce(chosen.hold, tenant=city, now=now, by_letter=chosen.by_letter)
+    return f"its person has been told; it ends by itself on {ends:%Y-%m-%dT%H:%MZ}"
 
 
 def _line(one: "Standing") -> str:

@@ -22,7 +22,7 @@ from stadtmail.kit import errors, log
 from stadtmail.mail import queries as mail
 from stadtmail.mail.actions import accounts, delivery
 from stadtmail.people import queries as people
-from stadtmail.people.actions import contracts, corrections
+from stadtmail.people.actions import accesses, contracts, corrections, restriction
 from stadtmail.privacy import erasure, policy, proofs, scan, units
 from stadtmail.privacy.evidence import log as evidence
 from stadtmail.privacy.evidence import public, receipts
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from stadtmail.tenants.models import Tenant
 
 FIGURE = "test_resident_failures"
-CLAUSES = frozenset({"C-2.6", "C-2.8", "C-4.1", "C-4.7", "C-6.1", "C-6.2a", "C-6.2b", "C-6.2d", "C-6.2e"})
+CLAUSES = frozenset({"C-2.6", "C-2.8", "C-4.1", "C-4.7", "C-6.1", "C-6.2a", "C-6.2b", "C-6.2c", "C-6.2d", "C-6.2e"})
 VERIFIER = Path(__file__).resolve().parents[3] / "verifier" / "stadtmail_verify.py"
 MOST_SCANNED = 512 * 1024 * 1024  # bytes of changed files that a walk searches; all of them: `stadtmail scan`
 SECONDS = 30
@@ -68,6 +68,7 @@ def clear(tenant: "Tenant", now: datetime) -> int:
         return 0
     if contract.state == "active" and contract.ends_at is None:
         contracts.cancel(contract, ends_at=_end(tenant, now), now=now)
+    restriction.lift(contract, tenant=tenant, now=now)
     gone = _erase(tenant, contract)
     evidence.move(now)
     return gone
@@ -92,6 +93,7 @@ class Life:
         with self._session(opened):
             self._look(contract)
         self._correct(contract)
+        self._restrict(contract)
         self._withdraw(contract)
         ended = contracts.cancel(contract, ends_at=_end(self.tenant, self.now), now=self.now)
         codes += [ended.collection_code, ended.reclaim_code]
@@ -154,6 +156,18 @@ class Life:
         corrections.correct(contract, tenant=self.tenant, changes={"street": new}, now=self.now)
         shown = self._shown(contract)
         self._expect("C-6.2b", new in shown and old not in shown)
+
+    def _restrict(self, contract: "Contract") -> None:
+        """While the person's restriction stands, the desk has no use for the data but answering them; afterwards as before."""
+        restriction.restrict(contract, tenant=self.tenant, reason="needed_for_claim", now=self.now)
+        for purpose in accesses.ROLES["desk"] - {"dsr"}:
+            self._expect("C-6.2c", _is_refused(lambda purpose=purpose: self._ask(contract, purpose)))
+        self._expect("C-6.2c", not _is_refused(lambda: self._ask(contract, "dsr")))
+        restriction.lift(contract, tenant=self.tenant, now=self.now)
+        self._expect("C-6.2c", not _is_refused(lambda: self._ask(contract, "support_with_person")))
+
+    def _ask(self, contract: "Contract", purpose: str) -> None:
+        restriction.ask(contract, purpose, tenant=self.tenant, now=self.now)
 
     def _shown(self, contract: "Contract") -> str:
         seen = overview(self.tenant, contract.id, lang="de", now=self.now)

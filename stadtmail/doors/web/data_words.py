@@ -11,6 +11,7 @@ from babel.lists import format_list
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from stadtmail.people.actions import restriction
 from stadtmail.privacy.policy import Policy
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d\Z")
@@ -117,7 +118,17 @@ def purposes() -> dict[str, str]:
         "support_with_person": _("Hilfe, während die Person dabei ist"),
         "correction": _("Berichtigung auf Wunsch der Person"),
         "dsr": _("Antrag auf Auskunft oder ein anderes Datenschutzrecht"),
+        "claim": _("Rechtsansprüche oder Rechte anderer, mit Löschstopp von zwei Personen"),
     }
+
+
+def locked(why: Exception) -> str:
+    """Why somebody at the desk does not see a contract for the purpose that they gave."""
+    if isinstance(why, restriction.NoClaim):
+        return _("Für Rechtsansprüche öffnet sich der Vertrag erst, wenn zwei Personen einen Löschstopp dafür gesetzt haben.")
+    return _(
+        "Die Person hat diese Daten einschränken lassen (Art. 18 DSGVO). Zu diesem Zweck öffnen sie sich erst, wenn sie das aufhebt."
+    )
 
 
 def restriction_reasons(policy: Policy) -> list[Line]:

@@ -22,7 +22,7 @@ from stadtmail.kit import errors
 from stadtmail.mail.actions import accounts
 from stadtmail.mail.actions import corrections as told
 from stadtmail.people import queries as people
-from stadtmail.people.actions import accesses, credentials, pending, staff
+from stadtmail.people.actions import accesses, credentials, pending, restriction, staff
 from stadtmail.people.actions import corrections as people_corrections
 from stadtmail.privacy import events
 from stadtmail.usage import limits
@@ -156,7 +156,10 @@ def _find(request: PortalRequest, by: UUID, given: dict[str, str]) -> HttpRespon
         problems.append(Problem("address", _("Unter dieser Adresse läuft kein Vertrag. Wir suchen nur nach der genauen Adresse.")))
     if problems or known is None or known.contract is None:
         return _search(request, given, problems)
-    return _show(request, by, known.contract, purpose=given["purpose"])
+    try:
+        return _show(request, by, known.contract, purpose=given["purpose"])
+    except (restriction.Restricted, restriction.NoClaim) as locked:
+        return _search(request, given, [Problem("purpose", data_words.locked(locked))])
 
 
 def _show(request: PortalRequest, by: UUID, found: Any, *, purpose: str, problems: list[Problem] | None = None,
@@ -171,6 +174,7 @@ def _show(request: PortalRequest, by: UUID, found: Any, *, purpose: str, problem
         "tariff": request.policy.tariffs.get(found.tariff),
         "purpose": data_words.purposes()[purpose],
         "parts": data_words.parts(seen.records, policy=request.policy, lang=request.language),
+        "restricted": restriction.standing(found, tenant=request.city, now=request.now),
         "may_correct": purpose == "correction",
         "fields": {name: named[name] for name in data_words.CORRECTABLE},
         "state": tokens.seal_state(request.city.id, "desk_contract", state, now=request.now),

@@ -44,6 +44,7 @@ def _known() -> dict[str, str]:
         "overdue_units": _("Daten, die überfällig sind"),
         "late_units": _("Daten, die zu spät gelöscht wurden"),
         "unfinished_erasures": _("Löschungen, die nicht fertig wurden"),
+        "uses_against_restriction": _("Zugriffe von Beschäftigten gegen eine Einschränkung"),
         "holds_past_review": _("Löschstopps, deren Wiedervorlage verstrichen ist"),
         "witnesses": _("Zeugen des Verzeichnisses"),
         "ended_uses_in_ram": _("beendete Nutzungen im Arbeitsspeicher"),

@@ -44,6 +44,7 @@ class Live:
 def overview(request: PortalRequest, contract: "Contract") -> HttpResponse:
     """GET /datenschutz/meine-daten: everything on one page."""
     shown = rights.overview(request.city, contract.id, lang=request.language, now=request.now)
+    restricted = restriction.standing(contract, tenant=request.city, now=request.now)
     stays, goes = data_words.restrictable(request.policy, lang=request.language)
     context = {
         "holder": people.holder(request.city, contract),
@@ -51,7 +52,8 @@ def overview(request: PortalRequest, contract: "Contract") -> HttpResponse:
         "sections": [data_words.section(part, policy=request.policy, lang=request.language) for part in shown.sections],
         "accesses": [data_words.access(seen, policy=request.policy, lang=request.language) for seen in shown.accesses],
         "live": _live(request, contract),
-        "restricted": restriction.standing(contract, tenant=request.city, now=request.now),
+        "restricted": restricted,
+        "correctable": restriction.leaves(restricted, "correction"),
         "reasons": data_words.restriction_reasons(request.policy),
         "stays": stays,
         "goes": goes,

@@ -1,4 +1,4 @@
-"""Restriction at one's own wish (Art. 18 GDPR, C-6.2c): what is stored stays, and is kept from being erased, until it is lifted."""
+"""Restriction at one's own wish (Art. 18 GDPR, C-6.2c): what is stored stays, unused and unerased, until it is lifted."""
 
 from typing import TYPE_CHECKING
 

@@ -5,11 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from stadtmail.kit import store
-from stadtmail.mail import corrected, envelope, sealing
-from stadtmail.mail.actions import storing
-from stadtmail.mail.models import MailboxKey
-from stadtmail.people import queries as people
+from stadtmail.mail import corrected
+from stadtmail.mail.actions import telling
 from stadtmail.people.actions import corrections
 from stadtmail.people.models import Contract
 from stadtmail.privacy import policy
@@ -31,12 +28,6 @@ def correct(contract: Contract, *, tenant: Tenant, changes: Mapping[str, str], b
 
 
 def _told(contract: Contract, fields: list[str], tenant: Tenant, now: datetime) -> bool:
-    holder = people.holder(tenant, contract)
-    key = MailboxKey.objects.filter(mailbox__contract=contract, mailbox__tenant=tenant).first()
-    if key is None:
-        return False
-    raw = corrected.message(fields, to=holder.address, lang=holder.language, policy=policy.current(tenant), now=now)
-    target = sealing.Target(tenant.id, key.mailbox_id, "", key.unit_id, bytes(key.public))
-    sealed = sealing.sealed(raw, target, envelope.packed(envelope.summary(raw, now=now)), now=now)
-    with store.writing():
-        return storing.place([sealed]) == [None]
+    rules = policy.current(tenant)
+    return telling.tell(contract, lambda to: corrected.message(fields, to=to.address, lang=to.language, policy=rules, now=now),
+                        tenant=tenant, now=now)  # fmt: skip

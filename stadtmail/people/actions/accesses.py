@@ -1,6 +1,7 @@
 """The record of who of the staff looked at whose data (C-2.4, C-4.7): written and durable before anything is shown.
 
-Purposes are a closed list, and each opens its categories only; contents are in none of them.
+Purposes are a closed list, and each opens its categories only; contents are in none of them. What its person has restricted
+opens for fewer of them still (Art. 18(2) GDPR): every way of the staff to somebody's data leads through `note`.
 """
 
 import json
@@ -9,6 +10,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from stadtmail.kit import errors, store
+from stadtmail.people.actions import restriction
 from stadtmail.people.models import Access, Contract, Staff
 from stadtmail.privacy import events, units
 from stadtmail.privacy.models import LIVE
@@ -20,9 +22,10 @@ PURPOSES: dict[str, frozenset[str]] = {
     "support_with_person": frozenset({"BD", "BD-ID"}),
     "correction": frozenset({"BD", "BD-ID", "BD-PAY"}),
     "dsr": frozenset({"BD", "BD-ID", "BD-PAY", "BD-OPT", "CONS"}),
+    "claim": frozenset({"BD", "BD-ID", "BD-PAY"}),  # only beside a hold for a claim, which two people have placed
 }
 ROLES: dict[str, frozenset[str]] = {
-    "desk": frozenset({"order_check", "support_with_person", "correction", "dsr"}),
+    "desk": frozenset({"order_check", "support_with_person", "correction", "dsr", "claim"}),
     "officer": frozenset({"correction", "dsr"}),
 }
 
@@ -42,7 +45,7 @@ def staff(tenant: Tenant, staff_id: UUID, purpose: str, *, now: datetime) -> Sta
 
 def note(tenant: Tenant, *, by: UUID, purpose: str, categories: Sequence[str], subject: UUID | None, now: datetime,
          contract: Contract | None = None) -> UUID:  # fmt: skip
-    """Record an access; durable when this returns. Returns its unit. Raises NotStaff."""
+    """Record an access; durable when this returns. Returns its unit. Raises NotStaff, restriction.Restricted, NoClaim."""
     row = staff(tenant, by, purpose, now=now)
     if not categories or not set(categories) <= PURPOSES[purpose]:
         raise NotStaff
@@ -50,6 +53,8 @@ def note(tenant: Tenant, *, by: UUID, purpose: str, categories: Sequence[str], s
     (unit,) = units.prepare(tenant, [units.Wanted("ACC", "access", anchor, subject)], now=now)
     record = {"at": now.isoformat(), "role": row.role, "staff": str(by), "purpose": purpose, "categories": sorted(set(categories))}
     with store.writing():
+        if contract is not None:  # in here: a restriction of this moment is placed before the access, or after it
+            restriction.ask(contract, purpose, tenant=tenant, now=now)
         events.record(tenant=tenant, anchor_kind="access", anchor=anchor, name="access", at=now, now=now)
         units.save([unit])
         Access.objects.create(unit_id=unit.id, contract=contract, record=units.seal(unit, "record", json.dumps(record)))

@@ -22,6 +22,7 @@ MEASURES: dict[str, tuple[str, ...]] = {
     "passwords": ("C-2.2",),
     "sessions": ("C-3.1", "C-3.2", "C-3.4"),
     "separation": ("C-2.4", "C-4.7"),
+    "restriction": ("C-6.2c",),
     "availability": (),
     "evidence": ("C-1.1", "C-4.1"),
 }

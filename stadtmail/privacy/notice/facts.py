@@ -12,6 +12,7 @@ from babel import Locale
 from babel.lists import format_list
 from django.utils.safestring import SafeString
 
+from stadtmail.privacy import holds
 from stadtmail.privacy.notice import words
 from stadtmail.privacy.notice.safe import fill, mail_link, safe, web_link
 from stadtmail.privacy.notice.texts import sentences
@@ -22,7 +23,6 @@ from stadtmail.privacy.policy.model import Authority, Category, Party, Policy, R
 TASK = "6-1-e"  # Art. 6(1)(e) GDPR: the one basis of this product against which one can object (Art. 21)
 CONTRACT = "6-1-b"
 IDENTITY = "BD-ID"
-RESTRICTION = "restriction"  # type of hold
 
 Facts = dict[str, Any]
 
@@ -157,7 +157,8 @@ def places(policy: Policy, lang: str) -> list[SafeString]:
 
 
 def _limits(policy: Policy, lang: str) -> Facts:
-    return {name: Length.of(period, lang) for name, period in policy.limits.items()}
+    told: Facts = {"restriction_told": Length.of(holds.TOLD_BEFORE, lang)}
+    return told | {name: Length.of(period, lang) for name, period in policy.limits.items()}
 
 
 def _data_of(policy: Policy, lang: str) -> Facts:
@@ -222,7 +223,7 @@ def _transfers(policy: Policy, lang: str) -> Facts:
     others = [recipient(found, policy, lang) for found in policy.recipients]
     duty = dict.fromkeys(code for purpose in policy.categories[IDENTITY].purposes for code in policy.purposes[purpose].basis)
     objectionable = [p for p in policy.purposes.values() if any(policy.bases[code].article == TASK for code in p.basis)]
-    restrictable = [safe(c.name[lang]) for c in policy.categories.values() if RESTRICTION in c.holds]
+    restrictable = [safe(c.name[lang]) for c in policy.categories.values() if holds.RESTRICTION in c.holds]
     return {
         "places": SafeString("; ".join(places(policy, lang))),
         "sub_processors": phrase(lang, "sub_processors.some" if helpers else "sub_processors.none", list="; ".join(helpers)),

@@ -90,7 +90,7 @@ CLAUSES: tuple[Clause, ...] = (
     _clause("C-6.1", "Auskunft", "Access", data="DSR EXP", built=False),
     _clause("C-6.2a", "Löschung auf Wunsch", "Erasure on request", data="", built=False),
     _clause("C-6.2b", "Berichtigung", "Rectification", data="BD INV"),
-    _clause("C-6.2c", "Einschränkung", "Restriction", data="", built=False),
+    _clause("C-6.2c", "Einschränkung", "Restriction", data="BD BD-ID BD-PAY"),
     _clause("C-6.2d", "Datenübertragung", "Portability", data="BD BD-ID BD-OPT INH CONS ND", built=False),
     _clause("C-6.2e", "Widerruf und Widerspruch", "Withdrawal and objection", data="CONS ANA BD-OPT"),
     _clause("C-6.3", "Beschwerderecht", "Right to complain", data="", informational=True),

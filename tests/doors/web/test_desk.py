@@ -153,6 +153,28 @@ def test_a_correction_at_the_desk_is_made_and_recorded(ahaus, doris, now) -> Non
     assert "Es gab nichts zu ändern" in unchanged.text
 
 
+def test_c62c_what_anna_restricted_the_desk_neither_sees_nor_corrects(ahaus, doris, now) -> None:
+    cast.resident(ahaus, "anna.k", now)
+    correcting = find(doris, "anna.k@ahaus.net", "correction").form("vertrag")  # opened before the restriction
+    anna = Browser()
+    anna.login("anna.k@ahaus.net", cast.PASSWORD)
+    mine = "/datenschutz/meine-daten"
+    seen = anna.send(anna.get(mine).form("einschraenken"), status=302, step="restrict", reason="needed_for_claim")
+    assert "ändert nichts daran" in seen.text
+    for purpose in ("support_with_person", "correction"):
+        page = find(doris, "anna.k@ahaus.net", purpose, status=400)
+        assert "einschränken lassen (Art. 18 DSGVO)" in page.text
+        assert "Kanariengelb" not in page.text
+    doris.send(correcting, status=403, step="correct", street="Wallstraße 3")
+    assert "Marktstraße 17" in anna.get(mine).text
+    assert "gesetzt haben" in find(doris, "anna.k@ahaus.net", "claim", status=400).text
+    page = find(doris, "anna.k@ahaus.net", "dsr")  # her own request is answered
+    assert "Diese Daten sind eingeschränkt" in page.text
+    assert "Kanariengelb" in page.text
+    anna.send(anna.get(mine).form("einschraenken"), status=302, step="lift")
+    assert "Kanariengelb" in find(doris, "anna.k@ahaus.net", "support_with_person").text
+
+
 def test_c47_a_state_from_another_purpose_corrects_nothing(ahaus, doris, now) -> None:
     cast.resident(ahaus, "anna.k", now)
     correcting = find(doris, "anna.k@ahaus.net", "correction").form("vertrag")
