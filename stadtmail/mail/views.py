@@ -22,6 +22,7 @@ from stadtmail.mail.models import Body, Expunged, Folder, Mailbox, Message
 from stadtmail.mail.queries import Opened, _pairs, _privates, folder_name
 from stadtmail.privacy import units
 from stadtmail.privacy.models import ERASING
+from stadtmail.wire import imapenvelope
 
 CHUNK = 400  # uids in one statement
 TRIES = 5  # to read a folder that is busy as it is at one moment
@@ -87,6 +88,10 @@ class Mail:
             return envelope.for_imap(self.content)
         first, _, second = kept.partition(b"\0")
         return first, second
+
+    def first_address(self, of: str) -> imapenvelope.Address:
+        """Display name, mailbox and host of the first address in "from", "to" or "cc"."""
+        return imapenvelope.first_address(self.for_imap[0], of)
 
     @cached_property
     def content(self) -> bytes:

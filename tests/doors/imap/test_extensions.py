@@ -1,0 +1,65 @@
+"""What the RFCs after the base say, word by word: each extension that is advertised is tried here."""
+
+import re
+
+import pytest
+
+
+def raw(subject: str, *, sender: str = "Eva <eva@peer.example>", date: str = "", more: str = "", body: str = "Hallo") -> bytes:
+    head = f"From: {sender}\r\nTo: anna@ahaus.net\r\nSubject: {subject}\r\n" + (f"Date: {date}\r\n" if date else "") + more
+    return f"{head}\r\n{body}\r\n".encode()
+
+
+@pytest.fixture
+def sorted_box(client, mail):
+    """Folder "s" with five messages."""
+    client.ask("CREATE s")
+    for one in (
+        raw("b", sender="Zoe <a@peer.example>", date="Mon, 02 Feb 2026 10:00:00 +0000", more="Message-ID: <1@x>\r\n"),
+        raw("Re: a", sender="b@peer.example", date="Mon, 02 Feb 2026 11:00:00 +0300", more="Message-ID: <2@x>\r\nReferences: <1@x>\r\n"),
+        raw("=?utf-8?q?=C3=84?=", sender="Anton <c@peer.example>", date="Sun, 01 Feb 2026 10:00:00 +0000", body="x" * 900),
+        raw("A", sender="d@peer.example", date="Tue, 03 Feb 2026 10:00:00 +0000", more="Message-ID: <4@x>\r\n"),
+        raw("c", sender="Rat: e@peer.example;", date="nonsense", more="In-Reply-To: <4@x>\r\nCc: x@y.example\r\n"),
+    ):
+        client.ask("APPEND s {}", one)
+    client.ask("SELECT s")
+    return client
+
+
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [
+        ("(SUBJECT)", b"2 4 3 1 5"), ("(REVERSE SUBJECT)", b"5 1 3 2 4"), ("(DATE)", b"3 2 1 4 5"), ("(REVERSE DATE)", b"5 4 1 2 3"),
+        ("(FROM)", b"1 2 3 4 5"), ("(SIZE)", b""), ("(SUBJECT REVERSE DATE)", b"4 2 3 1 5"), ("(DISPLAYFROM)", b"3 2 4 5 1"),
+        ("(CC DATE)", b"3 2 1 4 5"), ("(REVERSE CC ARRIVAL)", b"5 1 2 3 4"), ("(TO)", b"1 2 3 4 5"),
+    ],
+)  # fmt: skip
+def test_sort(sorted_box, order, said) -> None:
+    answer = sorted_box.ask(f"SORT {order} UTF-8 ALL")
+    assert answer[-1] == b"OK Done"
+    if said:
+        assert answer[0] == b"* SORT " + said
+    else:
+        assert answer[0].endswith(b" 3")
+    assert sorted_box.ask(f"UID SORT {order} US-ASCII ALL")[0] == answer[0]
+
+
+def test_sort_finds_first_and_answers_extended_too(sorted_box) -> None:
+    assert sorted_box.ask("SORT (SUBJECT) UTF-8 2:4 NOT SUBJECT b")[0] == b"* SORT 2 4 3"
+    assert sorted_box.ask("SORT (SUBJECT) UTF-8 SUBJECT nosuch") == [b"* SORT", b"OK Done"]
+    assert sorted_box.ask("SORT (SUBJECT) KOI8-R ALL")[-1].startswith(b"NO [BADCHARSET")
+    assert sorted_box.ask("SORT (NOSUCH) UTF-8 ALL")[-1].startswith(b"BAD")
+    assert sorted_box.ask("SORT (DATE)")[-1].startswith(b"BAD")
+    assert re.fullmatch(rb'\* ESEARCH \(TAG "a\d+"\) UID MIN 2 MAX 5 ALL 2,4,3,1,5 COUNT 5',
+                        sorted_box.ask("UID SORT RETURN (MIN MAX ALL COUNT) (SUBJECT) UTF-8 ALL")[0])  # fmt: skip
+    assert sorted_box.ask("SORT RETURN (SAVE) (SUBJECT) UTF-8 1:2") == [b"OK Done"]
+    assert [line.split()[1] for line in sorted_box.ask("FETCH $ UID")[:-1]] == [b"1", b"2"]
+    assert re.fullmatch(rb"\* SORT 3 2 1 4 5 \(MODSEQ \d+\)", sorted_box.ask("SORT (DATE) UTF-8 MODSEQ 1")[0])
+
+
+def test_thread(sorted_box) -> None:
+    assert sorted_box.ask("THREAD REFERENCES UTF-8 ALL") == [b"* THREAD (3)(1 2)(4 5)", b"OK Done"]
+    assert sorted_box.ask("UID THREAD ORDEREDSUBJECT UTF-8 ALL")[0] == b"* THREAD (3)(2 4)(1)(5)"
+    assert sorted_box.ask("THREAD REFERENCES UTF-8 SUBJECT nosuch") == [b"* THREAD", b"OK Done"]
+    assert sorted_box.ask("THREAD NOSUCH UTF-8 ALL")[-1].startswith(b"BAD")
+    assert sorted_box.ask("THREAD REFERENCES KOI8-R ALL")[-1].startswith(b"NO [BADCHARSET")
