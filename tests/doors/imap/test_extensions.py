@@ -63,3 +63,54 @@ def test_thread(sorted_box) -> None:
     assert sorted_box.ask("THREAD REFERENCES UTF-8 SUBJECT nosuch") == [b"* THREAD", b"OK Done"]
     assert sorted_box.ask("THREAD NOSUCH UTF-8 ALL")[-1].startswith(b"BAD")
     assert sorted_box.ask("THREAD REFERENCES KOI8-R ALL")[-1].startswith(b"NO [BADCHARSET")
+
+
+def test_several_messages_in_one_append(client) -> None:
+    one, two, large = raw("eins"), raw("zwei"), raw("drei", body="x" * 200_000)
+    answer = client.ask('APPEND Archiv (\\Seen) {} (\\Flagged $x) " 1-Feb-2020 10:00:00 +0000" {} {}', one, large, two)
+    assert re.fullmatch(rb"OK \[APPENDUID \d+ 1:3\] Done", answer[-1])
+    client.ask("SELECT Archiv")
+    flags = [line.partition(b"FLAGS ")[2] for line in client.ask("FETCH 1:3 (FLAGS)")[:-1]]
+    assert flags == [b"(\\Seen))", b"(\\Flagged $x))", b"())"]
+    for number, message in ((1, one), (2, large), (3, two)):
+        assert client.ask(f"FETCH {number} BODY.PEEK[]")[0].endswith(b"}\r\n" + message + b")")
+    assert b" 1-Feb-2020 10:00:00 +0000" in client.ask("FETCH 2 INTERNALDATE")[0]
+    client.send(b"m APPEND Archiv {%d}\r\n" % len(one))  # with literals that wait, and a name that is one
+    assert client.line() == b"+ Ready"
+    client.send(one + b" {%d}\r\n" % len(two))
+    assert client.line() == b"+ Ready"
+    client.send(two + b"\r\n")
+    assert b"APPENDUID" in client.answer(b"m")[-1]
+    client.send(b"n APPEND {6+}\r\nArchiv {%d+}\r\n%b {%d+}\r\n%b\r\n" % (len(one), one, len(two), two))
+    assert re.search(rb"APPENDUID \d+ 6:7\]", client.answer(b"n")[-1])
+
+
+def test_of_several_messages_all_or_none(ahaus, anna, client, door) -> None:
+    from stadtmail.mail import queries
+    from stadtmail.mail.models import Mailbox
+    from stadtmail.vault import blobs
+
+    def total() -> bytes:
+        return client.ask("STATUS Archiv (MESSAGES)")[0]
+
+    assert client.ask("APPEND Archiv {} {}", raw("a"), b"")[-1].startswith(b"NO")  # taken back
+    assert client.ask("APPEND Archiv {} junk {}", raw("a"), raw("b"))[-1].startswith(b"BAD")
+    box = queries.mailbox_of(ahaus, anna.contract)
+    Mailbox.objects.filter(id=box.id).update(quota_bytes=box.used_bytes + 150_000)
+    assert client.ask("APPEND Archiv {} {}", raw("a", body="x" * 100_000), raw("b", body="x" * 100_000))[-1].startswith(b"NO [OVERQUOTA]")
+    assert total() == b"* STATUS Archiv (MESSAGES 0)"
+    assert not list(blobs.every())
+
+
+def test_of_an_append_without_end_little_is_held(open_door, residents) -> None:
+    door = open_door(appended=5, held_bytes=4000)
+    client = door.client()
+    many = [raw(str(n), body="x" * 1500) for n in range(5)]
+    assert b" 1:5]" in client.ask("APPEND Archiv" + " {}" * 5, *many)[-1]  # the last ones lay sealed on the disk
+    several = b"".join(b" {%d+}\r\n%b" % (len(one), one) for one in [*many, *many, b"z NOOP\r\n" * 500])  # must not be run
+    client.send(b"e APPEND Archiv" + several + b"\r\n")
+    assert client.answer(b"e")[-1] == b"NO [TOOBIG] Message too large"
+    assert client.ask("NOOP")[-1] == b"OK Done"
+    client.ask("SELECT Archiv")
+    assert client.ask("FETCH 5 BODY.PEEK[]")[0].endswith(many[4] + b")")
+    client.close()
