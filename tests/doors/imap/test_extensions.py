@@ -114,3 +114,41 @@ def test_of_an_append_without_end_little_is_held(open_door, residents) -> None:
     client.ask("SELECT Archiv")
     assert client.ask("FETCH 5 BODY.PEEK[]")[0].endswith(many[4] + b")")
     client.close()
+
+
+def test_binary_goes_in_and_out_as_it_is(client) -> None:
+    content = b"\0\x01\xff\r\n\0" * 30
+    head = b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\n'
+    binary = head + b"Content-Transfer-Encoding: binary\r\nContent-Type: application/x\r\n\r\n" + content + b"\r\n--b\r\n"
+    binary += b"Content-Transfer-Encoding: base64\r\n\r\nAAE=\r\n--b\r\nContent-Transfer-Encoding: x-own\r\n\r\nabc\r\n--b--\r\n"
+    client.send(b"b APPEND INBOX ~{%d+}\r\n%b\r\n" % (len(binary), binary))
+    assert b"APPENDUID" in client.answer(b"b")[-1]
+    client.ask("SELECT INBOX")
+    assert client.ask("FETCH 2 BINARY.PEEK[1]")[0] == b"* 2 FETCH (BINARY[1] ~{%d}\r\n%b)" % (len(content), content)
+    assert client.ask("FETCH 2 BINARY.PEEK[1]<1.2>")[0] == b"* 2 FETCH (BINARY[1]<1> {2}\r\n\x01\xff)"
+    assert client.ask("FETCH 2 BINARY.PEEK[2]")[0] == b"* 2 FETCH (BINARY[2] ~{2}\r\n\0\x01)"
+    assert client.ask("FETCH 2 (BINARY.SIZE[1] BINARY.SIZE[2])")[0] == b"* 2 FETCH (BINARY.SIZE[1] %d BINARY.SIZE[2] 2)" % len(content)
+    for item in ("BINARY.PEEK[3]", "BINARY.SIZE[3]"):
+        assert client.ask(f"FETCH 2 {item}")[-1].startswith(b"NO [UNKNOWN-CTE]")
+    assert client.ask("FETCH 2 BINARY.PEEK[9]")[0] == b"* 2 FETCH (BINARY[9] NIL)"
+    assert client.ask("FETCH 2 BODY.PEEK[]")[0].endswith(binary + b")")
+    assert client.ask("FETCH 2 FLAGS")[0] == b"* 2 FETCH (FLAGS ())"
+    assert client.ask("FETCH 2 BINARY[2]")[0].endswith(b"FLAGS (\\Seen))")
+
+
+def test_quota(ahaus, anna, client) -> None:
+    from stadtmail.mail import queries
+    from stadtmail.mail.models import Mailbox
+
+    box = queries.mailbox_of(ahaus, anna.contract)
+    Mailbox.objects.filter(id=box.id).update(quota_bytes=1024 * 1024)
+    quota = b'* QUOTA "" (STORAGE %d 1024)' % -(-box.used_bytes // 1024)
+    assert client.ask('GETQUOTA ""') == [quota, b"OK Done"]
+    assert client.ask("GETQUOTAROOT inbox") == [b'* QUOTAROOT INBOX ""', quota, b"OK Done"]
+    assert client.ask("GETQUOTA else")[-1].startswith(b"NO [NONEXISTENT]")
+    assert client.ask('SETQUOTA "" (STORAGE 9)')[-1].startswith(b"BAD")
+    one = raw("x", body="y" * 3000)
+    client.ask("APPEND Archiv (\\Deleted) {} (\\Deleted \\Seen) {} {}", one, one, one)
+    assert client.ask("STATUS Archiv (DELETED DELETED-STORAGE UNSEEN SIZE)")[0] == (
+        b"* STATUS Archiv (DELETED 2 DELETED-STORAGE %d UNSEEN 2 SIZE %d)" % (2 * len(one), 3 * len(one))
+    )
