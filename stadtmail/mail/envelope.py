@@ -13,6 +13,7 @@ from stadtmail.wire import imapwrite, mime, mimewords
 
 MOST_SUBJECT = 1000  # signs
 MOST_IMAP = 32 * 1024  # bytes
+MOST_REFERENCES = 8000  # signs: the first ids say which thread it is, the last ones where in it
 Addresses = list[tuple[str, str]]
 
 
@@ -48,7 +49,7 @@ def summary(raw: bytes, *, now: datetime) -> Envelope:
         date=mimewords.moment(first(b"date")),
         message_id=mimewords.text(first(b"message-id"))[:MOST_SUBJECT],
         in_reply_to=mimewords.text(first(b"in-reply-to"))[:MOST_SUBJECT],
-        references=mimewords.text(first(b"references"))[-MOST_SUBJECT:],
+        references=_ends(mimewords.text(first(b"references"))),
         received_at=now,
         has_attachments=bool(mime.shown(mail.root).attachments),
         root=mail.root,
@@ -60,6 +61,11 @@ def for_imap(raw: bytes) -> tuple[bytes, bytes]:
     """ENVELOPE and BODYSTRUCTURE of a message whose envelope does not have them."""
     mail = mime.parse(raw)
     return imapwrite.envelope(mail.headers), imapwrite.structure(raw, mail.root)
+
+
+def _ends(references: str) -> str:
+    half = MOST_REFERENCES // 2
+    return references if len(references) <= MOST_REFERENCES else f"{references[:half]} {references[-half:]}"
 
 
 def _imap(raw: bytes, mail: mime.Mail) -> str:

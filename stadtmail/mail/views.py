@@ -22,6 +22,7 @@ from stadtmail.mail.models import Body, Expunged, Folder, Mailbox, Message
 from stadtmail.mail.queries import Opened, _pairs, _privates, folder_name
 from stadtmail.privacy import units
 from stadtmail.privacy.models import ERASING
+from stadtmail.wire import imapenvelope
 
 CHUNK = 400  # uids in one statement
 TRIES = 5  # to read a folder that is busy as it is at one moment
@@ -55,6 +56,7 @@ class Counts:
     seen: int = 0
     deleted: int = 0
     size_bytes: int = 0
+    deleted_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,10 @@ class Mail:
             return envelope.for_imap(self.content)
         first, _, second = kept.partition(b"\0")
         return first, second
+
+    def first_address(self, of: str) -> imapenvelope.Address:
+        """Display name, mailbox and host of the first address in "from", "to" or "cc"."""
+        return imapenvelope.first_address(self.for_imap[0], of)
 
     @cached_property
     def content(self) -> bytes:
@@ -205,11 +211,18 @@ def expunged(folder: UUID, *, since: int) -> list[tuple[int, int]]:
 
 
 def counts(folder: UUID) -> Counts:
-    """Totals of one folder."""
-    rows = Message.objects.filter(folder=folder)
-    total, size = rows.aggregate(n=Count("id"), size=Sum("size_bytes")).values()
-    seen, deleted = (rows.annotate(marked=F("flags").bitand(bit)).filter(marked__gt=0).count() for bit in (SEEN, DELETED))
-    return Counts(total, seen, deleted, size or 0)
+    """Totals of one folder, in one walk over it."""
+    marked = {bit: F("flags").bitand(bit) for bit in (SEEN, DELETED)}
+    rows = Message.objects.filter(folder=folder).annotate(is_seen=marked[SEEN], is_deleted=marked[DELETED]).order_by()
+    found = rows.values_list("is_seen", "is_deleted").annotate(n=Count("id"), size=Sum("size_bytes"))
+    groups = [(seen, deleted, n, size or 0) for seen, deleted, n, size in found]
+    return Counts(
+        total=sum(n for _, _, n, _ in groups),
+        seen=sum(n for seen, _, n, _ in groups if seen),
+        deleted=sum(n for _, deleted, n, _ in groups if deleted),
+        size_bytes=sum(size for *_, size in groups),
+        deleted_bytes=sum(size for _, deleted, _, size in groups if deleted),
+    )
 
 
 def numbers(folder: UUID, wanted: Sequence[int]) -> dict[int, tuple[int, date]]:

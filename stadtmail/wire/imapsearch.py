@@ -41,28 +41,44 @@ class Search:
 
 def search(cursor: Cursor) -> Search:
     """The arguments of SEARCH. Raises BadSyntax, BadCharset."""
-    results: frozenset[str] | None = None
+    results = returned(cursor)
     has_charset = False
-    if cursor.is_next(b"RETURN ") or cursor.is_next(b"return "):
-        cursor.word()
-        cursor.space()
-        results = frozenset(cursor.list_of(cursor.word))
-        if results - RESULTS:
-            raise BadSyntax("no such result")
-        cursor.space()
     if cursor.is_next(b"CHARSET ") or cursor.is_next(b"charset "):
         cursor.word()
         cursor.space()
         has_charset = True
-        if cursor.astring().upper() not in (b"UTF-8", b"US-ASCII"):
-            raise BadCharset
-        cursor.space()
+        charset(cursor)
+    return Search(keys(cursor), results, has_charset)
+
+
+def returned(cursor: Cursor) -> frozenset[str] | None:
+    """RETURN (…) with the space after it (RFC 4731), None where there is none."""
+    if not cursor.is_next(b"RETURN ") and not cursor.is_next(b"return "):
+        return None
+    cursor.word()
+    cursor.space()
+    results = frozenset(cursor.list_of(cursor.word))
+    if results - RESULTS:
+        raise BadSyntax("no such result")
+    cursor.space()
+    return results
+
+
+def charset(cursor: Cursor) -> None:
+    """The name of a charset with the space after it. Raises BadCharset."""
+    if cursor.astring().upper() not in (b"UTF-8", b"US-ASCII"):
+        raise BadCharset
+    cursor.space()
+
+
+def keys(cursor: Cursor) -> Key:
+    """All keys that are left: a message has to match each of them."""
     reader = _Reader(cursor)
     found = [reader.key(0)]
     while not cursor.is_end():
         cursor.space()
         found.append(reader.key(0))
-    return Search(Key("AND", keys=tuple(found)), results, has_charset)
+    return Key("AND", keys=tuple(found))
 
 
 class _Reader:

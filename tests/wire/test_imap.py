@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stadtmail.wire import imap, imapfetch, imapnames, imapsearch, imapwrite, mime
+from stadtmail.wire import imap, imapfetch, imapnames, imapsearch, imapsort, imapwrite, mime
 from stadtmail.wire.imap import BadSyntax, Cursor
 from stadtmail.wire.imapfetch import Section
 
@@ -22,7 +22,7 @@ def test_no_bytes_raise_anything_but_bad_syntax(line, literals) -> None:
     readers = (
         lambda c: c.tag(), lambda c: c.word(), lambda c: c.astring(), lambda c: c.mailbox(), lambda c: c.pattern(), lambda c: c.number(),
         lambda c: c.ranges(), lambda c: c.flags(), lambda c: c.date(), lambda c: c.moment(), lambda c: c.nstring(), lambda c: c.content(),
-        lambda c: c.list_of(c.astring), imapfetch.items, imapsearch.search,
+        lambda c: c.list_of(c.astring), imapfetch.items, imapsearch.search, imapsort.criteria,
     )  # fmt: skip
     for read in readers:
         cursor = Cursor(text, literals)

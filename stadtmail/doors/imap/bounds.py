@@ -8,6 +8,9 @@ class Bounds:
     """All bounds, with defaults for a city; tests make them small."""
 
     message_bytes: int = 50 * 1024 * 1024  # APPENDLIMIT (RFC 7889): what comes in by SMTP is no larger
+    appended: int = 1000  # messages in one APPEND (RFC 3502), of which there is held
+    appended_bytes: int = 100 * 1024 * 1024  # so much in all,
+    held_bytes: int = 1024 * 1024  # and so much in memory
     large_at_once: int = 8  # messages over 64 KiB that are appended at the same time
     line_bytes: int = 64 * 1024  # of a command, and of its small literals together
     strange_bytes: int = 4 * 1024  # the same before login

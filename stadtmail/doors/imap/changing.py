@@ -1,6 +1,7 @@
 """STORE, EXPUNGE, COPY, MOVE, APPEND (RFC 9051 6.3.12 and 6.4, RFC 4315, 6851, 7162)."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -112,10 +113,24 @@ async def move(session: "Session", cursor: Cursor, *, uid: bool) -> bytes:
 
 
 async def append(session: "Session", cursor: Cursor) -> bytes:
-    """APPEND with flags and date, each if given."""
+    """APPEND of one message or several (RFC 3502), each with flags and date where given: all or none."""
     cursor.space()
     name = cursor.mailbox()
-    cursor.space()
+    found = []
+    while not cursor.is_end():
+        cursor.space()
+        found.append(_appended(cursor))
+    if not found or not all(len(content) for content, *_ in found):  # RFC 3502 6.3.11: an empty one takes everything back
+        raise No("A message is expected", "CANNOT")
+    folder = await _named(session, name)
+    news = [filing.New(content, await _bits(session, named, makes=True), at) for content, named, at in found]
+    appended = await session.pool(partial(filing.append, session.box, folder, news, now=clock.now()))
+    session.server.changed(folder, session)
+    return b"OK [APPENDUID %d %b] Done" % (appended.uidvalidity, imap.written(appended.uids))
+
+
+def _appended(cursor: Cursor) -> tuple[Any, list[bytes], datetime]:
+    """One message: its content, flags, internal date."""
     named: list[bytes] = []
     if cursor.is_next(b"("):
         named = cursor.flags()
@@ -124,16 +139,7 @@ async def append(session: "Session", cursor: Cursor) -> bytes:
     if cursor.is_next(b'"'):
         at = cursor.moment()
         cursor.space()
-    content = _content(cursor)
-    cursor.end()
-    if not len(content):
-        raise No("A message is expected", "CANNOT")
-    folder = await _named(session, name)
-    bits = await _bits(session, named, makes=True)
-    news = [filing.New(content, bits, at)]
-    appended = await session.pool(partial(filing.append, session.box, folder, news, now=clock.now()))
-    session.server.changed(folder, session)
-    return b"OK [APPENDUID %d %b] Done" % (appended.uidvalidity, imap.written(appended.uids))
+    return _content(cursor), named, at
 
 
 def _content(cursor: Cursor) -> Any:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from stadtmail.doors.imap import changing, fetching, foldering, idling, listing, searching, selecting, signing
+from stadtmail.doors.imap import changing, fetching, foldering, idling, listing, quota, searching, selecting, signing, sorting
 from stadtmail.doors.imap.signing import BEGIN_TLS, BYE, capabilities, change_to_tls
 from stadtmail.wire.imap import Cursor
 
@@ -38,6 +38,8 @@ TABLE: dict[str, Command] = {
     "LIST": Command(listing.listed, "known"),
     "LSUB": Command(listing.subscribed, "known"),
     "STATUS": Command(listing.status, "known"),
+    "GETQUOTA": Command(quota.of_root, "known"),
+    "GETQUOTAROOT": Command(quota.root, "known"),
     "CREATE": Command(foldering.create, "known"),
     "DELETE": Command(foldering.delete, "known"),
     "RENAME": Command(foldering.rename, "known"),
@@ -58,6 +60,10 @@ TABLE: dict[str, Command] = {
     "UID STORE": Command(partial(changing.store, uid=True), "selected"),
     "SEARCH": Command(partial(searching.search, uid=False), "selected", may_expunge=False),
     "UID SEARCH": Command(partial(searching.search, uid=True), "selected"),
+    "SORT": Command(partial(sorting.sort, uid=False), "selected", may_expunge=False),
+    "UID SORT": Command(partial(sorting.sort, uid=True), "selected"),
+    "THREAD": Command(partial(sorting.thread, uid=False), "selected", may_expunge=False),
+    "UID THREAD": Command(partial(sorting.thread, uid=True), "selected"),
     "COPY": Command(partial(changing.copy, uid=False), "selected"),
     "UID COPY": Command(partial(changing.copy, uid=True), "selected"),
     "MOVE": Command(partial(changing.move, uid=False), "selected"),

@@ -242,11 +242,25 @@ def _binary(mail: Mail, item: Item) -> Answer:
     if place is None or (place.part is not None and item.section.path and place.part.type.startswith("multipart/")):
         return [item.label + (b" 0" if item.kind == "BINARY.SIZE" else b" NIL")]
     raw = b"".join(mail.between(place.start, place.end))
-    content = mime.content(place.part, raw) if place.part is not None and item.section.path else raw
+    if place.part is not None and item.section.path:
+        if not _can_be_undone(mail, place.part):
+            raise No("The transfer encoding is not known", "UNKNOWN-CTE")
+        content = mime.content(place.part, raw)
+    else:
+        content = raw
     if item.kind == "BINARY.SIZE":
         return [b"%b %d" % (item.label, len(content))]
     content = _cut(content, item)
     return [_literal(item.label, content, mark=b"~" if b"\0" in content else b"")]
+
+
+def _can_be_undone(mail: Mail, part: mime.Part) -> bool:
+    """Is the part's transfer encoding one of RFC 2045 6.1?"""
+    if part.encoding or part.type == "message/rfc822":
+        return True
+    header = b"".join(mail.between(part.start, min(part.body, part.start + MOST_HEADER)))
+    said = dict(reversed(imapwrite.headers(header))).get(b"content-transfer-encoding", b"7bit")
+    return said.lower() in (b"7bit", b"8bit", b"binary")
 
 
 def _cut(content: bytes, item: Item) -> bytes:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 USES = {"drafts": b"\\Drafts", "sent": b"\\Sent", "junk": b"\\Junk", "trash": b"\\Trash", "archive": b"\\Archive"}
 SELECTIONS = frozenset(["SUBSCRIBED", "REMOTE", "RECURSIVEMATCH", "SPECIAL-USE"])
 RETURNS = frozenset(["SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "STATUS"])
-ITEMS = frozenset(["MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "SIZE", "HIGHESTMODSEQ", "APPENDLIMIT"])
+ITEMS = frozenset(
+    ["MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "DELETED-STORAGE", "SIZE", "HIGHESTMODSEQ", "APPENDLIMIT"]
+)
 MOST_PATTERN = 400
 
 
@@ -202,10 +204,10 @@ async def _say_status(session: "Session", state: State, items: Sequence[str]) ->
     if "HIGHESTMODSEQ" in items:
         session.is_aware = True
     state, counts = await session.pool(lambda: (state, views.counts(state.id)))
-    values: dict[str, Callable[[], int]] = {
+    values: dict[str, Callable[[], object]] = {
         "MESSAGES": lambda: counts.total, "RECENT": lambda: 0, "UIDNEXT": lambda: state.uidnext,
-        "UIDVALIDITY": lambda: state.uidvalidity, "UNSEEN": lambda: counts.total - counts.seen, "DELETED": lambda: counts.deleted,
-        "SIZE": lambda: counts.size_bytes, "HIGHESTMODSEQ": lambda: state.modseq,
+        "UIDVALIDITY": lambda: state.uidvalidity, "UNSEEN": lambda: counts.total - counts.seen, "SIZE": lambda: counts.size_bytes,
+        "DELETED": lambda: counts.deleted, "DELETED-STORAGE": lambda: counts.deleted_bytes, "HIGHESTMODSEQ": lambda: state.modseq,
         "APPENDLIMIT": lambda: session.server.bounds.message_bytes,
     }  # fmt: skip
     said = " ".join(f"{item} {values[item]()}" for item in items)

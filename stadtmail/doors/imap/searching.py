@@ -34,23 +34,24 @@ async def search(session: "Session", cursor: Cursor, *, uid: bool) -> bytes:
         session.is_aware = True
     if saves:
         view.saved = frozenset()  # also where the search fails
-    rows = await _rows(session, view, asked.key, saved)
+    found = await rows(session, view, asked.key, saved)
     results = asked.results
     if results is None and "IMAP4REV2" in session.enabled:
         results = frozenset(["ALL"])
     if results is None:
-        numbers = b"".join(b" %d" % (row.uid if uid else row.seq) for row in rows)
-        highest = b" (MODSEQ %d)" % max(row.modseq for row in rows) if with_modseq and rows else b""
+        numbers = b"".join(b" %d" % (row.uid if uid else row.seq) for row in found)
+        highest = b" (MODSEQ %d)" % max(row.modseq for row in found) if with_modseq and found else b""
         session.say(b"SEARCH" + numbers + highest)
         return b"OK Done"
     if saves:
-        view.saved = frozenset(row.uid for row in _kept(rows, results))
+        view.saved = frozenset(row.uid for row in kept(found, results))
     if results != {"SAVE"}:
-        session.say(_extended(session.tag, rows, results or frozenset(["ALL"]), uid=uid, with_modseq=with_modseq))
+        session.say(extended(session.tag, found, results, uid=uid, with_modseq=with_modseq))
     return b"OK Done"
 
 
-async def _rows(session: "Session", view: View, key: Key, saved: frozenset[int]) -> list[Row]:
+async def rows(session: "Session", view: View, key: Key, saved: frozenset[int]) -> list[Row]:
+    """The messages that a key means, in order."""
     keywords = {name.upper(): bit for bit, name in session.keywords.items()}
     uids = view.numbers.uids
     frame = searching.Frame(session.box, view.folder.id, len(uids), uids[-1] if uids else 0, saved, keywords, clock.now())
@@ -76,14 +77,15 @@ def _portions(view: View, indexes: Sequence[int], size: int) -> Iterator[list[Ro
         yield [Row(at + 1, numbers.uids[at], numbers.flags[at], numbers.modseqs[at]) for at in indexes[start : start + size]]
 
 
-def _kept(rows: Sequence[Row], results: frozenset[str]) -> Sequence[Row]:
+def kept(rows: Sequence[Row], results: frozenset[str]) -> Sequence[Row]:
     """What SAVE remembers (RFC 9051 6.4.4.1): with MIN or MAX alone only those."""
     if results & {"ALL", "COUNT"} or not results & {"MIN", "MAX"} or not rows:
         return rows
     return [*(rows[:1] if "MIN" in results else []), *(rows[-1:] if "MAX" in results else [])]
 
 
-def _extended(tag: bytes, rows: Sequence[Row], results: frozenset[str], *, uid: bool, with_modseq: bool) -> bytes:
+def extended(tag: bytes, rows: Sequence[Row], results: frozenset[str], *, uid: bool, with_modseq: bool) -> bytes:
+    """An ESEARCH answer (RFC 4731); the rows are in the order in which they are told."""
     results = results if results - {"SAVE"} else results | {"ALL"}
     numbers = [row.uid if uid else row.seq for row in rows]
     parts = [b'ESEARCH (TAG "%b")' % tag, *([b"UID"] if uid else [])]
@@ -96,5 +98,5 @@ def _extended(tag: bytes, rows: Sequence[Row], results: frozenset[str], *, uid: 
     if "COUNT" in results:
         parts.append(b"COUNT %d" % len(rows))
     if with_modseq and rows:
-        parts.append(b"MODSEQ %d" % max(row.modseq for row in _kept(rows, results)))
+        parts.append(b"MODSEQ %d" % max(row.modseq for row in kept(rows, results)))
     return b" ".join(parts)

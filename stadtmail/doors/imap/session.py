@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from stadtmail.doors.imap import commands, telling
+from stadtmail.doors.imap.bounds import Bounds
 from stadtmail.doors.imap.numbers import View
 from stadtmail.doors.imap.replies import Bye, No, of_error
 from stadtmail.doors.imap.stream import Gone, Interrupted, Stream, TimedOut, TooLong
@@ -26,9 +27,22 @@ if TYPE_CHECKING:
     from stadtmail.doors.imap.server import Server
 
 T = TypeVar("T")
-_APPEND = re.compile(rb"[^ ]+ +APPEND +", re.I)
+_MESSAGE = re.compile(rb"[^ ]+ +APPEND +[^ ]", re.I)  # a literal that comes now is a message: the name stands before it
 _TAG = re.compile(rb"[^ ]{1,200}")
 SMALL_BYTES = 64 * 1024  # of a literal that is held in memory
+
+
+class _Taken:
+    """What one APPEND has brought so far."""
+
+    __slots__ = ("count", "held", "size")
+
+    def __init__(self) -> None:
+        self.count = self.held = self.size = 0
+
+    def fits(self, size: int, bounds: Bounds) -> bool:
+        """May one more come?"""
+        return self.count < bounds.appended and self.size + size <= bounds.appended_bytes
 
 
 class Session:
@@ -184,8 +198,8 @@ class Session:
     async def _read(self) -> tuple[bytes, list[Any]]:
         """A command with its literals. Raises No (whose text has the tag) where one is refused."""
         bounds = self.server.bounds
-        most = bounds.line_bytes if self.o is not None else bounds.strange_bytes
-        text, left = b"", most
+        left = bounds.line_bytes if self.o is not None else bounds.strange_bytes
+        text, taken = b"", _Taken()
         literals: list[Any] = []
         while True:
             line = await self.stream.line(limit=left, seconds=bounds.silence_seconds if not text else bounds.literal_seconds)
@@ -196,38 +210,49 @@ class Session:
             left -= len(line)
             if literal is None:
                 return text, literals
-            text += imap.HERE
-            is_message = self.o is not None and bool(_APPEND.match(text)) and literal.size > min(SMALL_BYTES, left)
-            if literal.size > (bounds.message_bytes if is_message else left):
-                await self._refuse(text, literal, big=self.o is not None and bool(_APPEND.match(text)))
+            is_message = self.o is not None and bool(_MESSAGE.match(text))
+            if literal.size > (bounds.message_bytes if is_message else left) or (is_message and not taken.fits(literal.size, bounds)):
+                await self._refuse(text, literal, big=is_message)
             if literal.waits:
                 self.stream.write(b"+ Ready\r\n")
+            text += imap.HERE
             if is_message:
-                literals.append(await self._large(literal.size))
-                left = most
+                literals.append(await self._message(literal.size, taken))
             else:
                 literals.append(await self.stream.exactly(literal.size, seconds=bounds.literal_seconds))
                 left -= literal.size
 
     async def _refuse(self, text: bytes, literal: imap.Literal, *, big: bool) -> None:
-        if not literal.waits:
-            if literal.size > self.server.bounds.discarded_bytes:
+        """Refuse a literal. What comes without waiting is read and forgotten, to the end of its command."""
+        bounds, next_one, left = self.server.bounds, literal, self.server.bounds.discarded_bytes
+        while not next_one.waits:
+            left -= next_one.size
+            if left < 0:
                 raise Bye("Literal too large")
-            left = literal.size
-            while left:
-                left -= len(await self.stream.some(most=min(left, 65536), seconds=self.server.bounds.literal_seconds))
-            await self.stream.line(limit=self.server.bounds.line_bytes, seconds=self.server.bounds.literal_seconds)
+            size = next_one.size
+            while size:
+                size -= len(await self.stream.some(most=min(size, 65536), seconds=bounds.literal_seconds))
+            _, announced = imap.literal(await self.stream.line(limit=bounds.line_bytes, seconds=bounds.literal_seconds))
+            if announced is None:
+                break
+            next_one = announced
         found = _TAG.match(text)
         tag = found[0].decode("ascii", "replace") if found and found[0].isascii() else "*"
         raise No(f"{tag} NO [TOOBIG] Message too large" if big else f"{tag} BAD [TOOBIG] Literal too large")
 
-    async def _large(self, size: int) -> Incoming:
+    async def _message(self, size: int, taken: "_Taken") -> Incoming | bytes:
+        bounds = self.server.bounds
+        room = max(0, bounds.held_bytes - taken.held)
+        taken.count, taken.size = taken.count + 1, taken.size + size
+        if size <= min(SMALL_BYTES, room):
+            taken.held += size
+            return await self.stream.exactly(size, seconds=bounds.literal_seconds)
         async with self.server.large:
-            incoming = Incoming(self.box.mailbox.tenant_id)
+            incoming = Incoming(self.box.mailbox.tenant_id, in_memory=0)
             self._forgets.append(incoming)
             left = size
             while left:
-                piece = await self.stream.some(most=left, seconds=self.server.bounds.literal_seconds)
+                piece = await self.stream.some(most=left, seconds=bounds.literal_seconds)
                 await self.pool(partial(incoming.write, piece))
                 left -= len(piece)
         return incoming

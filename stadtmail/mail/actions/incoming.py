@@ -1,4 +1,4 @@
-"""A message while it arrives: up to 64 KiB in memory, beyond that sealed on the disk under a key that only this object has.
+"""A message while it arrives: up to 64 KiB (or less) in memory, beyond that sealed on the disk under a key that only this object has.
 
 Nothing plain reaches the disk; what a crash leaves opens for nobody and is removed after an hour as a lost blob.
 """
@@ -17,8 +17,8 @@ _CATEGORY = "incoming"
 class Incoming:
     """Takes a message in pieces; `with` forgets it at the end."""
 
-    def __init__(self, tenant: UUID) -> None:
-        self._tenant, self._key = tenant, os.urandom(32)
+    def __init__(self, tenant: UUID, *, in_memory: int = MOST_IN_ROW) -> None:
+        self._tenant, self._key, self._most = tenant, os.urandom(32), in_memory
         self._memory = bytearray()
         self._writer: blobs.Writer | None = None
         self._blob: UUID | None = None
@@ -30,7 +30,7 @@ class Incoming:
     def write(self, piece: bytes) -> None:
         """Take a piece. Raises OSError where the disk is full."""
         self._size += len(piece)
-        if self._writer is None and self._size <= MOST_IN_ROW:
+        if self._writer is None and self._size <= self._most:
             self._memory += piece
             return
         if self._writer is None:
