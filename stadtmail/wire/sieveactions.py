@@ -13,6 +13,7 @@ class File:
     flags: Flags = field(default=(), repr=False)
     create: bool = False
     use: str = ""
+    implied: bool = False  # the script did not say it: implicit keep
 
 
 @dataclass(frozen=True)

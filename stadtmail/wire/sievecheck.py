@@ -45,25 +45,27 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A script that is right. `redirects`: (line, address) of those that name a fixed address; `is_moving`: others name a variable one."""
+    """A script that is right. `redirects`: (line, fixed address); `is_moving`: others come from variables."""
 
     steps: tuple[Step, ...]
     extensions: frozenset[str]
     redirects: tuple[tuple[int, str], ...] = field(repr=False)
     is_moving: bool
+    folders: tuple[tuple[int, str], ...] = field(repr=False)  # (line, name) that must be there already
 
 
 def compiled(text: str) -> Script:
     """Check a script. Raises Wrong."""
     checker = _Checker()
     steps = checker.block(sieveparse.parse(text), top=True)
-    return Script(steps, frozenset(checker.known), tuple(checker.redirects), checker.is_moving)
+    return Script(steps, frozenset(checker.known), tuple(checker.redirects), checker.is_moving, tuple(checker.folders))
 
 
 class _Checker:
     def __init__(self) -> None:
         self.known: set[str] = set()
         self.redirects: list[tuple[int, str]] = []
+        self.folders: list[tuple[int, str]] = []
         self.is_moving = False
         self._begun = False  # a command that is no require has come
 
@@ -269,6 +271,8 @@ class _Checker:
     def _look_at_fileinto(self, step: Step) -> None:
         if not step.string(0).strip():
             raise Wrong(step.line, "bad_folder")
+        if self._is_fixed(step.string(0)) and "create" not in step.tags and "use" not in step.tags:
+            self.folders.append((step.line, step.string(0)))
         use = str(step.tags.get(":specialuse", ""))
         if use and self._is_fixed(use) and not use.startswith("\\"):
             raise Wrong(step.line, "unknown_use", use)

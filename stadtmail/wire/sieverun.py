@@ -67,7 +67,7 @@ def run(script: Script, mail: Mail, envelope: Envelope, world: World) -> Outcome
     except _Stop:
         pass
     except Broken as broken:
-        return Outcome(files=(File(),), problem=broken.kind, line=walk.line)
+        return Outcome(files=(File(implied=True),), problem=broken.kind, line=walk.line)
     return walk.outcome()
 
 
@@ -89,8 +89,8 @@ class _Run:
     def outcome(self) -> Outcome:
         files = list(self._files)
         if self._keeps:
-            files.append(File(flags=self._flags))
-        merged = {(one.folder, one.use): one for one in files}  # the same folder twice is one message (RFC 5228 2.10.3)
+            files.append(File(flags=self._flags, implied=True))
+        merged = {(one.folder, one.use, one.implied): one for one in files}  # the same folder twice is one message (RFC 5228 2.10.3)
         return Outcome(tuple(merged.values()), tuple(self._redirects), self._reject, self._reply, tuple(self._marks), flags=self._flags)
 
     def block(self, steps: Sequence[Step]) -> None:
