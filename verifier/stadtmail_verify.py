@@ -228,6 +228,8 @@ class Erasure:
             self.category, self.cause, self.count = leaf["category"], leaf["cause"], whole(leaf["count"])
             self.root, self.done = unhex(leaf["root"], 32), minute(leaf["done"])
             self.due = minute(leaf["due"]) if "due" in leaf else None
+            self.known = minute(leaf["known"]) if "known" in leaf else None
+            self.synthetic = leaf.get("synthetic", False) is True
             self.backups = leaf["readable_in_backups_until"]
 
 
@@ -243,7 +245,8 @@ class Receipt:
         body = canonical({name: value for name, value in raw.items() if name != "signature"})
         if not self.keys or not is_signed(self.keys[-1], body, signature):
             raise Forged("receipt_signature")
-        self.issued = raw["issued"]
+        self.synthetic = raw["synthetic"] is True
+        self.issued = minute(raw["issued"]) if raw["issued"] else None
         self.head = Head(raw["head"], self.city) if raw["head"] else None
         if self.head:
             self.head.check(self.keys)
@@ -280,6 +283,9 @@ class Log:
         if len({paper.test for paper in [*leaves, *heads]}) > 1:
             raise Forged("test_mark")
         self.erasures = self._members(leaves, dict(raw["commitments"]))
+        erasing = [leaf for leaf in leaves if leaf.type == "erasure"]
+        synthetic = sum(leaf.synthetic for leaf in erasing)
+        self.counts = {"real": len(erasing) - synthetic, "synthetic": synthetic}
 
     def _members(self, leaves, commitments):
         erasures = {}
@@ -363,26 +369,43 @@ def check_together(logs):
             raise Forged("fork")
 
 
-def judge(unit, erasures, today):
+def deadline(unit, leaf, issued):
+    """Until when it had to be gone. The leaf may say that its date became known only later (an end of contract that was put right);
+    a date that the receipt told binds all the same, from the day of the receipt on."""
+    known = max(leaf.due, leaf.known or leaf.due)
+    if unit.due is None or unit.due < leaf.due:
+        return known + unit.grace
+    return min(known, max(unit.due, issued or unit.due)) + unit.grace
+
+
+def judge(unit, erasures, today, issued=None):
     """(key of the verdict, the leaf or None) for one unit of the receipt."""
     leaf = erasures.get(unit.commitment) if unit.commitment else None
     if unit.commitment is None:
         return "keyless", None
-    if leaf is None:
-        if unit.due is None:
-            return "no_date", None
-        return ("waiting" if today <= unit.due + unit.grace else "overdue"), None
+    if leaf is not None:
+        return verdict_on(unit, leaf, issued), leaf
+    if unit.due is None:
+        return "no_date", None
+    return ("waiting" if today <= unit.due + unit.grace else "overdue"), None
+
+
+def verdict_on(unit, leaf, issued):
+    """What an erasure was: at its date, or why not."""
     if leaf.category != unit.category:
         raise Forged("category")
-    if leaf.cause == "due" and leaf.due is not None and leaf.done < leaf.due:
-        return "early", leaf
-    promised = unit.due or leaf.due
-    if leaf.cause == "due" and promised is not None and leaf.done > promised + unit.grace:
-        return "late", leaf
-    return ("held" if leaf.cause == "released" else "wanted" if leaf.cause != "due" else "proven"), leaf
+    if leaf.cause != "due" or leaf.due is None:
+        return "held" if leaf.cause == "released" else "wanted" if leaf.cause != "due" else "proven"
+    if leaf.done < leaf.due:
+        return "early"
+    if leaf.done > deadline(unit, leaf, issued):
+        return "late"
+    if unit.due is not None and leaf.done > max(unit.due, issued or unit.due) + unit.grace:
+        return "moved"
+    return "corrected" if leaf.done > leaf.due + unit.grace else "proven"
 
 
-GOOD = {"proven", "held", "wanted", "keyless"}
+GOOD = {"proven", "corrected", "held", "wanted", "keyless"}
 
 
 def examine(receipts, logs, today):
@@ -398,8 +421,12 @@ def examine(receipts, logs, today):
             check_against(receipt, log)
             erasures.update(log.erasures)
         lines.append(("receipt", {"domain": receipt.domain, "issued": receipt.issued or "-", "key": receipt.keys[-1].hex()}))
+        if receipt.synthetic:
+            lines.append(("synthetic", {}))
         for unit in receipt.units:
-            verdict, leaf = judge(unit, erasures, today)
+            verdict, leaf = judge(unit, erasures, today, receipt.issued)
+            if leaf is not None and leaf.synthetic != receipt.synthetic:
+                raise Forged("not_yours")
             lines.append((verdict, values(unit, leaf)))
             code = code if verdict in GOOD else NOT_YET
         if not any(unit.commitment for unit in receipt.units):
@@ -408,13 +435,15 @@ def examine(receipts, logs, today):
         head = log.head
         named = {"size": head.size, "root": head.root.hex(), "signed": head.signed_at} if head else {}
         lines.append(("log" if head else "log_empty", named))
+        if isinstance(log, Log) and head:
+            lines.append(("erasures", log.counts))
     return code, lines
 
 
 def values(unit, leaf):
-    shown = {"category": unit.category, "due": unit.due or "-", "index": "-", "done": "-", "leaf_due": "-", "backups": "-"}
+    shown = {"category": unit.category, "due": unit.due or "-", "index": "-", "done": "-", "leaf_due": "-", "known": "-", "backups": "-"}
     if leaf is not None:
-        shown.update(index=leaf.index, done=leaf.done, leaf_due=leaf.due or "-", backups=leaf.backups)
+        shown.update(index=leaf.index, done=leaf.done, leaf_due=leaf.due or "-", known=leaf.known or "-", backups=leaf.backups)
     return shown
 
 
@@ -423,12 +452,18 @@ TEXTS = {
              "ATTENTION: TEST. This evidence comes from a practice system and proves nothing about real data."),
     "receipt": ("Quittung von {domain}, ausgestellt {issued}, Schlüssel der Stadt {key}",
                 "Receipt of {domain}, issued {issued}, key of the city {key}"),
+    "synthetic": ("  TESTPERSON: hinter dieser Quittung steht niemand; die Stadt prüft mit ihr ihren eigenen Weg.",
+                  "  TEST RESIDENT: nobody stands behind this receipt; the city tests its own path with it."),
     "proven": ("  BEWIESEN   {category}: fällig {leaf_due}, gelöscht {done} (Eintrag {index}; in Sicherungen lesbar bis {backups})",
                "  PROVEN     {category}: due {leaf_due}, erased {done} (leaf {index}; readable in backups until {backups})"),
     "held": ("  BEWIESEN   {category}: nach dem Ende einer Sperre gelöscht {done} (Eintrag {index}; in Sicherungen lesbar bis {backups})",
              "  PROVEN     {category}: erased when a hold ended, {done} (leaf {index}; readable in backups until {backups})"),
     "wanted": ("  BEWIESEN   {category}: auf Wunsch gelöscht {done} (Eintrag {index}; in Sicherungen lesbar bis {backups})",
                "  PROVEN     {category}: erased on request, {done} (leaf {index}; readable in backups until {backups})"),
+    "corrected": ("  BEWIESEN   {category}: fällig {leaf_due}, der Stadt bekannt erst seit {known}, gelöscht {done} (Eintrag {index})",
+                  "  PROVEN     {category}: due {leaf_due}, known to the city only since {known}, erased {done} (leaf {index})"),
+    "moved": ("  VERSCHOBEN {category}: laut Quittung fällig {due}, laut Eintrag {leaf_due}, gelöscht {done}. Fragen Sie die Stadt, warum.",
+              "  MOVED      {category}: due {due} by the receipt, {leaf_due} by the leaf, erased {done}. Ask the city why."),
     "late": ("  ZU SPÄT    {category}: laut Quittung fällig {due}, laut Eintrag {leaf_due}, gelöscht erst {done} (Eintrag {index})",
              "  LATE       {category}: due {due} by the receipt, {leaf_due} by the leaf, erased only {done} (leaf {index})"),
     "early": ("  ZU FRÜH    {category}: fällig {leaf_due}, gelöscht schon {done} (Eintrag {index})",
@@ -444,6 +479,8 @@ TEXTS = {
     "log": ("Verzeichnis: {size} Einträge, unterschrieben {signed}, Wurzel {root}",
             "Log: {size} leaves, signed {signed}, root {root}"),
     "log_empty": ("Verzeichnis: noch leer", "Log: still empty"),
+    "erasures": ("  darin Löschungen: {real} wirkliche, {synthetic} der ständigen Testperson, hinter der niemand steht",
+                 "  erasures in it: {real} real, {synthetic} of the standing test resident, behind whom there is nobody"),
     "code0": ("ERGEBNIS: bewiesen.", "RESULT: proven."),
     "code0log": ("ERGEBNIS: in sich stimmig (ohne Quittung, nur das Verzeichnis).", "RESULT: consistent (the log alone, no receipt)."),
     "code1": ("ERGEBNIS: nicht (oder noch nicht) bewiesen.", "RESULT: not proven (or not yet)."),
@@ -468,6 +505,8 @@ TEXTS = {
     "category": ("Der Eintrag nennt eine andere Datenart als die Quittung.", "The leaf names another category than the receipt."),
     "other_city": ("Das Verzeichnis gehört einer anderen Stadt.", "The log belongs to another city."),
     "test_mark": ("Die Marke TEST ist nicht überall dieselbe.", "The mark TEST is not the same everywhere."),
+    "not_yours": ("Eintrag und Quittung gehören nicht zusammen: einer von beiden ist der der ständigen Testperson.",
+                  "Leaf and receipt do not belong together: one of the two is the standing test resident's."),
     "malformed": ("Eine Datei ist nicht so aufgebaut, wie sie es sein müsste.", "A file is not built as it has to be."),
 }
 

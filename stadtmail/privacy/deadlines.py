@@ -4,12 +4,12 @@ A new policy may shorten what is stored already; it lengthens only what was take
 of the rule of then and the rule of now the earlier date counts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from stadtmail.kit import store
-from stadtmail.privacy import holds, policy
+from stadtmail.privacy import holds, periods, policy
 from stadtmail.privacy.models import ERASING, SUPERSEDED, Event, HoldItem, Unit
 from stadtmail.privacy.periods import EXACT
 from stadtmail.tenants.models import Tenant
@@ -47,7 +47,8 @@ def recompute(rows: Sequence[Unit]) -> None:
         if row.state == ERASING:
             continue
         events = happened.get((row.tenant_id, row.anchor), {})
-        dates = _dates(row, events, rules)
+        kept, due, known = _dates(row, events, rules)
+        dates = kept, due, _since(row, due, known)
         if dates != (row.keep_until, row.due_at, row.known_at):
             row.keep_until, row.due_at, row.known_at = dates
             changed.append(row)
@@ -101,20 +102,34 @@ def next_due(tenant: Tenant | None, *, after: datetime) -> datetime | None:
 def _dates(
     row: Unit, events: Mapping[str, Event], rules: Rules
 ) -> tuple[datetime | None, datetime | None, datetime | None]:
+    """(kept until, due, since when that date could be known) by what has happened: the earliest date counts, however it came about."""
     if SUPERSEDED in events:
         return None, events[SUPERSEDED].at, events[SUPERSEDED].recorded_at
     now, then = rules.of(row)
-    moments = {name: event.at for name, event in events.items()}
     rule = now.rules.get(row.category)
-    due = rule.due(moments, now.tz) if rule else None
-    kept = rule.kept_until(moments, now.tz) if rule else None
-    old = then.rules[row.category].due(moments, then.tz) if then is not now and row.category in then.rules else due
-    shortened = due is not None and old is not None and due < old
-    due = min((date for date in (due, old) if date is not None), default=None)
-    if due is None or rule is None:
-        return kept, due, None
-    known = [events[start.event].recorded_at for start in rule.starts if start.event in events]
-    return kept, due, max([*known, *([rules.since(row)] if shortened else [])], default=None)
+    kept = rule.kept_until({name: event.at for name, event in events.items()}, now.tz) if rule else None
+    clocks = list(_clocks(row.category, now, events, since=None if then is now else rules.since(row)))
+    if then is not now:
+        clocks += _clocks(row.category, then, events, since=None)
+    due, known = min(clocks, default=(None, None))
+    return kept, due, known
+
+
+def _clocks(
+    category: str, rules: policy.Policy, events: Mapping[str, Event], since: datetime | None
+) -> Iterator[tuple[datetime, datetime]]:
+    """(due, known) of each start of the category's rule that has happened; `since`: when the rule itself was published."""
+    for start in rules.rules[category].starts if category in rules.rules else ():
+        if (event := events.get(start.event)) is not None:
+            yield periods.due(event.at, start.gone_by, rules.tz), max(event.recorded_at, since or event.recorded_at)
+
+
+def _since(row: Unit, due: datetime | None, known: datetime | None) -> datetime | None:
+    """Since when `due` binds. Whoever is late with the old date does not become punctual by another one that is put in later."""
+    if row.due_at is None or due is None or known is None:
+        return known
+    before = row.known_at or row.due_at
+    return min(known, before if due >= row.due_at else max(row.due_at, before))
 
 
 def _drop_holds(tenant: Tenant, rows: Sequence[Unit]) -> None:

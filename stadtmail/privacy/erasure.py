@@ -145,7 +145,7 @@ def _claim(ids: Sequence[UUID], tenant: Tenant, now: datetime, cause: str, outco
         held = holds.standing([row.id for row in rows], now=now)
         refusal = {row.id: _refusal(row, held.get(row.id, []), rules, now, cause) for row in rows}
         claimed = [row for row in rows if refusal[row.id] is None]
-        entries = [entry_of(list(group), now, cause) for _, group in groupby(sorted(claimed, key=_group), key=_group)]
+        entries = [entry_of(list(group), now, cause) for _, group in groupby(sorted(claimed, key=kin), key=kin)]
         for entry in entries:
             Unit.objects.filter(id__in=ids_of(entry.units)).update(state=ERASING, erasure=entry.erasure)
     outcome.withheld += [refused for refused in refusal.values() if refused is not None]
@@ -179,18 +179,25 @@ def _is_late(row: Unit, rules: policy.Policy, now: datetime, cause: str) -> bool
     return now > max(row.due_at, row.known_at or row.due_at) + rules.rules[row.category].lateness
 
 
-def _group(row: Unit) -> tuple[str, datetime]:
-    return row.category, row.due_at or _never
+def kin(row: Unit) -> tuple[str, datetime, datetime, bool]:
+    """What units of one city have in common that one leaf speaks of."""
+    return row.category, row.due_at or _never, _known_late(row) or _never, row.synthetic
+
+
+def _known_late(row: Unit) -> datetime | None:
+    """Since when the date could be known, where that was after it: whoever judges the erasure has to know."""
+    return row.known_at if row.due_at and row.known_at and row.known_at > row.due_at else None
 
 
 def entry_of(rows: list[Unit], now: datetime, cause: str, erasure: UUID | None = None) -> LedgerEntry:
-    """The ledger's entry for claimed units of one city, category and due date, not yet written."""
+    """The ledger's entry for claimed units of one city that are `kin`, not yet written."""
     marks, rules = units.commitments(rows), policy.current(rows[0].tenant)
     return LedgerEntry(
         erasure=erasure or uuid4(),
         tenant=rows[0].tenant_id,
         category=rows[0].category,
         rule_due=rows[0].due_at,
+        rule_known=_known_late(rows[0]),
         units=b"".join(row.id.bytes for row in rows),
         keys=b"".join(row.key.bytes for row in rows if row.key),
         commitments=b"".join(units.commitment(marks[row.id], row.id) for row in rows if row.id in marks),
@@ -199,6 +206,7 @@ def entry_of(rows: list[Unit], now: datetime, cause: str, erasure: UUID | None =
         step=CLAIM,
         intent_at=now,
         test=instance.current().is_test,
+        synthetic=rows[0].synthetic,
     )
 
 
@@ -315,6 +323,10 @@ def _leaf(entry: LedgerEntry, now: datetime) -> None:
     }
     if entry.rule_due is not None:
         fields["due"] = leaves.minute(entry.rule_due)
+    if entry.rule_known is not None:
+        fields["known"] = leaves.minute(entry.rule_known)
+    if entry.synthetic:
+        fields["synthetic"] = True
     tenant = Tenant.objects.get(id=entry.tenant)
     log.note(tenant, fields, now=now, outbox=uuid5(_leaf_of, str(entry.erasure)), commitments=marks)
 

@@ -3,10 +3,12 @@
 A measure looks at what is stored and never asks the code that it measures for its opinion.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
+
+from django.db.models import Q
 
 from stadtmail.kit import config, store
 from stadtmail.kit import log as lines
@@ -88,7 +90,8 @@ def overdue(tenant: Tenant, now: datetime) -> int:
     found = 0
     for category, rule in policy.current(tenant).rules.items():
         limit = now - rule.lateness
-        late = Unit.objects.filter(tenant=tenant, category=category, due_at__lte=limit, known_at__lte=limit).exclude(state=ERASING)
+        binds = Q(known_at=None) | Q(known_at__lte=limit)
+        late = Unit.objects.filter(binds, tenant=tenant, category=category, due_at__lte=limit).exclude(state=ERASING)
         ids = list(late.values_list("id", flat=True))
         found += len(ids) - len(holds.standing(ids, now=now))
     return found
@@ -100,10 +103,18 @@ def _overdue(tenant: Tenant, now: datetime) -> Measured:
 
 
 def _late(tenant: Tenant, now: datetime) -> Measured | None:
-    """Of the units that fell due and were erased in the last day, how many too late; None where none was."""
-    found = [leaf for leaf in _erasures(tenant, now - timedelta(days=1)) if leaf["cause"] == "due"]
-    late = sum(int(leaf["late"]) for leaf in found)
+    """Of real units that fell due and were erased in the last day, how many too late by the leaf or by its dates; None where none was."""
+    found = [leaf for leaf in _erasures(tenant, now - timedelta(days=1)) if leaf["cause"] == "due" and not leaf.get("synthetic")]
+    rules = policy.current(tenant).rules
+    late = sum(int(leaf["count"]) if _is_late(leaf, rules) else int(leaf["late"]) for leaf in found)
     return Measured(late, late == 0) if found else None
+
+
+def _is_late(leaf: Mapping[str, Any], rules: Mapping[str, policy.Rule]) -> bool:
+    rule = rules.get(leaf["category"])
+    if rule is None or "due" not in leaf:
+        return False
+    return leaves.moment(leaf["done"]) > leaves.moment(max(leaf["due"], leaf.get("known", ""))) + rule.lateness
 
 
 def _erasures(tenant: Tenant, since: datetime) -> Iterator[dict[str, Any]]:

@@ -31,6 +31,7 @@ class Unit(models.Model):
     keep_until = models.DateTimeField(null=True)
     due_at = models.DateTimeField(null=True)  # gone_by; None while no start event has happened
     known_at = models.DateTimeField(null=True)  # since when we could know due_at: a correction backwards makes nothing late
+    synthetic = models.BooleanField(default=False)  # of the standing test resident: nobody's
     erasure = models.UUIDField(null=True, db_index=True)  # set by the claim: from then on nobody reads it
 
     class Meta:
@@ -113,6 +114,7 @@ class LedgerEntry(models.Model):
     tenant = models.UUIDField()
     category = models.CharField(max_length=12)
     rule_due = models.DateTimeField(null=True)
+    rule_known = models.DateTimeField(null=True)  # since when rule_due could be known, where that was after it (a correction backwards)
     units = models.BinaryField()  # unit ids, 16 bytes each
     keys = models.BinaryField()  # key ids, 16 bytes each
     commitments = models.BinaryField(default=bytes)  # 32 bytes each: HMAC(k, unit id), k dies with the unit's key
@@ -123,6 +125,10 @@ class LedgerEntry(models.Model):
     keys_gone_at = models.DateTimeField(null=True)
     done_at = models.DateTimeField(null=True)
     test = models.BooleanField(default=False)
+    synthetic = models.BooleanField(default=False)  # of the standing test resident
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant", "synthetic"])]  # how many of each: read for every visitor of the proof
 
     def __str__(self) -> str:
         return f"erasure {self.erasure}"

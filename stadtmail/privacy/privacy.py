@@ -22,7 +22,7 @@ def register() -> None:
         _harmless(
             "privacy.Unit", id=ID, tenant=CITY, subject="random id of a person, named nowhere else in clear", category=STATE,
             anchor_kind=STATE, anchor=ID, key=ID, commitment="random bytes, sealed", state=STATE, policy="version", keep_until=DUE,
-            due_at=DUE, known_at=DUE, erasure=ID,
+            due_at=DUE, known_at=DUE, synthetic="mark of the standing test resident", erasure=ID,
         ),
         _harmless(
             "privacy.Event", id=ID, tenant=CITY, anchor_kind=STATE, anchor=ID, name=STATE, at=DUE, recorded_at=DUE, revoked_at=DUE,
@@ -34,8 +34,9 @@ def register() -> None:
         _harmless("privacy.HoldItem", id="row number", hold=ID, unit=ID),
         _harmless("privacy.Outbox", id=ID, tenant=CITY, leaf=PROOF, commitments=PROOF, made_at=DUE),
         _harmless(
-            "privacy.LedgerEntry", erasure=ID, tenant=CITY, category=STATE, rule_due=DUE, units="random ids", keys="random ids",
-            commitments=PROOF, cause=STATE, late="number", step="number", intent_at=DUE, keys_gone_at=DUE, done_at=DUE, test="mark",
+            "privacy.LedgerEntry", erasure=ID, tenant=CITY, category=STATE, rule_due=DUE, rule_known=DUE, units="random ids",
+            keys="random ids", commitments=PROOF, cause=STATE, late="number", step="number", intent_at=DUE, keys_gone_at=DUE,
+            done_at=DUE, test="mark", synthetic="mark of the standing test resident",
         ),
         _harmless("privacy.Leaf", id="row number", tenant=CITY, index="number", data=PROOF, outbox=ID),
         _harmless("privacy.Node", id="row number", tenant=CITY, level="number", index="number", digest="hash of hashes"),

@@ -102,8 +102,8 @@ def _start_clocks(dead: Sequence[Unit], gone: Mapping[bytes, datetime | None], n
 
 def _claim_lost(rows: Sequence[Unit]) -> None:
     """The key is gone and nobody wrote it down: the rows follow, with their leaf."""
-    by_rule = sorted(rows, key=lambda row: (str(row.tenant_id), row.category, str(row.due_at)))
-    for _, group in groupby(by_rule, key=lambda row: (row.tenant_id, row.category, row.due_at)):
+    by_kin = sorted(rows, key=lambda row: (row.tenant_id, erasure.kin(row)))
+    for _, group in groupby(by_kin, key=lambda row: (row.tenant_id, erasure.kin(row))):
         ids = [row.id for row in group]
         with store.writing():
             Unit.objects.filter(id__in=ids).update(state=ERASING, erasure=uuid4())

@@ -6,8 +6,9 @@ The key is durable before the row (`prepare`, outside the room's transaction), t
 
 import hmac
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -19,6 +20,8 @@ from stadtmail.tenants.models import Tenant
 from stadtmail.vault import keys
 from stadtmail.vault.seal import Unreadable, open_sealed
 from stadtmail.vault.seal import seal as seal_bytes
+
+_synthetic: ContextVar[bool] = ContextVar("synthetic", default=False)
 
 
 class Gone(errors.NotFound):
@@ -53,6 +56,16 @@ class Prepared:
         return self.wanted.category
 
 
+@contextmanager
+def synthetic() -> Iterator[None]:
+    """Whatever this thread saves inside carries the mark of the standing test resident, up to the leaf of its erasure."""
+    mark = _synthetic.set(True)
+    try:
+        yield
+    finally:
+        _synthetic.reset(mark)
+
+
 def prepare(tenant: Tenant, wanted: Sequence[Wanted], *, now: datetime) -> list[Prepared]:
     """Make the keys of all wanted units in one keystore transaction. Call before the room's own transaction begins."""
     version = policy.current(tenant).version
@@ -78,6 +91,7 @@ def save(prepared: Iterable[Prepared]) -> None:
             key=one.key_id,
             commitment=seal(one, "commitment", os.urandom(32)) if one.key_id else None,
             policy=one.policy,
+            synthetic=_synthetic.get(),
         )
         rows.append(row)
     Unit.objects.bulk_create(rows, batch_size=100)

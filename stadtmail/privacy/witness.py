@@ -289,7 +289,8 @@ def _new_entries(seen: Seen) -> Iterator[dict[str, Any]]:
                     "erasure": str(entry.erasure), "tenant": str(entry.tenant), "category": entry.category, "cause": entry.cause,
                     "rule_due": entry.rule_due.isoformat() if entry.rule_due else None, "units": bytes(entry.units).hex(),
                     "keys": bytes(entry.keys).hex(), "commitments": bytes(entry.commitments).hex(),
-                    "intent_at": entry.intent_at.isoformat(), "test": entry.test,
+                    "intent_at": entry.intent_at.isoformat(), "test": entry.test, "synthetic": entry.synthetic, "late": entry.late,
+                    "rule_known": entry.rule_known.isoformat() if entry.rule_known else None,
                 }
             }  # fmt: skip
 
@@ -342,7 +343,8 @@ def _entry(told: dict[str, Any]) -> LedgerEntry:
         erasure=UUID(told["erasure"]), tenant=UUID(told["tenant"]), category=told["category"], cause=told["cause"],
         rule_due=datetime.fromisoformat(told["rule_due"]) if told["rule_due"] else None, units=bytes.fromhex(told["units"]),
         keys=bytes.fromhex(told["keys"]), commitments=bytes.fromhex(told["commitments"]), step=1,
-        intent_at=datetime.fromisoformat(told["intent_at"]), test=told["test"],
+        intent_at=datetime.fromisoformat(told["intent_at"]), test=told["test"], synthetic=told["synthetic"], late=told["late"],
+        rule_known=datetime.fromisoformat(told["rule_known"]) if told["rule_known"] else None,
     )  # fmt: skip
 
 

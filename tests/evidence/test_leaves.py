@@ -15,7 +15,8 @@ HASH = "ab" * 32
 GOOD: dict[str, dict[str, object]] = {
     "erasure": {
         "category": "BD", "cause": "due", "count": 3, "done": "2027-05-24T22:00Z", "root": HASH,
-        "readable_in_backups_until": "2027-06-01", "due": "2027-05-24T22:00Z", "late": 0,
+        "readable_in_backups_until": "2027-06-01", "due": "2027-05-24T22:00Z", "late": 0, "known": "2027-05-25T08:10Z",
+        "synthetic": True,
     },
     "hold_placed": {"hold": "legal_hold", "count": 1},
     "hold_released": {"hold": "legal_hold", "count": 1},

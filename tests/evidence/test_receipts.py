@@ -7,10 +7,14 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from stadtmail.kit import store
+from stadtmail.privacy import erasure, events, measures, recovery, units
 from stadtmail.privacy.evidence import leaves, log, public, receipts
+from stadtmail.privacy.models import Leaf, Unit
 
 VERIFIER = Path(__file__).resolve().parents[2] / "verifier" / "stadtmail_verify.py"
 
@@ -75,10 +79,6 @@ def test_c41_erased_after_the_promised_time_is_not_proven(ahaus, make, end, eras
 
 
 def test_a_keyed_hash_has_no_commitment_and_the_receipt_says_so(ahaus, make, end, erase, now, verdict) -> None:
-    from stadtmail.kit import store
-    from stadtmail.privacy import units
-    from stadtmail.privacy.models import Unit
-
     rows = end(make(ahaus, 1), now)
     keyless = units.prepare(ahaus, [units.Wanted("TOMB", "contract", rows[0].anchor, keyless=True)], now=now)
     with store.writing():
@@ -88,6 +88,141 @@ def test_a_keyed_hash_has_no_commitment_and_the_receipt_says_so(ahaus, make, end
     code, text = verdict(receipt, log.export(ahaus))
     assert code == 0
     assert "NOTE       TOMB" in text
+
+
+# -- dates that were put right, and lateness that stays one ------------------------------------------------------------
+
+
+def test_c41_an_end_that_is_put_back_makes_nothing_late_and_the_leaf_says_since_when(ahaus, make, end, erase, now, verdict) -> None:
+    rows = end(make(ahaus, 1), now)
+    receipt = receipts.receipt(ahaus, rows, now=now)
+    later = now + timedelta(days=100)
+    rows = moved(rows, to=now - timedelta(days=400), known=later)
+    erase(rows, later + timedelta(minutes=5))
+    (leaf,) = erasures_of(ahaus)
+    assert (leaf["late"], leaf["known"]) == (0, leaves.minute(later))
+    code, text = verdict(receipt, log.export(ahaus))
+    assert code == 0, text
+    assert f"known to the city only since {later:%Y-%m-%d %H:%M}" in text
+
+
+def test_c41_after_an_end_was_put_back_the_usual_lateness_counts_from_then(ahaus, make, end, erase, now, verdict) -> None:
+    rows = end(make(ahaus, 1), now)
+    receipt = receipts.receipt(ahaus, rows, now=now)
+    rows = moved(rows, to=now - timedelta(days=400), known=now + timedelta(days=100))
+    erase(rows, now + timedelta(days=100, minutes=16))
+    assert erasures_of(ahaus)[0]["late"] == 1
+    code, text = verdict(receipt, log.export(ahaus))
+    assert (code, "LATE" in text) == (1, True)
+
+
+@pytest.mark.parametrize("back", [timedelta(days=1), timedelta(days=400), timedelta(days=-1)])
+def test_c41_what_is_late_already_is_not_made_punctual_by_a_correction(ahaus, make, end, erase, now, verdict, back) -> None:
+    """A correction, backwards or forwards, after the promised date has passed."""
+    rows = end(make(ahaus, 1), now)
+    receipt = receipts.receipt(ahaus, rows, now=now)
+    slept = rows[0].due_at + timedelta(days=30)
+    rows = moved(rows, to=now - back, known=slept)
+    assert measures.overdue(ahaus, slept) == 1
+    erase(rows, slept)
+    assert erasures_of(ahaus)[0]["late"] == 1
+    assert verdict(receipt, log.export(ahaus))[0] == 1
+
+
+def test_c41_an_end_in_the_past_is_known_from_the_receipt_on(ahaus, make, erase, now, verdict) -> None:
+    rows = moved(make(ahaus, 1), to=now - timedelta(days=400), known=now)
+    receipt = receipts.receipt(ahaus, rows, now=now)
+    erase(rows, now + timedelta(minutes=3))
+    code, text = verdict(receipt, log.export(ahaus))
+    assert (code, text.count("known to the city only since")) == (0, 1)
+
+
+def test_c41_a_city_cannot_say_that_it_learned_later_what_its_own_receipt_told(ahaus, make, end, erase, now, verdict, monkeypatch) -> None:
+    rows = end(make(ahaus, 1), now)
+    receipt = receipts.receipt(ahaus, rows, now=now)
+    asleep = rows[0].due_at + timedelta(days=3)
+    monkeypatch.setattr(erasure, "_known_late", lambda row: asleep)
+    monkeypatch.setattr(erasure, "_is_late", lambda *_: False)
+    erase(rows, asleep)
+    assert erasures_of(ahaus)[0]["late"] == 0
+    code, text = verdict(receipt, log.export(ahaus))
+    assert (code, "LATE" in text) == (1, True)
+
+
+def test_c41_a_date_that_was_moved_forward_is_told_and_not_called_late(ahaus, make, end, erase, now, verdict) -> None:
+    rows = end(make(ahaus, 1), now)
+    receipt = receipts.receipt(ahaus, rows, now=now)
+    rows = moved(rows, to=now + timedelta(days=60), known=now + timedelta(days=10))
+    erase(rows, rows[0].due_at)
+    code, text = verdict(receipt, log.export(ahaus))
+    assert (code, "MOVED" in text, "LATE" in text) == (1, True, False)
+
+
+def test_c41_prove_sees_lateness_that_the_engine_does_not_confess(ahaus, make, end, erase, now, monkeypatch) -> None:
+    rows = end(make(ahaus, 2), now)
+    monkeypatch.setattr(erasure, "_is_late", lambda *_: False)
+    late = rows[0].due_at + timedelta(minutes=16)
+    erase(rows, late)
+    assert measures._late(ahaus, late).value == 2
+
+
+def moved(rows, *, to, known):
+    """The end of their contract is put right at the moment `known`."""
+    with store.writing():
+        for anchor in {row.anchor for row in rows}:
+            events.record(tenant=rows[0].tenant, anchor_kind="contract", anchor=anchor, name="contract_end", at=to, now=known)
+    return list(Unit.objects.filter(id__in=[row.id for row in rows]).select_related("tenant"))
+
+
+def erasures_of(tenant) -> list[dict]:
+    found = [leaves.read(bytes(data)) for data in Leaf.objects.filter(tenant=tenant.id).order_by("index").values_list("data", flat=True)]
+    return [leaf for leaf in found if leaf["type"] == "erasure"]
+
+
+# -- nobody's erasures -------------------------------------------------------------------------------------------------
+
+
+def test_a_test_residents_erasure_says_so_wherever_it_is_read(ahaus, make, end, erase, now, verdict) -> None:
+    with units.synthetic():
+        nobodys = make(ahaus, 1)
+    rows = end([*nobodys], now)
+    real = end(make(ahaus, 1), now)
+    receipt = receipts.receipt(ahaus, rows, now=now)
+    with pytest.raises(AssertionError):
+        receipts.receipt(ahaus, [*rows, *real], now=now)
+    erase([*rows, *real], rows[0].due_at)
+    assert [leaf.get("synthetic") for leaf in erasures_of(ahaus)] in ([True, None], [None, True])  # never in one leaf with a real one
+    code, text = verdict(receipt, log.export(ahaus))
+    assert code == 0, text
+    assert "TEST RESIDENT" in text
+    assert "1 real, 1 of the standing test resident" in text
+    assert public.erasures(ahaus) == public.Erasures(all=2, synthetic=1)
+
+
+def test_c41_a_real_receipt_is_not_proven_by_a_test_residents_leaf(ahaus, make, end, erase, now, verdict) -> None:
+    """Nor the other way round: the mark cannot be used to hide anybody."""
+    rows = end(make(ahaus, 1), now)
+    receipt = receipts.receipt(ahaus, rows, now=now)
+    Unit.objects.filter(id=rows[0].id).update(synthetic=True)
+    erase(rows, rows[0].due_at)
+    code, text = verdict(receipt, log.export(ahaus))
+    assert (code, "do not belong together" in text) == (2, True)
+
+
+def test_the_mark_survives_a_crash_after_the_claim(ahaus, make, now) -> None:
+    with units.synthetic():
+        (row,) = make(ahaus, 1)
+    Unit.objects.filter(id=row.id).update(state="erasing", erasure=uuid4())
+    recovery.recover(now)
+    log.move(now)
+    assert erasures_of(ahaus)[0]["synthetic"] is True
+
+
+def test_c41_a_test_residents_punctuality_is_no_figure_of_real_cases(ahaus, make, end, erase, now) -> None:
+    with units.synthetic():
+        rows = end(make(ahaus, 1), now)
+    erase(rows, rows[0].due_at)
+    assert measures._late(ahaus, rows[0].due_at) is None
 
 
 # -- forging: each change is noticed ---------------------------------------------------------------------------------

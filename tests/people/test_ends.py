@@ -51,6 +51,19 @@ def test_c41_the_clock_starts_at_the_effective_end_and_not_when_somebody_notices
     assert due(contract, "BD-CRED") == now + DAY + timedelta(hours=1)
 
 
+def test_c41_a_scheduled_end_that_is_put_back_into_the_past_makes_nothing_late_and_one_that_was_overslept_does(ahaus, now) -> None:
+    first, second = order(ahaus, now), order(ahaus, now, localpart="anna.l")
+    for contract, end in ((first, now + 30 * DAY), (second, now + 2 * DAY)):
+        contracts.cancel(contract, ends_at=end, now=now)
+    later = now + 9 * DAY
+    for contract in (first, second):
+        ends.move(contract, at=now + DAY, now=later)
+        assert contract.state == "ended"
+    known = {c.id: Unit.objects.get(anchor=c.id, category="BD-CRED").known_at for c in (first, second)}
+    assert known == {first.id: later, second.id: now + 2 * DAY}
+    assert sweep.run(later).late == 1
+
+
 def test_c47_no_code_lies_anywhere(ahaus, now) -> None:
     ended = contracts.cancel(order(ahaus, now), ends_at=now + DAY, now=now)
     for code in (ended.collection_code, ended.reclaim_code):

@@ -15,7 +15,7 @@ from stadtmail.doors.web import figures, headers
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.kit import errors, instance
 from stadtmail.privacy import notice, proofs
-from stadtmail.privacy.evidence import log
+from stadtmail.privacy.evidence import log, public
 from stadtmail.privacy.policy.clauses import CLAUSES
 
 VERIFIER = Path(__file__).resolve().parents[3] / "verifier"
@@ -49,6 +49,7 @@ def proof(request: PortalRequest) -> HttpResponse:
         "counts": Counter(row.state for row in rows),
         "last": max((row.at for row in rows if row.at), default=None),
         "test": instance.current().is_test,
+        "erasures": public.erasures(request.city),
         "section": "proof",
     }
     return render(request, "web/proof.html", context)

@@ -83,11 +83,7 @@ def move(contract: Contract, *, at: datetime, now: datetime) -> Contract:
         resume(place, tenant=contract.tenant, until=at, now=now)
         clear(contract, now=now)
     elif contract.state == "active":
-        with store.writing():
-            rows = Contract.objects.filter(id=contract.id, tenant=contract.tenant, state="active").exclude(ends_at=None)
-            if not rows.update(ends_at=at):
-                raise CannotMove
-        take_due_effects(now)
+        _reschedule(contract, at, now)
     else:
         _move_past(contract, at, now)
     contract.refresh_from_db()
@@ -179,6 +175,18 @@ def _take_effect(contract: Contract, tomb: units.Prepared, *, at: datetime, know
     anchors = [("contract", contract.id), *(("consent", anchor) for anchor in _consents(contract))]
     for kind, anchor in anchors:
         events.record(tenant=tenant, anchor_kind=kind, anchor=anchor, name="contract_end", at=at, known_at=known_at, now=now)
+
+
+def _reschedule(contract: Contract, at: datetime, now: datetime) -> None:
+    """A cancellation that has not taken effect is moved. Into the past it takes effect at once, and was not to be known before now."""
+    (tomb,) = units.prepare(contract.tenant, [_wanted("TOMB", contract)], now=now)
+    with store.writing():
+        rows = store.locked(Contract.objects.filter(id=contract.id, tenant=contract.tenant, state="active").exclude(ends_at=None))
+        before = rows.values_list("ends_at", flat=True).first()
+        if before is None or not rows.update(ends_at=at):
+            raise CannotMove
+        if at <= now:
+            _take_effect(contract, tomb, at=at, known_at=min(now, max(before, at)), now=now)
 
 
 def _move_past(contract: Contract, at: datetime, now: datetime) -> None:

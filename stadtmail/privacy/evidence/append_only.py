@@ -17,7 +17,10 @@ ADDED: dict[str, tuple[str, ...]] = {
     "privacy_publickey": ("tenant", "key"),
 }
 LEDGER = "privacy_ledgerentry"
-NAMED = ("erasure", "tenant", "category", "rule_due", "units", "keys", "commitments", "cause", "late", "intent_at", "test")
+NAMED = (
+    "erasure", "tenant", "category", "rule_due", "rule_known", "units", "keys", "commitments", "cause", "late", "intent_at", "test",
+    "synthetic",
+)  # fmt: skip
 ONCE = ("keys_gone_at", "done_at")
 
 

@@ -22,9 +22,13 @@ _FIRST = date(2020, 1, 1)  # no leaf speaks of an earlier day; the birth date of
 
 CATEGORIES = STORED | {code for clause in CLAUSES for code in clause.data}
 CAUSES = frozenset({"due", "withdrawn", "refused", "deleted", "released", "orphan"})
-# type -> (fields it must have, fields it may have); "v", "city" and "test" belong to every leaf
+# type -> (fields it must have, fields it may have); "v", "city" and "test" belong to every leaf. Of an erasure "known" says since
+# when "due" could be known, where that was after it (an end that was put right), "synthetic" that nobody real stands behind it.
 TYPES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
-    "erasure": (frozenset(["category", "cause", "count", "done", "root", "readable_in_backups_until"]), frozenset({"due", "late"})),
+    "erasure": (
+        frozenset(["category", "cause", "count", "done", "root", "readable_in_backups_until"]),
+        frozenset({"due", "known", "late", "synthetic"}),
+    ),
     "hold_placed": (frozenset({"hold", "count"}), frozenset()),
     "hold_released": (frozenset({"hold", "count"}), frozenset()),
     "policy_published": (frozenset({"policy", "digest"}), frozenset({"at"})),
@@ -124,6 +128,7 @@ SHAPES: dict[str, Callable[[object], bool]] = {
     "v": lambda value: value == 1 and type(value) is int, "type": _one_of(frozenset(TYPES)), "city": _city, "test": _mark,
     "category": _one_of(CATEGORIES), "cause": _one_of(CAUSES), "hold": _one_of(HOLDS), "clause": _one_of(frozenset(BY_ID)),
     "figure": _one_of(_figures), "count": _number, "late": _number, "policy": _number, "value": _number, "declared": _number,
-    "columns": _number, "size": _number, "due": _minute, "done": _minute, "at": _minute, "readable_in_backups_until": _day,
-    "root": _hash, "digest": _hash, "kept": _mark, "real": _mark,
+    "columns": _number, "size": _number, "due": _minute, "known": _minute, "done": _minute, "at": _minute,
+    "readable_in_backups_until": _day, "root": _hash, "digest": _hash, "kept": _mark, "real": _mark,
+    "synthetic": lambda value: value is True,  # or it is not there
 }  # fmt: skip

@@ -6,12 +6,13 @@ one shows the server which commitments are theirs. `verifier/stadtmail_verify.py
 
 import base64
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from stadtmail.kit.errors import NotFound
 from stadtmail.privacy.evidence import leaves, log, tree
-from stadtmail.privacy.models import Commitment, Head, Leaf, PublicKey
+from stadtmail.privacy.models import Commitment, Head, Leaf, LedgerEntry, PublicKey
 from stadtmail.tenants.models import Tenant
 
 LOG, PROOF = "stadtmail log 1", "stadtmail proof 1"
@@ -34,6 +35,21 @@ def whole(tenant: Tenant) -> dict[str, Any]:
         "commitments": {str(leaf): base64.b64encode(marks).decode() for leaf, marks in log.marks(tenant.id, 0, size).items()},
         "heads": [head_of(head) for head in _daily(Head.objects.filter(tenant=tenant.id, size__lte=size).order_by("size"))],
     }
+
+
+@dataclass(frozen=True)
+class Erasures:
+    """How many erasures the city's log tells of, and of how many nobody real stands behind."""
+
+    all: int
+    synthetic: int
+
+
+def erasures(tenant: Tenant) -> Erasures:
+    """The count for the page of proof; who reads the log counts the same."""
+    done = LedgerEntry.objects.filter(tenant=tenant.id)
+    synthetic = done.filter(synthetic=True).count()
+    return Erasures(synthetic + done.filter(synthetic=False).count(), synthetic)
 
 
 def proof_for(tenant: Tenant, marks: Sequence[bytes], *, since: int = 0) -> dict[str, Any]:

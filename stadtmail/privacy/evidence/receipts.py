@@ -24,6 +24,7 @@ def receipt(tenant: Tenant, rows: Sequence[Unit], *, now: datetime | None = None
     A unit without a key (a keyed hash, TOMB) has no commitment: it is listed with `k` null and cannot be proven one by one.
     """
     assert all(row.tenant_id == tenant.id for row in rows)
+    assert len({row.synthetic for row in rows}) <= 1  # nobody's and somebody's never share a paper
     rules, opened, newest = policy.current(tenant), units.commitments(rows), log.head(tenant.id)
     key = log.signer(tenant)
     own = key.public_key().public_bytes_raw().hex()
@@ -32,6 +33,7 @@ def receipt(tenant: Tenant, rows: Sequence[Unit], *, now: datetime | None = None
         "city": str(tenant.id),
         "domain": tenant.domain,
         "test": instance.current().is_test,
+        "synthetic": any(row.synthetic for row in rows),
         "issued": leaves.minute(now) if now else None,
         "public_keys": [*[k for k in public.keys_of(tenant) if k != own], own],
         "policy": {"version": rules.version, "digest": rules.digest},
