@@ -44,6 +44,12 @@ SPACES: Mapping[str, Space] = MappingProxyType(
             value="nothing",
             ends="the moment after which the challenge would not be accepted anyway",
         ),
+        "tally": Space(
+            categories=(),
+            key="a closed word, the city and the hour",
+            value="a number: how often it happened there, about nobody",
+            ends="a day after its hour, start of serve",
+        ),
         "start": Space(categories=(), key="a closed word", value="random bytes", ends="start of serve; keys of a day: two days"),
     }
 )
