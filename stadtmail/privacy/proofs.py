@@ -6,7 +6,7 @@ a clause is kept only by figures that are younger than its interval. What is sta
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -54,7 +54,10 @@ class Walk:
 
 @dataclass(frozen=True)
 class State:
-    """A clause, and the figure that decides about it. `at`: when it was last measured; `leaf`: index in the city's log."""
+    """A clause, and the figure that decides about it. `at`: when it was last measured; `leaf`: index in the city's log.
+
+    `figures`: everything that was measured behind it within its interval, name -> value.
+    """
 
     id: str
     state: str
@@ -63,6 +66,7 @@ class State:
     at: datetime | None = None
     leaf: int | None = None
     real: bool | None = None
+    figures: Mapping[str, int] = field(default_factory=dict)
 
 
 _measures: list[Measure] = []
@@ -117,7 +121,7 @@ def as_json(found: list[State]) -> list[dict[str, Any]]:
     return [
         {
             "id": s.id, "state": s.state, "figure": s.figure, "value": s.value, "at": s.at.isoformat() if s.at else None,
-            "leaf": s.leaf, "real": s.real,
+            "leaf": s.leaf, "real": s.real, "figures": dict(s.figures),
         }
         for s in found
     ]  # fmt: skip
@@ -191,13 +195,17 @@ def _state(clause: Clause, rows: Mapping[str, Proof], tz: ZoneInfo, now: datetim
     young = {figure: row for figure, row in rows.items() if _is_young(row, clause, tz, now)}
     figure = _deciding(clause, young)
     row = rows.get(figure or "")
-    shown = (figure, row.value, row.at, row.leaf, row.real) if row else (figure,)
+    values = {name: known.value for name, known in sorted(young.items())}
+    shown = State(clause.id, _word(clause, figure, young), figure, figures=values)
+    return replace(shown, value=row.value, at=row.at, leaf=row.leaf, real=row.real) if row else shown
+
+
+def _word(clause: Clause, figure: str | None, young: Mapping[str, Proof]) -> str:
     if clause.kind == INFORMATIONAL:
-        return State(clause.id, INFORMATIONAL, *shown)
+        return INFORMATIONAL
     if not clause.built:
-        return State(clause.id, NOT_YET_BUILT, *shown)
-    held = figure in young and young[figure].kept
-    return State(clause.id, KEPT if held else BROKEN, *shown)
+        return NOT_YET_BUILT
+    return KEPT if figure and figure in young and young[figure].kept else BROKEN
 
 
 def _deciding(clause: Clause, young: Mapping[str, Proof]) -> str | None:

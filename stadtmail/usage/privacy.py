@@ -45,6 +45,12 @@ SPACES: Mapping[str, Space] = MappingProxyType(
             ends="the moment after which the challenge would not be accepted anyway",
         ),
         "ended": Space(categories=(), key="a closed word", value="how often entries were ended together", ends="start of serve"),
+        "tally": Space(
+            categories=(),
+            key="a closed word, the city and the hour",
+            value="a number: how often it happened there, about nobody",
+            ends="a day after its hour, start of serve",
+        ),
         "start": Space(categories=(), key="a closed word", value="random bytes", ends="start of serve; keys of a day: two days"),
     }
 )

@@ -139,7 +139,7 @@ def test_json_has_what_a_program_needs(registry, ahaus, now) -> None:
     registry.register(Measure("C-2.2", "counted", fixed(1)))
     found = json.loads(json.dumps(registry.as_json(registry.run(ahaus, now))))
     assert len(found) == 62
-    assert {"id", "state", "figure", "value", "at", "leaf", "real"} == set(found[0])
+    assert {"id", "state", "figure", "value", "at", "leaf", "real", "figures"} == set(found[0])
 
 
 def test_the_own_measures_of_a_healthy_city(ahaus, now) -> None:

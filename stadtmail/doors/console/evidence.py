@@ -35,6 +35,8 @@ def run_prove(chosen: argparse.Namespace) -> int:
     else:
         for row in found:
             print(_line(row))
+            for figure in sorted(set(row["figures"]) - {row["figure"]}):
+                print(f"{'':44} {figure:32} {row['figures'][figure]:>6}")
     for line in _remarks(found):
         print(line, file=sys.stderr)
     return 1 if any(row["state"] == "broken" for row in found) else 0

@@ -14,8 +14,10 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 
 from stadtmail.doors.web import throttle, tokens, visit
+from stadtmail.doors.web.request import PROBE
+from stadtmail.kit import clock, log
 from stadtmail.kit import errors as kinds
-from stadtmail.kit import log
+from stadtmail.usage import tallies
 
 CODES: dict[type[Exception], tuple[int, str]] = {
     tokens.StaleForm: (403, "stale"),
@@ -54,6 +56,8 @@ class Words:
 
 def answer(request: HttpRequest, error: Exception) -> HttpResponse:
     """The page for an exception that a handler raised."""
+    if isinstance(error, TooManyFieldsSent):
+        _tally(request, error)
     for kind in type(error).__mro__:
         if kind in CODES:
             code, reason = CODES[kind]
@@ -103,6 +107,13 @@ def server_error(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
     """Django's handler500: something outside a page failed, so nothing of the page is trusted."""
     log.event("bug", role="web", error="OutsidePage")
     return bare(500)
+
+
+def _tally(request: HttpRequest, error: TooManyFieldsSent) -> None:
+    """Only how many: neither the field nor what was in it (C-2.1). What our own measures send is counted apart."""
+    kind = "surplus_probes" if PROBE in request.META else "surplus_fields"
+    if city := getattr(request, "city", None):
+        tallies.note(kind, tenant=city.id, now=clock.now(), count=getattr(error, "count", 1))
 
 
 def _words(code: int, reason: str) -> Words:

@@ -41,11 +41,20 @@ class Field:
         return " ".join(f"{self.name}-{part}" for part, there in parts if there)
 
 
+class Surplus(TooManyFieldsSent):
+    """The form was sent with more than it asks: answered 400, nothing of it is used, and `count` is all that is noted."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.count = count
+
+
 def refuse_surplus(sent: QueryDict, wanted: Collection[str]) -> None:
-    """Raises TooManyFieldsSent (answered 400) for a field that the form does not have, or one sent twice (C-2.1)."""
+    """Raises Surplus for fields that the form does not have, or that were sent twice (C-2.1)."""
     allowed = ALWAYS | set(wanted)
-    if any(name not in allowed for name in sent) or any(len(values) > 1 for _, values in sent.lists()):
-        raise TooManyFieldsSent
+    count = sum(len(values) if name not in allowed else len(values) - 1 for name, values in sent.lists())
+    if count:
+        raise Surplus(count)
 
 
 def texts(sent: QueryDict, names: Collection[str]) -> dict[str, str]:

@@ -20,6 +20,7 @@ def _known() -> dict[str, str]:
         "consents_about_the_processor": _("Einwilligungen zum Dienstleister"),
         "contracts_without_notice": _("Verträge ohne vermerkte Datenschutzerklärung"),
         "surplus_fields_accepted": _("überzählige Formularfelder, die angenommen wurden"),
+        "surplus_fields_rejected": _("überzählige Formularfelder, die abgelehnt wurden (24 Stunden)"),
         "unexplained_inputs": _("Eingabefelder ohne Zweck"),
         "passwords_not_argon2id": _("Passwörter, die nicht als Argon2id-Prüfwert liegen"),
         "bank_details_without_need": _("Bankverbindungen ohne Bedarf"),

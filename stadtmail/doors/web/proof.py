@@ -29,7 +29,7 @@ class Row:
     title: str
     state: str
     state_text: str
-    figure: str
+    measured: tuple[str, ...]
     at: datetime | None
     leaf: int | None
     real: bool
@@ -79,5 +79,7 @@ def _row(state: Any, titles: dict[str, str]) -> Row:
         "not_yet_built": _("noch nicht gebaut"),
         "informational": _("Hinweis"),
     }
-    figure = f"{figures.words(state.figure)}: {'–' if state.value is None else state.value}" if state.figure else "–"
-    return Row(state.id, titles[state.id], state.state, texts[state.state], figure, state.at, state.leaf, state.real)
+    values = dict(state.figures)
+    deciding = {state.figure: values.pop(state.figure, state.value)} if state.figure else {}
+    said = tuple(f"{figures.words(name)}: {'–' if value is None else value}" for name, value in {**deciding, **values}.items())
+    return Row(state.id, titles[state.id], state.state, texts[state.state], said, state.at, state.leaf, state.real)

@@ -27,7 +27,7 @@ from stadtmail.privacy import policy
 from stadtmail.privacy.policy import Policy
 from stadtmail.privacy.proofs import Measure, Measured, register
 from stadtmail.tenants import queries as tenants
-from stadtmail.usage import sessions
+from stadtmail.usage import sessions, tallies
 
 if TYPE_CHECKING:
     from stadtmail.tenants.models import Tenant
@@ -48,6 +48,7 @@ def declare() -> None:
         Measure("C-1.1", "pages_beside_policy", _pages_beside_policy),
         Measure("C-1.2", "foreign_addresses_in_pages", _foreign_addresses),
         Measure("C-2.1", "surplus_fields_accepted", _surplus_accepted),
+        Measure("C-2.1", "surplus_fields_rejected", _surplus_rejected),
         Measure("C-3.1", "cookies_before_login", _cookies_before_login),
         Measure("C-3.1", "unlisted_cookies", _unlisted_cookies),
         Measure("C-3.2", "ended_sessions_accepted", _ended_accepted),
@@ -120,6 +121,15 @@ def _surplus_accepted(tenant: "Tenant", now: datetime) -> Measured:  # noqa: ARG
     answers = [visitor.post(path, {**visitor.get(path).hidden, **fields, "surplus": "1"}) for path, fields in forms]
     count = sum(answer.code != 400 for answer in answers)
     return Measured(count, kept=count == 0)
+
+
+def _surplus_rejected(tenant: "Tenant", now: datetime) -> Measured:  # noqa: ARG001
+    """Fields that the forms rejected within the last day. The counter must count one of our own: else it counts nobody's."""
+    visitor, at = _visitor(tenant), _door_time()
+    before = tallies.noted("surplus_probes", tenant=tenant.id, now=at)
+    visitor.post("/bestellen/brief", {**visitor.get("/bestellen/brief").hidden, "code": "", "surplus": "1"})
+    counts = tallies.noted("surplus_probes", tenant=tenant.id, now=at) > before
+    return Measured(tallies.noted("surplus_fields", tenant=tenant.id, now=at), kept=counts)
 
 
 def _replayed_challenges(tenant: "Tenant", now: datetime) -> Measured:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from stadtmail.privacy.policy.model import Policy
     from stadtmail.tenants.models import Tenant
 
+PROBE = "stadtmail.probe"  # in the environ of a visitor from inside (visitor.py); no header can put it there
+
 
 class PortalRequest(HttpRequest):
     """A request whose city is known. Only ever a type: Django makes the object."""

@@ -15,7 +15,7 @@ from django.urls import get_script_prefix, set_script_prefix
 from django.utils import translation
 
 from stadtmail.doors.web import middleware
-from stadtmail.doors.web.request import PortalRequest
+from stadtmail.doors.web.request import PROBE, PortalRequest
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 ADDRESS = re.compile(r'\b(?:src|href|srcset|action|formaction|data|poster)="([^"]*)"')
@@ -81,6 +81,7 @@ class Visitor:
             "HTTP_HOST": self.host, "HTTP_COOKIE": self.cookies, "HTTP_USER_AGENT": "stadtmail prove", "CONTENT_TYPE": FORM_TYPE,
             "CONTENT_LENGTH": str(len(body)), "wsgi.input": BytesIO(body), "wsgi.url_scheme": "https" if self.tls else "http",
             "wsgi.errors": BytesIO(), "wsgi.version": (1, 0), "wsgi.multithread": True, "wsgi.multiprocess": True, "wsgi.run_once": False,
+            PROBE: True,
         }  # fmt: skip
 
     def _ask(self, environ: dict[str, Any]) -> Answer:

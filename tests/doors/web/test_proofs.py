@@ -4,9 +4,11 @@ import pytest
 
 from stadtmail.doors.web import cookies, proofs
 from stadtmail.privacy.proofs import Measure
+from tests.doors.web.conftest import Browser
 
 FIGURES = (
-    "pages_beside_policy", "foreign_addresses_in_pages", "surplus_fields_accepted", "cookies_before_login", "unlisted_cookies",
+    "pages_beside_policy", "foreign_addresses_in_pages", "surplus_fields_accepted", "surplus_fields_rejected", "cookies_before_login",
+    "unlisted_cookies",
     "ended_sessions_accepted", "cookies_with_expiry", "readable_cookies", "cookies_with_personal_data", "functions_without_cookies",
     "sessions_in_addresses_unasked", "cookies_without_basis", "replayed_challenges_accepted", "foreign_addresses_in_forms",
 )  # fmt: skip
@@ -88,6 +90,36 @@ def test_a_form_that_takes_more_is_seen(measures, ahaus, now, monkeypatch) -> No
 
     monkeypatch.setattr(login, "refuse_surplus", lambda *_: None)
     _broken(measures, ahaus, now, "surplus_fields_accepted")
+
+
+def test_c21_what_was_rejected_is_counted_and_nothing_of_it_is_kept(measures, ahaus, musterstadt, now, monkeypatch) -> None:
+    from stadtmail.usage import folder, tallies, volatile
+
+    volatile.clear()
+    browser = Browser()
+    browser.get("/bestellen/brief")
+    fields = {**browser.hidden(), "code": "", "canary_4711": "canary_4712", "more": "1"}
+    assert browser.post("/bestellen/brief", fields).status_code == 400
+    assert browser.post("/anmelden", {"token": "", "canary_4711": "1"}).status_code == 403  # no form of ours: not counted
+    assert measures["surplus_fields_rejected"].run(ahaus, now).value == 2
+    assert measures["surplus_fields_accepted"].run(ahaus, now).kept
+    assert measures["surplus_fields_rejected"].run(ahaus, now).value == 2  # what the measures sent themselves is not in it
+    assert measures["surplus_fields_rejected"].run(musterstadt, now).value == 0
+    assert not any(b"canary" in path.read_bytes() for path in folder.current().iterdir())
+    monkeypatch.setattr(tallies, "note", lambda *_, **__: None)  # a counter that does not count shows nothing
+    _broken(measures, ahaus, now, "surplus_fields_rejected")
+
+
+def test_c21_the_proof_page_says_all_figures_in_words(ahaus, now) -> None:
+    from stadtmail.privacy import proofs as all_proofs
+
+    all_proofs.run(ahaus, now)
+    browser = Browser()
+    browser.get("/datenschutz/nachweis")
+    row = browser.text.partition('id="C-2.1"')[2].partition("</tr>")[0]
+    assert "überzählige Formularfelder, die angenommen wurden: 0" in row
+    assert "überzählige Formularfelder, die abgelehnt wurden (24 Stunden): 0" in row
+    assert "_" not in row.replace("kern-", "")
 
 
 def test_a_challenge_that_can_be_used_twice_is_seen(measures, ahaus, now, monkeypatch) -> None:
