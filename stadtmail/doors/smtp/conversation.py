@@ -167,8 +167,8 @@ class Conversation:
 
     def _may_ask(self, peer: str) -> bool:
         """May this network ask for yet another stranger?"""
-        network, most = limits.network(peer), self._bounds.strangers
-        return limits.allow("smtp.stranger", network, limit=most, per_seconds=self._bounds.memory_seconds, now=clock.now())
+        scope, network, most = f"{self._server.service}.stranger", limits.network(peer), self._bounds.strangers
+        return limits.allow(scope, network, limit=most, per_seconds=self._bounds.memory_seconds, now=clock.now())
 
     async def _data(self, rest: bytes) -> Reply:
         if rest:

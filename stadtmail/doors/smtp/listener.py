@@ -66,7 +66,8 @@ class Server:
         self.counts: Counter[int] = Counter()
         self.places = asyncio.Semaphore(self.bounds.large_at_once)
         self.crew: Crew
-        self._threads, self._service, self._converse = threads, service, converse
+        self.service = service
+        self._threads, self._converse = threads, converse
         self._running: dict[asyncio.Task[None], Stream] = {}
         self._live: dict[Connection, Stream] = {}
         self._networks: Counter[str] = Counter()
@@ -161,9 +162,9 @@ class Server:
 
     def _register(self, peer: str, network: str) -> Connection | None:
         now, most = clock.now(), self.bounds.arrivals_a_minute
-        if not self._is_trusted(network) and not limits.allow(f"{self._service}.arrival", network, limit=most, per_seconds=60, now=now):
+        if not self._is_trusted(network) and not limits.allow(f"{self.service}.arrival", network, limit=most, per_seconds=60, now=now):
             return None
-        return connections.begin(self._service, peer=peer, tenant=None, person=None, now=now)
+        return connections.begin(self.service, peer=peer, tenant=None, person=None, now=now)
 
     def _is_trusted(self, network: str) -> bool:
         return network in self.bounds.trusted_networks
@@ -206,7 +207,7 @@ class Server:
     def _write_counts(self) -> None:
         counts, self.counts = self.counts, Counter()
         for code, count in sorted(counts.items()):
-            log.event(f"{self._service}.replies", role="doors", code=code, count=count)
+            log.event(f"{self.service}.replies", role="doors", code=code, count=count)
 
     async def _end(self) -> None:
         for ticker in self._tickers:
