@@ -109,6 +109,10 @@ class Submission(Conversation):
             raise sasl.Malformed("message") from None
         return line.rstrip(b"\r\n")
 
+    async def _starttls(self, rest: bytes) -> Reply | None:
+        """Before a login only: whoever logged in in clear must not be taken for who encrypts afterwards (RFC 3207 4.2)."""
+        return await super()._starttls(rest) if self._who is None else replies.BAD_SEQUENCE
+
     async def _mail(self, rest: bytes) -> Reply:
         if self._who is None:
             return replies.LOGIN_FIRST

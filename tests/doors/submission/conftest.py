@@ -47,8 +47,9 @@ class Door:
         return made
 
     def close(self) -> None:
-        if not self.server.draining:
-            self.call(self.server.drain(seconds=2))
+        if self.loop.is_closed():
+            return
+        self.call(self.server.drain(seconds=2))
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(10)
         self.loop.close()
