@@ -74,7 +74,7 @@ _opening = threading.Lock()
 def put(space: str, key: bytes, value: bytes, *, until: datetime, person: bytes = b"", via: bytes = b"") -> None:
     """Store an entry, in place of an older one. `person` is a keyed reference (marks.of_person); so is `via`, of the credential."""
     with _store().writing() as db:
-        _put(db, space, key, (value, until), person, via)
+        _put(db, space, key, (value, until), owners=(person, via))
 
 
 def add(space: str, key: bytes, value: bytes, *, until: datetime, now: datetime) -> bool:
@@ -203,9 +203,9 @@ def _end(statement: str, mark: bytes) -> int:
 
 
 def _put(
-    db: sqlite3.Connection, space: str, key: bytes, entry: tuple[bytes, datetime], person: bytes = b"", via: bytes = b""
+    db: sqlite3.Connection, space: str, key: bytes, entry: tuple[bytes, datetime], *, owners: tuple[bytes, bytes] = (b"", b"")
 ) -> None:
-    row = (_known(space), key, entry[0], _number(entry[1]), person, via)
+    row = (_known(space), key, entry[0], _number(entry[1]), *owners)
     db.execute("INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?)", row)
 
 

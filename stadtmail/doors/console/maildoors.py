@@ -48,8 +48,12 @@ async def _run() -> None:
         readers, _ = await imap.start(
             chosen.host, port=chosen.ports["imap"], tls_port=chosen.ports["imaps"], tls=smtp.tls_context(str(chain), str(key))
         )
+        senders = await smtp.start_submission(
+            chosen.host, port=chosen.ports["submission"], tls_port=chosen.ports["submissions"], hostname=name,
+            tls=smtp.tls_context(str(chain), str(key)),
+        )  # fmt: skip
         await stop.wait()
-        await asyncio.gather(server.drain(seconds=20), readers.drain(seconds=10))
+        await asyncio.gather(server.drain(seconds=20), readers.drain(seconds=10), senders.drain(seconds=20))
     finally:
         await loop.run_in_executor(None, writer.stop)  # after the last connection: everything taken is committed
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import IntegrityError
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from stadtmail.kit import errors, store
 from stadtmail.people import passwords, queries
@@ -131,7 +131,8 @@ def mend(now: datetime) -> int:
     codes = Collection.objects.filter(contract__state="active", contract__ends_at=None).values("contract")
     tombs = Quarantine.objects.filter(unit__anchor__in=running.values("id")).values("unit__anchor")
     apps = _ended_apps().filter(contract__state="active").values("contract")
-    found = {one for left in (codes, tombs, apps) for one in running.filter(id__in=left).select_related("tenant")}
+    left = Q(id__in=codes) | Q(id__in=tombs) | Q(id__in=apps)
+    found = running.filter(left).select_related("tenant")
     return sum(1 for contract in found if clear(contract, now=now))
 
 
