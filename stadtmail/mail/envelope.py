@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from stadtmail.wire import imapwrite, mime, mimewords
+from stadtmail.wire import imapwrite, mime, mimewords, preview
 
 MOST_SUBJECT = 1000  # signs
 MOST_IMAP = 32 * 1024  # bytes
@@ -33,6 +33,8 @@ class Envelope:
     received_at: datetime
     has_attachments: bool
     root: mime.Part
+    preview: str | None = None  # RFC 8970; None: not looked for
+    email_id: str = ""  # of a copy: the id of the message that it was made from (RFC 8474)
     imap: str = ""  # ENVELOPE and BODYSTRUCTURE as IMAP says them, apart by a zero; empty: too long to keep
 
 
@@ -53,6 +55,7 @@ def summary(raw: bytes, *, now: datetime) -> Envelope:
         received_at=now,
         has_attachments=bool(mime.shown(mail.root).attachments),
         root=mail.root,
+        preview=preview.preview(raw, mail.root),
         imap=_imap(raw, mail),
     )
 

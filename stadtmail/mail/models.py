@@ -88,6 +88,7 @@ class Folder(models.Model):
     mailbox = models.ForeignKey(Mailbox, on_delete=models.PROTECT, related_name="folders")
     number = models.PositiveIntegerField()
     role = models.CharField(max_length=8, blank=True)  # inbox | drafts | sent | junk | trash | archive
+    use = models.CharField(max_length=8, blank=True)  # what the holder made it for (RFC 6154): one of the roles but inbox, or none
     name = models.BinaryField()
     uidvalidity = models.PositiveIntegerField()
     uidnext = models.PositiveIntegerField(default=1)

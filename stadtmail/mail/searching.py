@@ -199,6 +199,10 @@ class _Content:
         at = self._mail.envelope.received_at
         return at <= limit if name == "OLDER" else at >= limit
 
+    def ids(self, name: str) -> str:
+        """The ids of RFC 8474."""
+        return self._mail.email_id if name == "EMAILID" else self._mail.thread_id
+
     def subject(self, text: str) -> bool:
         """Is the text in the subject?"""
         return text in self._mail.envelope.subject.casefold()
@@ -210,6 +214,7 @@ _BY_CONTENT: dict[str, Callable[[_Content, Key, datetime], bool]] = {
     "HEADER": lambda mail, key, _: mail.header(key.value[0], key.value[1].casefold()),
     "BODY": lambda mail, key, _: mail.body(key.value.casefold()),
     "TEXT": lambda mail, key, _: any(key.value.casefold() in value for _, value in mail.headers) or mail.body(key.value.casefold()),
+    **dict.fromkeys(("EMAILID", "THREADID"), lambda mail, key, _: mail.ids(key.name) == key.value),
     **dict.fromkeys(("FROM", "TO", "CC"), lambda mail, key, _: key.value.casefold() in mail.people(key.name)),
     **dict.fromkeys(("SENTBEFORE", "SENTON", "SENTSINCE"), lambda mail, key, _: mail.sent(key.name, key.value)),
     **dict.fromkeys(("OLDER", "YOUNGER"), lambda mail, key, now: mail.age(key.name, key.value, now)),

@@ -4,6 +4,7 @@ Numbers (uid, modseq, flags, size) are read as they lie. Contents open through q
 read: from an erasure's claim on nothing here answers.
 """
 
+import hashlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from stadtmail.mail.models import Body, Expunged, Folder, Mailbox, Message
 from stadtmail.mail.queries import Opened, _pairs, _privates, folder_name
 from stadtmail.privacy import units
 from stadtmail.privacy.models import ERASING
-from stadtmail.wire import imapenvelope
+from stadtmail.wire import imapenvelope, imapthread, preview
 
 CHUNK = 400  # uids in one statement
 TRIES = 5  # to read a folder that is busy as it is at one moment
@@ -45,7 +46,13 @@ class State:
     modseq: int
     forgotten: int
     subscribed: bool
+    use: str
     name: str = field(repr=False)
+
+    @property
+    def special(self) -> str:
+        """What it is for (RFC 6154): its role, or what its holder made it for."""
+        return self.role or self.use
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,24 @@ class Mail:
             return envelope.for_imap(self.content)
         first, _, second = kept.partition(b"\0")
         return first, second
+
+    @property
+    def email_id(self) -> str:
+        """What stays the same when it is moved or copied (RFC 8474 5.1)."""
+        return self.envelope.email_id or f"M{self.id.hex}"
+
+    @property
+    def thread_id(self) -> str:
+        """The same for all messages that go back to one message, as far as their headers know it (RFC 8474 5.2)."""
+        one = self.envelope
+        root = imapthread.root_id(one.message_id, one.references, one.in_reply_to)
+        return f"T{hashlib.sha256(self._record.tenant.bytes + (root or self.email_id).encode()).hexdigest()[:32]}"
+
+    @cached_property
+    def preview(self) -> str:
+        """Its first words (RFC 8970)."""
+        kept = self.envelope.preview
+        return preview.preview(self.content, self.envelope.root) if kept is None else kept
 
     def first_address(self, of: str) -> imapenvelope.Address:
         """Display name, mailbox and host of the first address in "from", "to" or "cc"."""
@@ -265,4 +290,4 @@ def _name(o: Opened, unit: Any, row: Folder) -> str:
 
 
 def _state(row: Folder, name: str) -> State:
-    return State(row.id, row.number, row.role, row.uidvalidity, row.uidnext, row.modseq, row.forgotten, row.subscribed, name)
+    return State(row.id, row.number, row.role, row.uidvalidity, row.uidnext, row.modseq, row.forgotten, row.subscribed, row.use, name)

@@ -12,7 +12,9 @@ MACROS = {
     "FAST": ("FLAGS", "INTERNALDATE", "RFC822.SIZE"),
     "FULL": ("FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE", "BODY"),
 }
-PLAIN = frozenset(["FLAGS", "UID", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE", "BODYSTRUCTURE", "BODY", "MODSEQ"])
+PLAIN = frozenset(
+    ["FLAGS", "UID", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE", "BODYSTRUCTURE", "BODY", "MODSEQ", "EMAILID", "THREADID", "PREVIEW"]
+)
 _OLD = {"RFC822": "", "RFC822.HEADER": "HEADER", "RFC822.TEXT": "TEXT"}  # older names of whole sections
 _WORD = re.compile(rb"[A-Za-z0-9.]{1,40}")
 _SECTION = re.compile(rb"((?:[1-9]\d{0,4}\.){0,40}[1-9]\d{0,4})?\.?([A-Za-z.]{0,20})")
@@ -43,6 +45,7 @@ class Item:
     peek: bool = True
     start: int | None = None
     length: int | None = None
+    lazy: bool = False
     label: bytes = field(default=b"", compare=False)  # what the answer calls it
 
 
@@ -66,6 +69,8 @@ def _item(cursor: Cursor, *, macros: bool) -> list[Item]:
         return [Item("BODY", Section(of=_OLD[word]), peek=word == "RFC822.HEADER", label=word.encode())]
     if word not in PLAIN:
         raise BadSyntax("no such item")
+    if word == "PREVIEW" and (cursor.skip(b" (LAZY)") or cursor.skip(b" (lazy)")):  # RFC 8970 3.2
+        return [Item(word, lazy=True, label=word.encode())]
     return [Item(word, label=word.encode())]
 
 

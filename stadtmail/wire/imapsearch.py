@@ -125,6 +125,9 @@ class _Reader:
             cursor.space()
             found = Key("KEYWORD", cursor.word())
             return found if word == "KEYWORD" else Key("NOT", keys=(found,))
+        if word in ("EMAILID", "THREADID"):  # RFC 8474 6
+            cursor.space()
+            return Key(word, cursor.astring().decode("ascii", "replace"))
         if word == "HEADER":
             cursor.space()
             name = cursor.astring()

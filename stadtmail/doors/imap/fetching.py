@@ -3,7 +3,7 @@
 BODY[…] gives the stored bytes, never rebuilt ones. Large messages stream from their blob in pieces.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from functools import partial
@@ -198,17 +198,27 @@ def _joined(answer: Answer) -> Answer:
 
 
 def _item(mail: Mail, item: Item) -> Answer:
-    if item.kind == "RFC822.SIZE":
-        return [b"RFC822.SIZE %d" % mail.size_bytes]
-    if item.kind == "INTERNALDATE":
-        return [b'INTERNALDATE "%b"' % internal_date(mail)]
-    if item.kind == "ENVELOPE":
-        return [b"ENVELOPE " + mail.for_imap[0]]
-    if item.kind == "BODYSTRUCTURE":
-        return [b"BODYSTRUCTURE " + mail.for_imap[1]]
-    if item.section is None:
-        return [b"BODY " + imapwrite.structure(b"".join(mail.pieces()), mail.envelope.root, extended=False)]
-    return _binary(mail, item) if item.kind.startswith("BINARY") else _section(mail, item)
+    if item.section is not None:
+        return _binary(mail, item) if item.kind.startswith("BINARY") else _section(mail, item)
+    return [_VALUES[item.kind](mail, item)]
+
+
+def _preview(mail: Mail, item: Item) -> bytes:
+    if item.lazy and mail.envelope.preview is None:  # RFC 8970 3.2: only what is there
+        return b"PREVIEW NIL"
+    return b"PREVIEW " + imapwrite.string(mail.preview.encode())
+
+
+_VALUES: dict[str, Callable[[Mail, Item], bytes]] = {
+    "RFC822.SIZE": lambda mail, _: b"RFC822.SIZE %d" % mail.size_bytes,
+    "INTERNALDATE": lambda mail, _: b'INTERNALDATE "%b"' % internal_date(mail),
+    "ENVELOPE": lambda mail, _: b"ENVELOPE " + mail.for_imap[0],
+    "BODYSTRUCTURE": lambda mail, _: b"BODYSTRUCTURE " + mail.for_imap[1],
+    "BODY": lambda mail, _: b"BODY " + imapwrite.structure(b"".join(mail.pieces()), mail.envelope.root, extended=False),
+    "EMAILID": lambda mail, _: b"EMAILID (%b)" % mail.email_id.encode(),
+    "THREADID": lambda mail, _: b"THREADID (%b)" % mail.thread_id.encode(),
+    "PREVIEW": _preview,
+}
 
 
 def internal_date(mail: Mail) -> bytes:

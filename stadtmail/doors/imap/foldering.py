@@ -3,21 +3,46 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
+from stadtmail.doors.imap import listing
+from stadtmail.doors.imap.replies import No
 from stadtmail.kit import clock
 from stadtmail.mail.actions import foldering
-from stadtmail.wire.imap import Cursor
+from stadtmail.wire.imap import BadSyntax, Cursor
 
 if TYPE_CHECKING:
     from stadtmail.doors.imap.session import Session
 
 
 async def create(session: "Session", cursor: Cursor) -> bytes:
-    """CREATE; a "/" at the end only says that others will lie below it."""
+    """CREATE; a "/" at the end only says that others will lie below it. With USE (RFC 6154 3) for one of the uses that LIST tells."""
     cursor.space()
     name = cursor.mailbox().removesuffix("/")
+    use = ""
+    if not cursor.is_end():
+        cursor.space()
+        use = _use(cursor)
     cursor.end()
-    await session.pool(partial(foldering.create, session.box, name, now=clock.now()))
-    return b"OK Done"
+    made = await session.pool(partial(foldering.create, session.box, name, use=use, now=clock.now()))
+    return b"OK [MAILBOXID (%b)] Done" % listing.mailbox_id(made)
+
+
+def _use(cursor: Cursor) -> str:
+    """(USE (…)). Raises No for what no folder can be here, and for more than one."""
+    found: list[bytes] = []
+
+    def one() -> None:
+        if cursor.word() != "USE":
+            raise BadSyntax("no such parameter")
+        cursor.space()
+        found.extend(cursor.flags())
+
+    cursor.list_of(one)
+    known = {attribute.lower(): use for use, attribute in listing.USES.items()}
+    if not found:
+        return ""
+    if len(found) > 1 or found[0].lower() not in known:
+        raise No("No mailbox is for that here", "USEATTR")
+    return known[found[0].lower()]
 
 
 async def delete(session: "Session", cursor: Cursor) -> bytes:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from stadtmail.doors.imap.replies import No
 from stadtmail.mail import views
@@ -18,7 +19,8 @@ USES = {"drafts": b"\\Drafts", "sent": b"\\Sent", "junk": b"\\Junk", "trash": b"
 SELECTIONS = frozenset(["SUBSCRIBED", "REMOTE", "RECURSIVEMATCH", "SPECIAL-USE"])
 RETURNS = frozenset(["SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "STATUS"])
 ITEMS = frozenset(
-    ["MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "DELETED-STORAGE", "SIZE", "HIGHESTMODSEQ", "APPENDLIMIT"]
+    ["MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "DELETED-STORAGE", "SIZE", "HIGHESTMODSEQ", "APPENDLIMIT",
+     "MAILBOXID"]
 )
 MOST_PATTERN = 400
 
@@ -115,13 +117,13 @@ def lines(states: Sequence[State], asked: Asked) -> list[Line]:
 def _is_chosen(state: State, asked: Asked) -> bool:
     if "SUBSCRIBED" in asked.selections and not state.subscribed:
         return False
-    return "SPECIAL-USE" not in asked.selections or state.role in USES
+    return "SPECIAL-USE" not in asked.selections or state.special in USES
 
 
 def _attributes(name: str, state: State | None, asked: Asked, *, parents: set[str]) -> tuple[bytes, ...]:
     found = [] if state else [b"\\NonExistent" if asked.is_extended else b"\\Noselect"]
-    if state and state.role in USES:
-        found.append(USES[state.role])
+    if state and state.special in USES:
+        found.append(USES[state.special])
     if state and state.subscribed and "SUBSCRIBED" in asked.selections | asked.returns:
         found.append(b"\\Subscribed")
     found.append(b"\\HasChildren" if name in parents else b"\\HasNoChildren")
@@ -190,6 +192,11 @@ def _short(pattern: str) -> str:
     return pattern
 
 
+def mailbox_id(folder: UUID) -> bytes:
+    """What stays the same when a folder is renamed (RFC 8474 4)."""
+    return b"F" + folder.hex.encode()
+
+
 def written(session: "Session", name: str) -> bytes:
     """A folder's name as this client reads it."""
     return imapwrite.astring(imapnames.written(name, utf8=session.utf8), utf8=session.utf8)
@@ -208,7 +215,7 @@ async def _say_status(session: "Session", state: State, items: Sequence[str]) ->
         "MESSAGES": lambda: counts.total, "RECENT": lambda: 0, "UIDNEXT": lambda: state.uidnext,
         "UIDVALIDITY": lambda: state.uidvalidity, "UNSEEN": lambda: counts.total - counts.seen, "SIZE": lambda: counts.size_bytes,
         "DELETED": lambda: counts.deleted, "DELETED-STORAGE": lambda: counts.deleted_bytes, "HIGHESTMODSEQ": lambda: state.modseq,
-        "APPENDLIMIT": lambda: session.server.bounds.message_bytes,
+        "APPENDLIMIT": lambda: session.server.bounds.message_bytes, "MAILBOXID": lambda: f"({mailbox_id(state.id).decode()})",
     }  # fmt: skip
     said = " ".join(f"{item} {values[item]()}" for item in items)
     session.say(b"STATUS %b (%b)" % (written(session, state.name), said.encode("ascii")))

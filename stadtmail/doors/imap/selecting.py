@@ -54,6 +54,7 @@ async def select(session: "Session", cursor: Cursor, *, read_only: bool) -> byte
     session.say(b"OK [UIDVALIDITY %d] Valid" % state.uidvalidity)
     session.say(b"OK [UIDNEXT %d] Next" % state.uidnext)
     session.say(b"OK [HIGHESTMODSEQ %d] Newest" % view.synced)
+    session.say(b"OK [MAILBOXID (%b)] Same for ever" % listing.mailbox_id(state.id))
     if resync is not None and resync.uidvalidity == state.uidvalidity:
         await tell_since(session, resync.modseq, known=resync.known)
     return b"OK [READ-ONLY] Done" if read_only else b"OK [READ-WRITE] Done"

@@ -4,7 +4,7 @@ Sealing is done before the transaction; a copy has a record key of its own, so t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -95,7 +95,7 @@ def _copied(o: Opened, folder: UUID, uids: Sequence[int], to: UUID) -> Moved:
     old = []
     try:
         for mail in views.mails(o, folder, uids, with_bodies=True):
-            plain = envelope.packed(mail.envelope)
+            plain = envelope.packed(replace(mail.envelope, email_id=mail.email_id))
             content = b"".join(mail.pieces())
             sealed.append((sealing.sealed(content, target, plain, now=mail.envelope.received_at), mail.flags))
             old.append(mail.uid)

@@ -40,8 +40,11 @@ class TooManyFolders(errors.OverQuota):
     """The mailbox has all the folders that it can have."""
 
 
-def create(o: Opened, name: str, *, now: datetime) -> UUID:
-    """Make a folder and those above it that are missing. Raises FolderExists, BadName, TooManyFolders, StandardOnly."""
+def create(o: Opened, name: str, *, use: str = "", now: datetime) -> UUID:
+    """Make a folder (for a use of RFC 6154) and those above it that are missing.
+
+    Raises FolderExists, BadName, TooManyFolders, StandardOnly.
+    """
     wanted = _checked(name)
     with store.writing():
         box = _box(o)
@@ -52,7 +55,7 @@ def create(o: Opened, name: str, *, now: datetime) -> UUID:
         missing = [one for one in ("/".join(levels[: n + 1]) for n in range(len(levels))) if one not in known]
         if len(known) + len(missing) > MOST_FOLDERS:
             raise TooManyFolders
-        made = [_make(box, one, now) for one in missing]
+        made = [_make(box, one, now, use=use if one == wanted else "") for one in missing]
     return made[-1]
 
 
@@ -121,9 +124,9 @@ def _empty_inbox(o: Opened, wanted: str, now: datetime) -> None:
         move(o, inbox.id, list(Message.objects.filter(folder=inbox).values_list("uid", flat=True)), to=target, now=now)
 
 
-def _make(box: Mailbox, name: str, now: datetime) -> UUID:
+def _make(box: Mailbox, name: str, now: datetime, *, use: str = "") -> UUID:
     newest = Folder.objects.filter(mailbox=box).order_by("-number").values_list("number", flat=True).first() or 0
-    folder = Folder(mailbox=box, number=newest + 1, uidvalidity=_validity(box, now))
+    folder = Folder(mailbox=box, number=newest + 1, use=use, uidvalidity=_validity(box, now))
     folder.name = units.seal(_unit(box), f"folder {folder.id}", name)
     folder.save(force_insert=True)
     return folder.id

@@ -1,6 +1,7 @@
 """What the RFCs after the base say, word by word: each extension that is advertised is tried here."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -152,3 +153,69 @@ def test_quota(ahaus, anna, client) -> None:
     assert client.ask("STATUS Archiv (DELETED DELETED-STORAGE UNSEEN SIZE)")[0] == (
         b"* STATUS Archiv (DELETED 2 DELETED-STORAGE %d UNSEEN 2 SIZE %d)" % (2 * len(one), 3 * len(one))
     )
+
+
+def test_a_folder_is_made_for_a_use(client) -> None:
+    assert client.ask("CREATE alt/2020 (USE (\\Archive))")[-1].startswith(b"OK")
+    assert b'* LIST (\\Archive \\HasNoChildren) "/" alt/2020' in client.ask('LIST (SPECIAL-USE) "" *')
+    assert b'* LIST (\\HasChildren) "/" alt' in client.ask('LIST "" alt')
+    client.ask("RENAME alt/2020 neu")
+    assert b'* LIST (\\Archive \\HasNoChildren) "/" neu' in client.ask('LIST "" neu')
+    assert client.ask("DELETE neu")[-1] == b"OK Done"
+    for use in ("\\All", "\\Nosuch", "\\Sent \\Drafts"):
+        assert client.ask(f"CREATE x (USE ({use}))")[-1].startswith(b"NO [USEATTR]")
+    assert client.ask("CREATE x (NOSUCH (a))")[-1].startswith(b"BAD")
+    assert client.ask('LIST "" x') == [b"OK Done"]  # none was made
+    assert client.ask("CREATE x ()")[-1].startswith(b"OK")
+
+
+def ids(client, number: int) -> tuple[bytes, bytes]:
+    found = re.search(rb"EMAILID \((\w+)\) THREADID \((\w+)\)", client.ask(f"FETCH {number} (EMAILID THREADID)")[0])
+    return found[1], found[2]
+
+
+def test_ids_stay_when_messages_and_folders_move(client) -> None:
+    made = client.ask("CREATE x")[-1]
+    mailbox = re.fullmatch(rb"OK \[MAILBOXID \((F\w+)\)\] Done", made)[1]
+    one = raw("a", more="Message-ID: <1@x>\r\n")
+    two = raw("Re: a", more="Message-ID: <2@x>\r\nReferences: <1@x>\r\n")
+    client.ask("APPEND x {} {} {}", one, two, raw("c"))
+    assert b"* OK [MAILBOXID (%b)] Same for ever" % mailbox in client.ask("SELECT x")
+    first, second, third = (ids(client, number) for number in (1, 2, 3))
+    assert len({first[0], second[0], third[0]}) == 3
+    assert first[1] == second[1] != third[1]
+    client.ask("COPY 1 Archiv")
+    client.ask("MOVE 1 Archiv")
+    client.ask("SELECT Archiv")
+    assert ids(client, 1) == ids(client, 2) == first
+    assert client.ask(f"SEARCH EMAILID {first[0].decode()}")[0] == b"* SEARCH 1 2"
+    assert client.ask(f"SEARCH THREADID {first[1].decode()}")[0] == b"* SEARCH 1 2"
+    assert client.ask(f"SEARCH EMAILID {second[0].decode()}")[0] == b"* SEARCH"
+    client.ask("RENAME x y")
+    assert client.ask("STATUS y (MAILBOXID)")[0] == b"* STATUS y (MAILBOXID (%b))" % mailbox
+    client.ask("DELETE y")
+    assert mailbox not in client.ask("CREATE y")[-1]
+
+
+def test_preview(client) -> None:
+    client.ask("APPEND Archiv {} {} {}", raw("a", body="> alt\r\n\r\nHallo   Welt " + "x" * 300),
+               raw("b", more="Content-Type: text/html; charset=utf-8\r\n", body="<style>p</style><p>Gr&uuml;&szlig;e<br>aus <b>Ahaus"),
+               raw("c", more="Content-Type: application/pdf\r\n"))  # fmt: skip
+    client.ask("SELECT Archiv")
+    assert client.ask("FETCH 1 (PREVIEW UID)")[0] == b'* 1 FETCH (PREVIEW "Hallo Welt %b" UID 1)' % (b"x" * 189)
+    said = "Grüße aus Ahaus".encode()
+    assert client.ask("FETCH 2 PREVIEW (LAZY)")[0] == b"* 2 FETCH (PREVIEW {%d}\r\n%b)" % (len(said), said)
+    assert client.ask("FETCH 3 (PREVIEW (lazy))")[0] == b'* 3 FETCH (PREVIEW "")'
+    assert client.ask("FETCH 3 PREVIEW (NOSUCH)")[-1].startswith(b"BAD")
+    assert client.ask("FETCH 1:3 FLAGS")[:-1] == [b"* %d FETCH (FLAGS ())" % number for number in (1, 2, 3)]
+
+
+def test_preview_of_what_was_stored_without_one(client, monkeypatch) -> None:
+    from stadtmail.mail import envelope
+
+    whole = envelope.summary
+    monkeypatch.setattr(envelope, "summary", lambda raw, *, now: replace(whole(raw, now=now), preview=None))
+    client.ask("APPEND Archiv {}", raw("a"))
+    client.ask("SELECT Archiv")
+    assert client.ask("FETCH 1 PREVIEW (LAZY)")[0] == b"* 1 FETCH (PREVIEW NIL)"
+    assert client.ask("FETCH 1 PREVIEW")[0] == b'* 1 FETCH (PREVIEW "Hallo")'
