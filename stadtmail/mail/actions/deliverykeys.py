@@ -19,7 +19,7 @@ def ensured(o: Opened, *, now: datetime) -> DeliveryKey:
     found = filtering.key_of(o.mailbox.id)
     if found is not None:
         return found
-    if o.mailbox.contract_id is None or o.mailbox.unit is None:
+    if o.mailbox.contract_id is None or o.mailbox.unit_id is None or o.mailbox.unit is None:
         raise StandardOnly
     wanted = units.Wanted(sealing.RESIDENT, "contract", o.mailbox.contract_id, o.mailbox.unit.subject)
     (unit,) = units.prepare(o.mailbox.tenant, [wanted], now=now)

@@ -92,7 +92,8 @@ def _asked(key: DeliveryKey, address: str, o: Opened, enqueue: Enqueue | None, n
         address=units.seal(key.unit, f"forward {row}", address), until=now.astimezone(UTC).date() + timedelta(days=CODE_DAYS),
     )  # fmt: skip
     try:
-        enqueue(o.mailbox.tenant, sender="", recipients=[address], raw=_question(address, code, o, now), now=now, origin=o.mailbox.id)
+        raw = _question(address, code, o, now)
+        enqueue(o.mailbox.tenant, sender="", recipients=[address], raw=raw, now=now, origin=o.mailbox.id, sign=True)
     except errors.StadtmailError:
         return False
     except Exception as error:  # noqa: BLE001 - the script is stored; the question is put with the next one

@@ -38,9 +38,9 @@ class Enqueue(Protocol):
     """Hands a message to the outgoing queue; it is durable when this returns."""
 
     def __call__(
-        self, tenant: Tenant, *, sender: str, recipients: Sequence[str], raw: bytes, now: datetime, origin: UUID | None = None
+        self, tenant: Tenant, *, sender: str, recipients: Sequence[str], raw: bytes, now: datetime, origin: UUID | None, sign: bool
     ) -> object:
-        """`sender` empty: what cannot be delivered is told to nobody. Raises a StadtmailError."""
+        """`sender` empty: what cannot be delivered is told to nobody; `sign`: we wrote it ourselves. Raises a StadtmailError."""
 
 
 def carry_out(decision: Decision, target: Target, raw: bytes, *, sender: str, enqueue: Enqueue | None, now: datetime) -> Decision:
@@ -70,7 +70,7 @@ def refuse(decision: Decision, target: Target, raw: bytes, verdict: Verdict | No
         return Decision((Place(),), marks=decision.marks, key=decision.key)
     try:
         note = _note(decision.reject or "", target, raw, sender, now)
-        enqueue(tenants.city(target.tenant), sender="", recipients=[sender], raw=note, now=now, origin=target.mailbox)
+        enqueue(tenants.city(target.tenant), sender="", recipients=[sender], raw=note, now=now, origin=target.mailbox, sign=True)
     except Exception as error:  # noqa: BLE001 - it is kept instead
         _noted(error)
         return Decision((Place(),), marks=decision.marks, key=decision.key)
@@ -95,7 +95,7 @@ class _Post:
                 return True  # its delivery failed after this, and it comes again
             if not self._may("filter.passed", MOST_PASSED):
                 return False
-            self._send(self.target.address if sender else "", one.address, replies.passed_on(raw, self.key))
+            self._send(self.target.address if sender else "", one.address, replies.passed_on(raw, self.key), sign=False)
             remembering.remember(self.key, "passed", mark, seconds=PASSED_SECONDS, now=self.now)
         except Exception as error:  # noqa: BLE001 - it is kept instead
             _noted(error)
@@ -108,15 +108,15 @@ class _Post:
             if filtering.is_remembered(self.key, "reply", one.handle, now=self.now) or not self._may("filter.reply", MOST_REPLIES):
                 return
             remembering.remember(self.key, "reply", one.handle, seconds=one.seconds, now=self.now)
-            self._send("", one.to, replies.written(one, now=self.now))
+            self._send("", one.to, replies.written(one, now=self.now), sign=True)
         except Exception as error:  # noqa: BLE001 - the message itself goes its way
             _noted(error)
 
     def _may(self, scope: str, most: int) -> bool:
         return limits.allow(scope, self.target.mailbox.hex, limit=most, per_seconds=DAY, now=self.now)
 
-    def _send(self, sender: str, to: str, raw: bytes) -> None:
-        self.enqueue(self.tenant, sender=sender, recipients=[to], raw=raw, now=self.now, origin=self.target.mailbox)
+    def _send(self, sender: str, to: str, raw: bytes, *, sign: bool) -> None:
+        self.enqueue(self.tenant, sender=sender, recipients=[to], raw=raw, now=self.now, origin=self.target.mailbox, sign=sign)
 
 
 def _identity(raw: bytes) -> str:
