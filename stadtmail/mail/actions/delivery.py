@@ -19,11 +19,15 @@ from stadtmail.mail import envelope, sealing
 from stadtmail.mail.actions import rolekeys, storing
 from stadtmail.mail.actions.incoming import Incoming
 from stadtmail.mail.actions.storing import MailboxClosed, MailboxFull
+from stadtmail.mail.inbound import judging
+from stadtmail.mail.inbound.judging import Refused
 from stadtmail.mail.models import OPEN, Mailbox, Message
+from stadtmail.mail.verdicts import Verdict
 from stadtmail.people import queries as people
 from stadtmail.privacy.models import ERASING, LIVE
 from stadtmail.tenants import queries as tenants
 from stadtmail.vault import blobs
+from stadtmail.wire import authres
 
 __all__ = ["Answers", "Incoming", "MailboxClosed", "MailboxFull", "NoSuchMailbox", "Recipient", "Writer", "recipient"]
 
@@ -101,8 +105,9 @@ class Writer:
     """Takes deliveries of all doors of a process and commits them in groups. `step(n)` is called after each step, for tests
     that crash: 1 sealed, 2 blob durable, 3 in the transaction, 4 committed, 5 answered."""
 
-    def __init__(self, *, step: sealing.Step = lambda _: None) -> None:
+    def __init__(self, *, step: sealing.Step = lambda _: None, names: Sequence[str] = ()) -> None:
         self._step = step
+        self._names = tuple(names)  # in which nobody but us may say what was found (RFC 8601 5)
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._large = threading.BoundedSemaphore(LARGE_AT_ONCE)
         self._turn = threading.Lock()
@@ -124,14 +129,20 @@ class Writer:
         if thread is not None:
             thread.join()
 
-    def submit(self, message: bytes | Incoming, recipients: Sequence[Recipient], *, received: bytes, now: datetime) -> "Future[Answers]":
+    def submit(
+        self, message: bytes | Incoming, recipients: Sequence[Recipient], *, received: bytes, now: datetime, verdict: Verdict | None = None
+    ) -> "Future[Answers]":
         """Deliver a message to mailboxes; one that is named twice gets it once. `received` goes before the message.
 
-        The future's answers are None (stored, durable) or MailboxClosed, MailboxFull, NotStored, one a recipient, in order.
-        Seals in the calling thread: for a large message a door calls this in a thread of its own.
+        The future's answers are None (stored, durable) or MailboxClosed, MailboxFull, NotStored, one a recipient, in order; or
+        judging.Refused for all. Seals in the calling thread: for a large message a door calls this in a thread of its own.
         """
         try:
+            verdicts = judging.judged(verdict, recipients)
+            received += verdict.authentication_results if verdict else b""
             sealed = self._sealed(message, recipients, received, now)
+        except Refused as refused:
+            return _answered([refused] * len(recipients))
         except OSError as error:  # the disk is full or gone
             log.bug(error, role="delivery")
             return _refused(recipients)
@@ -145,9 +156,12 @@ class Writer:
 
     def _sealed(self, message: bytes | Incoming, recipients: Sequence[Recipient], received: bytes, now: datetime) -> list[sealing.Sealed]:
         if len(message) <= sealing.MOST_IN_ROW:
-            return self._seal_all(received + bytes(message), recipients, now)
+            return self._seal_all(received + self._cleaned(message), recipients, now)
         with self._large:
-            return self._seal_all(received + bytes(message), recipients, now)
+            return self._seal_all(received + self._cleaned(message), recipients, now)
+
+    def _cleaned(self, message: bytes | Incoming) -> bytes:
+        return authres.cleaned(bytes(message), servers=self._names)
 
     def _seal_all(self, raw: bytes, recipients: Sequence[Recipient], now: datetime) -> list[sealing.Sealed]:
         plain = envelope.packed(envelope.summary(raw, now=now))
@@ -206,8 +220,12 @@ class Writer:
 
 
 def _refused(recipients: Sequence[Recipient]) -> "Future[Answers]":
+    return _answered([NotStored() for _ in recipients])
+
+
+def _answered(answers: Answers) -> "Future[Answers]":
     future: Future[Answers] = Future()
-    future.set_result([NotStored() for _ in recipients])
+    future.set_result(answers)
     return future
 
 
