@@ -1,15 +1,40 @@
-"""What is known about where a message comes from, before anybody looks into it. Lives as long as its delivery, and in memory only."""
+"""What was found about a message that came in: by SPF, DKIM, DMARC and ARC, by scanners, by the mailbox's own filter.
 
-from dataclasses import dataclass, field
+A verdict names domains and no machine: a sender's address is used while the connection lasts and is in no field here (C-2.5).
+"""
+
+from collections.abc import Container
+from dataclasses import dataclass, field, replace
+
+NONE, PASS, FAIL, TEMPERROR, PERMERROR = "none", "pass", "fail", "temperror", "permerror"
+QUARANTINE, REJECT = "quarantine", "reject"
+OBEY, JUNK, NOTE = "obey", "junk", "note"  # what a city does where a domain asks to refuse what fails (policy, [inbound] dmarc)
+UNLIKELY = 0.9  # from this probability on a message lies in the junk folder
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Results of SPF, DKIM and DMARC ("pass", "fail", "none", …), the header that says them, and what follows from them."""
+    """One message's verdict. `reject`: a closed word (dmarc, malware, spam) where it must not be taken, else None."""
 
-    authentication_results: bytes = field(default=b"", repr=False)
-    spf: str = "none"
-    dkim: str = "none"
-    dmarc: str = "none"
+    authentication_results: bytes = field(default=b"", repr=False)  # a whole header line with its end, or nothing
+    spf: str = NONE
+    dkim: str = NONE
+    dmarc: str = NONE
     is_junk: bool = False
     reject: str | None = None
+    arc: str = NONE
+    sealer: str = field(default="", repr=False)  # who vouches, where the chain of ARC holds
+    asked: str = NONE  # what the domain in From asks of this message (RFC 7489): none, quarantine, reject
+    prior: float = 0.5  # probability of spam before the mailbox's own filter has seen it
+
+
+def in_city(verdict: Verdict, *, dmarc: str, sealers: Container[str] = ()) -> Verdict:
+    """The verdict by a city's policy: who fails is refused, put into the junk folder, or only noted.
+
+    A chain of ARC that holds makes good for a failure where the city believes whoever sealed it last.
+    """
+    forgiven = verdict.arc == PASS and verdict.sealer in sealers
+    if verdict.asked == NONE or forgiven or dmarc == NOTE:
+        return verdict
+    refused = verdict.asked == REJECT and dmarc == OBEY
+    return replace(verdict, is_junk=True, reject=verdict.reject or ("dmarc" if refused else None))

@@ -70,12 +70,14 @@ BROKEN = [
     ("authority_missing", "telecom: BUND", [('services = ["telecom"]', "services = []")]),
     ("authority_missing", "digital: NW", [('code = "NW"', 'code = "NI"')]),
     # K20, K21
-    ("quarantine_too_long", "TOMB", [with_rule("TOMB", 'rule = { start = "contract_end", gone_by = "P6M1D", kind = "calendar" }')]),
+    ("quarantine_too_long", "TOMB", [('gone_by = "P6M", kind = "calendar", also', 'gone_by = "P6M1D", kind = "calendar", also')]),
     ("quarantine_too_long", "TOMB", [with_rule("BD", 'rule = { start = "contract_end", gone_by = "P3M", kind = "calendar" }')]),
     ("collection_differs", "COLL", [with_rule("COLL", 'rule = { start = "contract_end", gone_by = "P60D", kind = "calendar" }')]),
     ("identity_too_long", "BD-ID", [with_rule("BD-ID", 'rule = { start = "contract_end", keep_until = "P1Y", gone_by = "P2Y", kind = "year_end" }')]),
     ("not_built", "city.collects_identity", [("collects_identity = true", "collects_identity = false")]),
     # limits: a city may promise more, never less
+    ("quarantine_without_start", "TOMB", [with_rule("TOMB", 'rule = { start = "contract_end", gone_by = "P6M", kind = "calendar" }')]),
+    ("alias_differs", "ALI", [with_rule("ALI", 'rule = { start = "contract_end", gone_by = "P30D", kind = "calendar" }')]),
     ("limit_too_long", "limits.use_gone", [('use_gone = "PT15M"', 'use_gone = "PT16M"')]),
     ("limit_too_long", "limits.access_answer", [('access_answer = "P1M"', 'access_answer = "P2M"')]),
     ("limit_too_long", "limits.access_answer", [('access_answer = "P1M"', 'access_answer = "P29D"')]),

@@ -218,18 +218,25 @@ class Conversation:
             assert refusal is not None
             return refusal
         received, recipients = self._trace(self._envelope), list(self._recipients.values())
+        sender = self._envelope.sender
         await self._forget()
         self._stream.flush()
         crew = self._server.crew
         run = crew.quick if len(message) <= intake.SMALL_BYTES else crew.long
         try:
-            future = await run(partial(self._server.deliver, message, recipients, received=received, now=clock.now()))
+            more = await self._examined(message, sender)
+            future = await run(partial(self._server.deliver, message, recipients, received=received, now=clock.now(), **more))
         except Exception as error:  # noqa: BLE001 - a bug is 451
             await crew.long(partial(intake.drop, message))
             return await self._undelivered(error)
         if isinstance(message, Spooled):
             future.add_done_callback(lambda _: crew.later(message.drop))
         return await self._outcome(future)
+
+    async def _examined(self, message: bytes | Spooled, sender: str) -> dict[str, Any]:
+        if self._server.examine is None:
+            return {}
+        return {"verdict": await self._server.examine(message, address=self._stream.peer, helo=self._helo, sender=sender)}
 
     async def _outcome(self, future: "Future[list[StadtmailError | None]]") -> Reply:
         await self._answered(future)

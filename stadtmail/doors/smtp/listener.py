@@ -1,6 +1,6 @@
 """Takes connections, registers each in RAM for as long as it lasts, and hands messages to the mail room.
 
-It knows the mail room by two functions only, `recipient` and `deliver`. Nothing about a connection is logged but counts of
+It knows the mail room by three functions only, `recipient`, `examine` and `deliver`. Nothing about a connection is logged but counts of
 reply codes (C-4.2).
 """
 
@@ -8,7 +8,7 @@ import asyncio
 import ssl
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from functools import partial
@@ -39,8 +39,14 @@ class Deliver(Protocol):
     """mail.actions.delivery.Writer.submit: resolved after the commit, with None or an error for each recipient."""
 
     def __call__(
-        self, message: bytes | Spooled, recipients: Sequence[Any], /, *, received: bytes, now: datetime
+        self, message: bytes | Spooled, recipients: Sequence[Any], /, *, received: bytes, now: datetime, **verdict: Any
     ) -> "Future[list[StadtmailError | None]]": ...
+
+
+class Examine(Protocol):
+    """mail.inbound.examining: what is found about a message; it goes to `deliver` as `verdict`. Never raises."""
+
+    def __call__(self, message: bytes | Spooled, /, *, address: str, helo: str, sender: str) -> Awaitable[Any]: ...
 
 
 class Server:
@@ -58,8 +64,10 @@ class Server:
         threads: int = 4,
         service: str = "smtp",
         converse: type[Conversation] = Conversation,
+        examine: Examine | None = None,
     ) -> None:
         self.recipient, self.deliver, self.hostname, self.tls = recipient, deliver, hostname, tls
+        self.examine = examine
         self.postmaster = postmaster or f"postmaster@{hostname}"
         self.bounds = bounds or Bounds()
         self.draining = False

@@ -8,6 +8,7 @@ from functools import cached_property
 from unicodedata import normalize
 
 from stadtmail.kit import errors
+from stadtmail.mail.inbound import judging
 from stadtmail.tenants.queries import NoSuchCity
 
 
@@ -76,9 +77,12 @@ BAD_PARAMETER = Reply(555, "5.5.4", "Parameter not known")
 NEEDS_UTF8 = Reply(553, "5.6.7", "Address beyond ASCII needs SMTPUTF8")
 NO_TLS = Reply(454, "4.7.0", "TLS not available")
 NO_SUCH_MAILBOX = Reply(550, "5.1.1", "No such mailbox here")
+FORGED = Reply(550, "5.7.26", "The domain in From asks to refuse mail that does not come from it (DMARC)")
+MALICIOUS = Reply(554, "5.7.1", "Malicious software found")
+UNWANTED = Reply(550, "5.7.1", "Refused as spam")
 NO_RELAY = Reply(550, "5.7.1", "Relaying denied")
 BARE_LINE_END = Reply(550, "5.6.11", "Bare CR or LF in the message")
-FULL = Reply(552, "5.2.2", "Mailbox full")
+FULL = Reply(552, "5.2.2", "The mailbox is full and cannot take this message; please tell its owner another way")
 TOO_BIG = Reply(552, "5.3.4", "Message too big")
 NO_RECIPIENTS = Reply(554, "5.5.1", "No valid recipients")
 NOT_SMTP = Reply(554, "5.5.1", "This is not that protocol")
@@ -86,6 +90,9 @@ NOT_SMTP = Reply(554, "5.5.1", "This is not that protocol")
 # the first kind that fits decides; anything else is a bug and answered "try later"
 OF_ERROR: tuple[tuple[type[Exception], Reply], ...] = (
     (NoSuchCity, NO_RELAY),
+    (judging.Forged, FORGED),
+    (judging.Malicious, MALICIOUS),
+    (judging.Unwanted, UNWANTED),
     (errors.NotFound, NO_SUCH_MAILBOX),
     (errors.NotAllowed, NO_SUCH_MAILBOX),
     (errors.OverQuota, FULL),

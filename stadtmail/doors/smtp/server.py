@@ -7,7 +7,7 @@ import ssl
 from typing import Any, Never
 
 from stadtmail.doors.smtp.bounds import Bounds
-from stadtmail.doors.smtp.listener import Deliver, Recipient, Server
+from stadtmail.doors.smtp.listener import Deliver, Examine, Recipient, Server
 from stadtmail.doors.smtp.submission import Submission
 
 RECIPIENTS = 250  # of one submitted message
@@ -23,13 +23,15 @@ async def start(
     tls: ssl.SSLContext | None = None,
     postmaster: str = "",
     memory_seconds: int = Bounds.memory_seconds,
+    examine: Examine | None = None,
 ) -> Server:
     """Open the door. `deliver` is the mail writer's `submit`, `hostname` what the greeting says, `postmaster` whom <postmaster> means.
 
-    `memory_seconds`: for how long a network's guesses are counted, at most; the notice prints it.
+    `memory_seconds`: for how long a network's guesses are counted, at most; the notice prints it. `examine`: None looks at nothing.
     """
     bounds = Bounds(memory_seconds=memory_seconds)
-    server = Server(recipient=recipient, deliver=deliver, hostname=hostname, tls=tls, postmaster=postmaster, bounds=bounds)
+    rooms = {"recipient": recipient, "deliver": deliver, "examine": examine}
+    server = Server(**rooms, hostname=hostname, tls=tls, postmaster=postmaster, bounds=bounds)  # type: ignore[arg-type]
     return await server.listen(host, port)
 
 

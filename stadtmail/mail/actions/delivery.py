@@ -6,7 +6,7 @@ one transaction; no delay is needed, the batch forms while the last one is being
 
 import queue
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,6 +21,7 @@ from stadtmail.mail.actions import passing, remembering, rolekeys, storing
 from stadtmail.mail.actions.incoming import Incoming
 from stadtmail.mail.actions.passing import Enqueue
 from stadtmail.mail.actions.storing import MailboxClosed, MailboxFull
+from stadtmail.mail.inbound import judging
 from stadtmail.mail.models import OPEN, DeliveryKey, Mailbox, Message
 from stadtmail.mail.verdicts import Verdict
 from stadtmail.people import queries as people
@@ -28,6 +29,7 @@ from stadtmail.privacy import units
 from stadtmail.privacy.models import ERASING, LIVE
 from stadtmail.tenants import queries as tenants
 from stadtmail.vault import blobs
+from stadtmail.wire import authres
 from stadtmail.wire.sieveactions import Mark
 
 __all__ = ["Answers", "Incoming", "MailboxClosed", "MailboxFull", "NoSuchMailbox", "Recipient", "Rejected", "Writer", "recipient"]
@@ -44,6 +46,7 @@ _WAY = """
     WHERE address.tenant_id = %s AND address.blind = %s"""
 Recipient = sealing.Target
 Answers = list[errors.StadtmailError | None]
+Verdicts = Mapping[UUID, Verdict | None]  # of each mailbox
 
 
 class NoSuchMailbox(errors.NotFound):
@@ -118,8 +121,9 @@ class Writer:
     """Takes deliveries of all doors of a process and commits them in groups. `step(n)` is called after each step, for tests
     that crash: 1 sealed, 2 blob durable, 3 in the transaction, 4 committed, 5 answered."""
 
-    def __init__(self, *, enqueue: Enqueue | None = None, step: sealing.Step = lambda _: None) -> None:
+    def __init__(self, *, enqueue: Enqueue | None = None, step: sealing.Step = lambda _: None, names: Sequence[str] = ()) -> None:
         self._step, self._enqueue = step, enqueue
+        self._names = tuple(names)  # in which nobody but us may say what was found (RFC 8601 5)
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._large = threading.BoundedSemaphore(LARGE_AT_ONCE)
         self._turn = threading.Lock()
@@ -147,11 +151,15 @@ class Writer:
         """Deliver a message to mailboxes; one that is named twice gets it once. `received` goes before the message.
 
         Each mailbox's filter is asked first; what it wants sent out is durable before the message is. The future's answers are
-        None (stored, durable) or MailboxClosed, MailboxFull, NotStored, Rejected, one a recipient, in order.
-        Seals in the calling thread: for a large message a door calls this in a thread of its own.
+        None (stored, durable) or MailboxClosed, MailboxFull, NotStored, Rejected, one a recipient, in order; or judging.Refused
+        for all. Seals in the calling thread: for a large message a door calls this in a thread of its own.
         """
         try:
-            job = self._job(message, recipients, received, now, verdict)
+            verdicts = judging.judged(verdict, recipients)
+            received += verdict.authentication_results if verdict else b""
+            job = self._job(message, recipients, received, now, dict(zip((one.mailbox for one in recipients), verdicts, strict=True)))
+        except judging.Refused as refused:
+            return _answered([refused] * len(recipients))
         except OSError as error:  # the disk is full or gone
             log.bug(error, role="delivery")
             return _refused(recipients)
@@ -163,20 +171,21 @@ class Writer:
         return job.future
 
     def _job(
-        self, message: bytes | Incoming, recipients: Sequence[Recipient], received: bytes, now: datetime, verdict: Verdict | None
+        self, message: bytes | Incoming, recipients: Sequence[Recipient], received: bytes, now: datetime, verdicts: Verdicts
     ) -> _Job:
         if len(message) <= sealing.MOST_IN_ROW:
-            return self._seal_all(received + bytes(message), recipients, received, now, verdict)
+            return self._seal_all(received + self._cleaned(message), recipients, received, now, verdicts)
         with self._large:
-            return self._seal_all(received + bytes(message), recipients, received, now, verdict)
+            return self._seal_all(received + self._cleaned(message), recipients, received, now, verdicts)
 
-    def _seal_all(
-        self, raw: bytes, recipients: Sequence[Recipient], received: bytes, now: datetime, verdict: Verdict | None
-    ) -> _Job:
+    def _cleaned(self, message: bytes | Incoming) -> bytes:
+        return authres.cleaned(bytes(message), servers=self._names)
+
+    def _seal_all(self, raw: bytes, recipients: Sequence[Recipient], received: bytes, now: datetime, verdicts: Verdicts) -> _Job:
         plain = envelope.packed(envelope.summary(raw, now=now))
         job = _Job([], [one.mailbox for one in recipients], now)
         targets = {one.mailbox: one for one in recipients}
-        rulings = {} if _is_simple(targets.values(), verdict) else self._decided(targets, raw, _sender(received), now, verdict)
+        rulings = {} if _is_simple(targets.values(), verdicts) else self._decided(targets, raw, _sender(received), now, verdicts)
         try:
             for mailbox, target in targets.items():
                 ruling = rulings.get(mailbox, deciding.INBOX)
@@ -197,17 +206,17 @@ class Writer:
         return job
 
     def _decided(
-        self, targets: dict[UUID, Recipient], raw: bytes, sender: str, now: datetime, verdict: Verdict | None
+        self, targets: dict[UUID, Recipient], raw: bytes, sender: str, now: datetime, verdicts: Verdicts
     ) -> dict[UUID, deciding.Decision]:
         """What each mailbox's filter wants, sent out as far as it goes out. Refusing is for all, or told by a message."""
-        found = {mailbox: deciding.decide(target, raw, verdict, sender=sender, now=now) for mailbox, target in targets.items()}
+        found = {mailbox: deciding.decide(target, raw, verdicts[mailbox], sender=sender, now=now) for mailbox, target in targets.items()}
         if all(one.reject is not None for one in found.values()):
             return found
         out = {"sender": sender, "enqueue": self._enqueue, "now": now}
         return {
             mailbox: passing.carry_out(one, targets[mailbox], raw, **out)  # type: ignore[arg-type]
             if one.reject is None
-            else passing.refuse(one, targets[mailbox], raw, verdict, **out)  # type: ignore[arg-type]
+            else passing.refuse(one, targets[mailbox], raw, verdicts[mailbox], **out)  # type: ignore[arg-type]
             for mailbox, one in found.items()
         }
 
@@ -257,9 +266,9 @@ class Writer:
         return answers
 
 
-def _is_simple(targets: Iterable[Recipient], verdict: Verdict | None) -> bool:
+def _is_simple(targets: Iterable[Recipient], verdicts: Verdicts) -> bool:
     """Nobody has a filter and nothing is suspicious: most mail, and it costs nothing more than before."""
-    return (verdict is None or not verdict.is_junk) and all(one.script is None for one in targets)
+    return not any(one is not None and one.is_junk for one in verdicts.values()) and all(one.script is None for one in targets)
 
 
 def _sender(received: bytes) -> str:
@@ -282,8 +291,12 @@ def _remember(batch: Sequence[_Job], sealed: Sequence[sealing.Sealed], answers: 
 
 
 def _refused(recipients: Sequence[Recipient]) -> "Future[Answers]":
+    return _answered([NotStored() for _ in recipients])
+
+
+def _answered(answers: Answers) -> "Future[Answers]":
     future: Future[Answers] = Future()
-    future.set_result([NotStored() for _ in recipients])
+    future.set_result(answers)
     return future
 
 

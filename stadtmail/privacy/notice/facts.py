@@ -215,6 +215,7 @@ def _order(policy: Policy, lang: str, known: Facts) -> Facts:
         "order_way": phrase(lang, f"order.{policy.order.mode}", **known),
         "smallest_age": safe(policy.order.smallest_age),
         "disclosure": phrase(lang, f"disclosure.{policy.disclosure}"),
+        "dmarc": phrase(lang, f"dmarc.{policy.mail.dmarc}"),
     }
 
 

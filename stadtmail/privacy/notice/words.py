@@ -42,6 +42,9 @@ EVENTS: dict[str, tuple[str, str, str, str]] = {
     ),
     "use_end": ("dem Ende der Nutzung", "die Nutzung endet", "the end of the use", "the use ends"),
     "session_end": ("dem Ende der Sitzung", "die Sitzung endet", "the end of the session", "the session ends"),
+    "alias_end": (
+        "dem Ende der weiteren Adresse", "die weitere Adresse endet", "the end of the further address", "the further address ends",
+    ),
     "challenge_issued": ("dem Stellen der Aufgabe", "die Aufgabe gestellt wird", "setting the challenge", "the challenge is set"),
 }  # fmt: skip
 

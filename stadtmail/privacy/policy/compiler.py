@@ -22,6 +22,7 @@ STORES = ("default", "evidence", "keys", "ram", "browser")
 CAPTCHAS = ("local", "recaptcha")
 NEEDS = ("phone", "bank")
 DISCLOSURES = ("law", "prosecution")
+DMARC = ("obey", "junk", "note")
 SIDES = ("controller", "operator")
 
 
@@ -82,6 +83,7 @@ def _policy(source: bytes, findings: Findings) -> model.Policy | None:
         hold_types=top.map("hold", _hold),
         tariffs=top.map("tariff", _tariff),
         order=_order(top.table("order")),
+        mail=_mail(top.table("mail")),
         terms=_terms(top.table("terms")),
         decisions=top.map("decision", _decision),
     )
@@ -254,6 +256,13 @@ def _order(row: Table) -> model.OrderRules:
         per_day=row.number("per_day"),
         reserved=frozenset(name.lower() for name in row.texts("reserved")),
     )
+    row.done()
+    return made
+
+
+def _mail(row: Table) -> model.MailRules:
+    sealers = frozenset(name.lower() for name in row.texts("sealers", needed=False))
+    made = model.MailRules(row.choice("dmarc", DMARC), sealers, row.number("aliases"))
     row.done()
     return made
 

@@ -37,6 +37,14 @@ TEXTS: dict[str, Words] = {
         "Eine Adresse bleibt höchstens so lange gesperrt ({where}) wie die Bestandsdaten aufbewahrt werden (K21).",
         "An address stays in quarantine ({where}) for as long as inventory data at most (K21).",
     ),
+    "quarantine_without_start": Words(
+        "Die Sperre einer Adresse ({where}) muss mit dem Ende des Vertrags und mit dem Ende einer weiteren Adresse beginnen (K21).",
+        "The quarantine of an address ({where}) must start with the end of the contract and with the end of a further address (K21).",
+    ),
+    "alias_differs": Words(
+        "Eine weitere Adresse ({where}) muss sofort enden, wenn sie aufgegeben wird, und nach dem Vertragsende zusammen mit den Inhalten.",
+        "A further address ({where}) must end at once when it is given up, and together with the contents after the end of the contract.",
+    ),
     "collection_differs": Words(
         "Der Abholcode ({where}) muss mit den Inhalten enden, die er öffnet (C-4.7, K20).",
         "The collection code ({where}) must end together with the contents that it opens (C-4.7, K20).",

@@ -8,24 +8,25 @@ from datetime import date, timedelta
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from stadtmail.kit import resolver
 from stadtmail.kit.config import Config
-from stadtmail.privacy.periods import YEAR_END, Period, Term, may_outlast
+from stadtmail.privacy.periods import EXACT, YEAR_END, Period, Term, may_outlast
 from stadtmail.privacy.policy.authorities import TELECOM
 from stadtmail.privacy.policy.clauses import BY_ID, CLAUSES, EXECUTABLE
 from stadtmail.privacy.policy.compiler import SIDES
 from stadtmail.privacy.policy.findings import Finding, Findings
-from stadtmail.privacy.policy.model import Contract, Policy
+from stadtmail.privacy.policy.model import Alternative, Contract, Policy
 from stadtmail.vault.epochs import BACKUP_DAYS
 
 DECISIONS = tuple(f"K{number}" for number in range(1, 22))
 # what this program stores, by category: a policy that does not know one of them cannot be used (C-1.1)
 STORED = frozenset(
-    {"BD", "BD-ID", "BD-PAY", "BD-CRED", "BD-OPT", "INH", "CONS", "ORD", "TOMB", "COLL", "ACC", "STAFF", "CONT"}
+    {"BD", "BD-ID", "BD-PAY", "BD-CRED", "BD-OPT", "INH", "CONS", "ORD", "TOMB", "COLL", "ACC", "STAFF", "CONT", "ALI"}
     | {"ND", "VD", "COOK", "CAPT", "EVID", "KEYS"}
 )
 EVENTS = frozenset(
     {"contract_end", "last_collection", "withdrawal", "order_submitted", "order_refused", "order_accepted", "access", "role_end"}
-    | {"month_end", "use_end", "session_end", "challenge_issued"}
+    | {"month_end", "use_end", "session_end", "challenge_issued", "alias_end"}
 )
 HOLDS = frozenset(
     {"objection", "unpaid_claim", "tkg172", "tax_open", "legal_hold", "lea_preservation", "dsr_open", "fault_case", "abuse_case"}
@@ -45,7 +46,7 @@ MATRIX: dict[str, frozenset[str]] = {
     "VD": frozenset({"fault_case", "abuse_case"}),
 }
 LAW_OF_IDENTITY = Term(Period(months=12), YEAR_END)  # § 172(6) TKG: end of the calendar year after the end of the contract
-CONTENTS, IDENTITY, INVENTORY, QUARANTINE, COLLECTION = "INH", "BD-ID", "BD", "TOMB", "COLL"
+CONTENTS, IDENTITY, INVENTORY, QUARANTINE, COLLECTION, ALIAS = "INH", "BD-ID", "BD", "TOMB", "COLL", "ALI"
 # the longest that each limit may be: "without delay" made measurable, Art. 12(3) GDPR, and what house.md promises of sessions
 LONGEST: dict[str, Period] = {
     name: Period.parse(text)
@@ -82,7 +83,7 @@ def destinations(policy: Policy, config: Config) -> Findings:
         ("STADTMAIL_DATABASE_URL", urlsplit(config.database_url).hostname or "", stores),
         ("STADTMAIL_KEYS_URL", urlsplit(config.keys_url).hostname or "", stores),
         ("STADTMAIL_SMARTHOST", config.smarthost.rpartition(":")[0] or config.smarthost, others),
-        ("STADTMAIL_RESOLVER", config.resolver.rpartition(":")[0] or config.resolver, others),
+        ("STADTMAIL_RESOLVER", resolver.host(config.resolver), others),
     ]
     return [_error("destination_not_listed", name) for name, host, listed in wanted if host and not _local(host) and host not in listed]
 
@@ -135,12 +136,22 @@ def _duties(policy: Policy) -> Iterator[Finding]:
 
 
 def _address(policy: Policy) -> Iterator[Finding]:
-    """K20, K21: the quarantine ends with inventory data at the latest, the collection code together with the contents."""
+    """K20, K21: the quarantine ends with inventory data at the latest, the collection code together with the contents.
+
+    A further address goes at once when it is given up, and may wait for a take-back as long as the contents do.
+    """
     rules = policy.rules
-    if {QUARANTINE, INVENTORY} <= set(rules) and may_outlast(rules[QUARANTINE].gone_by, rules[INVENTORY].gone_by):
-        yield _error("quarantine_too_long", QUARANTINE)
+    if {QUARANTINE, INVENTORY} <= set(rules):
+        if any(may_outlast(start.gone_by, rules[INVENTORY].gone_by) for start in rules[QUARANTINE].starts):
+            yield _error("quarantine_too_long", QUARANTINE)
+        if ALIAS in rules and {start.event for start in rules[QUARANTINE].starts} != {"contract_end", "alias_end"}:
+            yield _error("quarantine_without_start", QUARANTINE)
     if {COLLECTION, CONTENTS} <= set(rules) and rules[COLLECTION].starts != rules[CONTENTS].starts:
         yield _error("collection_differs", COLLECTION)
+    if ALIAS in rules and CONTENTS in rules:
+        at_once, end = Alternative("alias_end", Term(Period(), EXACT)), rules[CONTENTS].starts[0]
+        if rules[ALIAS].starts != (at_once, end) or rules[ALIAS].keep_until is not None:
+            yield _error("alias_differs", ALIAS)
 
 
 def _limits(policy: Policy) -> Iterator[Finding]:

@@ -284,6 +284,18 @@ class OrderRules:
 
 
 @dataclass(frozen=True)
+class MailRules:
+    """How strict the city is with mail that comes in, and how many further addresses a contract may have.
+
+    `dmarc`: obey refuses what a domain asks to refuse, junk puts it into the junk folder, note only writes it down.
+    """
+
+    dmarc: str
+    sealers: frozenset[str]  # domains whose ARC seal makes good for a failure: mailing lists and forwarders that the city trusts
+    aliases: int
+
+
+@dataclass(frozen=True)
 class Terms:
     """The city's terms of use."""
 
@@ -351,6 +363,7 @@ class Policy:
     hold_types: Mapping[str, HoldType]
     tariffs: Mapping[str, Tariff]
     order: OrderRules
+    mail: MailRules
     terms: Terms
     decisions: Mapping[str, Decision]
 

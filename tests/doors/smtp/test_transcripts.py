@@ -55,7 +55,7 @@ def test_a_whole_mail(client, room) -> None:
         ([b"EHLO a", b"MAIL FROM:<>", b"RCPT TO:<anna@ahaus.net> X=1"], "555 5.5.4 Parameter not known"),
         ([b"EHLO a", b"MAIL FROM:<>", b"RCPT TO:<nobody@ahaus.net>"], "550 5.1.1 No such mailbox here"),
         ([b"EHLO a", b"MAIL FROM:<>", b"RCPT TO:<closed@ahaus.net>"], "550 5.1.1 No such mailbox here"),
-        ([b"EHLO a", b"MAIL FROM:<>", b"RCPT TO:<full@ahaus.net>"], "552 5.2.2 Mailbox full"),
+        ([b"EHLO a", b"MAIL FROM:<>", b"RCPT TO:<full@ahaus.net>"], "552 5.2.2 The mailbox is full and cannot take this message; please tell its owner another way"),
         ([b"EHLO a", b"MAIL FROM:<>", b"RCPT TO:<later@ahaus.net>"], "451 4.3.0 Not now, please try again later"),
         ([b"EHLO a", b"MAIL FROM:<>", b"RCPT TO:<race@ahaus.net>"], "451 4.3.0 Not now, please try again later"),
         ([b"EHLO a", b"MAIL FROM:<>", b"RCPT TO:<bug@ahaus.net>"], "451 4.3.0 Not now, please try again later"),
@@ -136,7 +136,7 @@ def test_smtplib_sends_it(door, room) -> None:
 @pytest.mark.parametrize(
     ("answer", "reply"),
     [
-        ([fakes.MailboxFull()], "552 5.2.2 Mailbox full"),
+        ([fakes.MailboxFull()], "552 5.2.2 The mailbox is full and cannot take this message; please tell its owner another way"),
         ([fakes.MailboxClosed()], str(bytes(NO_SUCH_MAILBOX), "ascii").strip()),
         ([errors.TryLater()], "451 4.3.0 Not now, please try again later"),
         (errors.TryLater(), "451 4.3.0 Not now, please try again later"),
