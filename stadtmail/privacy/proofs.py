@@ -102,6 +102,12 @@ def run(tenant: Tenant, now: datetime) -> list[State]:
     return states(tenant, now)
 
 
+def is_stale(tenant: Tenant, now: datetime, *, age: timedelta) -> bool:
+    """Is it time to measure again? Not while everything is kept by figures that are younger than that (a start, a walked clock)."""
+    newest = Proof.objects.filter(tenant=tenant.id, at__lte=now).order_by("-at").values_list("at", flat=True).first()
+    return newest is None or now - newest >= age or not is_whole(states(tenant, now))
+
+
 def states(tenant: Tenant, now: datetime) -> list[State]:
     """Every clause of the notice, in its order, as the figures of the last runs decide about it."""
     rows: dict[str, dict[str, Proof]] = {}

@@ -50,6 +50,20 @@ def test_a_clause_is_kept_while_its_figure_is_young(registry, ahaus, now) -> Non
     assert state(registry.states(ahaus, now + day), "C-2.2").state == "broken"
 
 
+def test_young_figures_are_not_measured_again_unless_something_is_broken(registry, ahaus, now, monkeypatch) -> None:
+    hour = timedelta(hours=1)
+    whole = [True]
+    monkeypatch.setattr(proofs, "is_whole", lambda found: whole[0])
+    registry.register(Measure("C-2.2", "rows_in_clear", fixed(0)))
+    assert proofs.is_stale(ahaus, now, age=hour)
+    proofs.run(ahaus, now)
+    assert not proofs.is_stale(ahaus, now + timedelta(minutes=59), age=hour)
+    assert proofs.is_stale(ahaus, now + hour, age=hour)
+    assert proofs.is_stale(ahaus, now - hour, age=hour)  # a figure from the future proves nothing now
+    whole[0] = False
+    assert proofs.is_stale(ahaus, now + timedelta(minutes=1), age=hour)
+
+
 def test_one_broken_figure_breaks_the_clause_and_is_the_one_that_is_shown(registry, ahaus, now) -> None:
     registry.register(Measure("C-2.2", "good", fixed(0)), Measure("C-2.2", "bad", fixed(3, kept=False)))
     broken = state(registry.run(ahaus, now), "C-2.2")
