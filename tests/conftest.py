@@ -88,6 +88,14 @@ def _flush_past_the_triggers() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _nothing_leaves_this_machine() -> None:
+    """The tests run under the guard of the portal's own processes: a test that connects to elsewhere fails (C-1.2)."""
+    from stadtmail.usage import outgoing
+
+    outgoing.guard("web")
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _a_short_lease() -> None:
     """On a shared keystore every erasure waits until the copies of other machines have ended. Tests have no other machine."""
     from stadtmail.privacy import erasure
