@@ -85,3 +85,11 @@ def _flush_past_the_triggers() -> None:
             append_only.install(self.connection)
 
     operations.execute_sql_flush = flush_evidence_too
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_leaves_this_machine() -> None:
+    """The tests run under the guard of the portal's own processes: a test that connects to elsewhere fails (C-1.2)."""
+    from stadtmail.usage import outgoing
+
+    outgoing.guard("web")

@@ -5,10 +5,11 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from uuid import uuid4
 
+from stadtmail.kit import clock, egress
 from stadtmail.privacy import policy
 from stadtmail.privacy.proofs import Measure, Measured, register
 from stadtmail.tenants.models import Tenant
-from stadtmail.usage import connections, folder, volatile
+from stadtmail.usage import connections, folder, outgoing, volatile
 from stadtmail.usage.privacy import SPACES, USAGE_RECORD
 
 PEER = "192.0.2.77"  # of nobody (RFC 5737)
@@ -23,12 +24,20 @@ READABLE = re.compile(
 def declare() -> None:
     """Register the measures. Called once at start."""
     register(
+        Measure("C-1.2", "connections_refused", _connections),
         Measure("C-2.4", "uses_without_purpose", _without_purpose),
         Measure("C-2.5", "usage_record_fields", _record_fields),
         Measure("C-2.5", "readable_addresses_in_ram", _readable),
         Measure("C-4.2", "ended_uses_in_ram", _ended),
         Measure("C-4.2", "volatile_store_in_ram", _in_ram),
     )
+
+
+def _connections(tenant: Tenant, now: datetime) -> Measured:  # noqa: ARG001
+    """Connections to elsewhere that any process tried or had open within a day. Measured only where the guard refuses one now."""
+    outgoing.look("prove")
+    found = outgoing.refused(clock.now())
+    return Measured(found, found == 0 and egress.refuses(PEER, 9))
 
 
 def _without_purpose(tenant: Tenant, now: datetime) -> Measured:  # noqa: ARG001

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from stadtmail.usage import volatile
 
-KINDS = frozenset({"surplus_fields", "surplus_probes"})  # a closed list: what is not here cannot be counted
+KINDS = frozenset({"surplus_fields", "surplus_probes", "connections_refused"})  # a closed list: what is not here cannot be counted
 HOURS = 24
 
 

@@ -43,13 +43,14 @@ class Running:
             "STADTMAIL_DEMO_PASSWORD": PASSWORD,
             **more,
         }
+        self.under: tuple[str, ...] = ()  # a command that watches everything that is started from now on
         self._supervisor: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
         """Serve, and wait until every port answers."""
         with (self.folder / "serve.err").open("a") as errors:
             self._supervisor = subprocess.Popen(
-                [*COMMAND, "serve"], cwd=ROOT, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=errors
+                [*self.under, *COMMAND, "serve"], cwd=ROOT, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=errors
             )
         assert self._supervisor.stdout is not None
         line = self._supervisor.stdout.readline()
@@ -92,7 +93,7 @@ class Running:
 
     def command(self, *arguments: str, fails: bool = False, timeout: float = 600) -> str:
         """Run the operator's command. Returns what it prints."""
-        done = self._run([*COMMAND, *arguments], timeout=timeout)
+        done = self._run([*self.under, *COMMAND, *arguments], timeout=timeout)
         assert fails or done.returncode == 0, (arguments, done.returncode, done.stdout[-2000:], done.stderr[-2000:])
         return done.stdout if not fails else done.stdout + done.stderr
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stadtmail.doors.console import start
 from stadtmail.kit import clock, config, log, processes
+from stadtmail.usage import outgoing
 
 WEB_THREADS = 8
 TICK_SECONDS = 1.0
@@ -66,8 +67,11 @@ ROLES: dict[str, Callable[[], None]] = {"web": web, "doors": doors, "work": work
 def run(name: str) -> None:
     """Come up and be this role until told to stop."""
     log.install(name)
+    outgoing.guard(name)
     processes.die_with_parent()
     start.joining()
+    if name != "web":  # its workers watch themselves
+        outgoing.watch(name)
     log.event("role_up", role=name, pid=os.getpid())
     ROLES[name]()
     log.event("role_down", role=name, pid=os.getpid())

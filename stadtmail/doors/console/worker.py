@@ -3,10 +3,12 @@
 import signal
 
 from stadtmail.kit import instance, log, processes
+from stadtmail.usage import outgoing
 from stadtmail.vault import hardening
 
 processes.die_with_parent(signal.SIGKILL)  # a worker whose server was killed must not keep the port
 log.install("web")
+outgoing.guard("web")
 hardening.apply(production=instance.current().kind == "production")
 
 from stadtmail.wsgi import application  # noqa: E402 - nothing opens a key before this
@@ -15,5 +17,6 @@ from stadtmail.wsgi import application  # noqa: E402 - nothing opens a key befor
 from stadtmail.doors.console import walk  # noqa: E402 - its rooms are loaded by now
 
 walk.declare()  # the page judges by what is registered
+outgoing.watch("web")
 
 __all__ = ["application"]

@@ -15,6 +15,7 @@ def _known() -> dict[str, str]:
         "pages_beside_policy": _("Seiten, die der Richtlinie widersprechen"),
         "failed_probes_to_the_officer": _("Probepost an die Datenschutzstelle, die nicht ankam"),
         "unlisted_destinations": _("Ziele, die nicht in der Richtlinie stehen"),
+        "connections_refused": _("verweigerte Verbindungen zu fremden Rechnern (24 Stunden)"),
         "foreign_addresses_in_pages": _("fremde Adressen in unseren Seiten"),
         "processing_contract_days": _("Tage, die der Vertrag mit dem Dienstleister noch läuft"),
         "consents_about_the_processor": _("Einwilligungen zum Dienstleister"),
