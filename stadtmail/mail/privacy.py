@@ -53,7 +53,8 @@ def register() -> None:
             "Folder", lambda ids: Folder.objects.filter(mailbox__in=Mailbox.objects.filter(unit__in=ids).values("id")),
             sealed={"name": "folder"},
             harmless={"id": ID, "mailbox": REF, "number": NUMBER, "role": STATE, "use": STATE,
-                      "uidvalidity": "second of creation, on a random id", "uidnext": NUMBER, "modseq": NUMBER, "forgotten": NUMBER, "subscribed": "mark"},
+                      "uidvalidity": "second of creation, on a random id", "uidnext": NUMBER,
+                      "modseq": NUMBER, "forgotten": NUMBER, "subscribed": "mark"},
             export=_folders,
         ),
         _holding(
