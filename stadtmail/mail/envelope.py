@@ -6,7 +6,8 @@ It names people and subjects, so it leaves this module only as sealed bytes or t
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from struct import Struct
 from typing import Any
 
 from stadtmail.wire import imapwrite, mime, mimewords, preview
@@ -15,6 +16,8 @@ MOST_SUBJECT = 1000  # signs
 MOST_IMAP = 32 * 1024  # bytes
 MOST_REFERENCES = 8000  # signs: the first ids say which thread it is, the last ones where in it
 Addresses = list[tuple[str, str]]
+_FRONT = Struct(">qII")  # microseconds of the arrival, lengths of ENVELOPE and BODYSTRUCTURE
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Envelope:
     root: mime.Part
     preview: str | None = None  # RFC 8970; None: not looked for
     email_id: str = ""  # of a copy: the id of the message that it was made from (RFC 8474)
-    imap: str = ""  # ENVELOPE and BODYSTRUCTURE as IMAP says them, apart by a zero; empty: too long to keep
+    imap: tuple[bytes, bytes] = (b"", b"")  # ENVELOPE and BODYSTRUCTURE as IMAP says them; empty: too long to keep
 
 
 def summary(raw: bytes, *, now: datetime) -> Envelope:
@@ -71,30 +74,41 @@ def _ends(references: str) -> str:
     return references if len(references) <= MOST_REFERENCES else f"{references[:half]} {references[-half:]}"
 
 
-def _imap(raw: bytes, mail: mime.Mail) -> str:
-    both = imapwrite.envelope(mail.headers) + b"\0" + imapwrite.structure(raw, mail.root)
-    return both.decode("latin-1") if len(both) <= MOST_IMAP else ""
+def _imap(raw: bytes, mail: mime.Mail) -> tuple[bytes, bytes]:
+    both = imapwrite.envelope(mail.headers), imapwrite.structure(raw, mail.root)
+    return both if len(both[0]) + len(both[1]) <= MOST_IMAP else (b"", b"")
 
 
 def packed(envelope: Envelope) -> bytes:
-    """The envelope as bytes, to be sealed."""
-    values = {name: getattr(envelope, name) for name in Envelope.__dataclass_fields__}
+    """The envelope as bytes, to be sealed: what lists of a mail program need stands in front, so that they open nothing else."""
+    values = {name: getattr(envelope, name) for name in Envelope.__dataclass_fields__ if name not in ("imap", "received_at")}
     values["date"] = envelope.date.isoformat() if envelope.date else None
-    values["received_at"] = envelope.received_at.isoformat()
     values["root"] = envelope.root.packed()
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    first, second = envelope.imap
+    received = (envelope.received_at - _EPOCH) // timedelta(microseconds=1)
+    rest = json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return _FRONT.pack(received, len(first), len(second)) + first + second + rest
+
+
+def front(plain: bytes) -> tuple[datetime, bytes, bytes]:
+    """(arrival, ENVELOPE, BODYSTRUCTURE) of what `packed` wrote."""
+    received, first, second = _FRONT.unpack_from(plain)
+    at = _FRONT.size
+    return _EPOCH + timedelta(microseconds=received), plain[at : at + first], plain[at + first : at + first + second]
 
 
 def unpacked(plain: bytes) -> Envelope:
     """The envelope that `packed` wrote."""
-    values: dict[str, Any] = json.loads(plain)
+    received, first, second = front(plain)
+    values: dict[str, Any] = json.loads(plain[_FRONT.size + len(first) + len(second) :])
     pairs: Callable[[str], Addresses] = lambda name: [(one[0], one[1]) for one in values[name]]  # noqa: E731
     return Envelope(
         **{
             **values,
             **{name: pairs(name) for name in ("sender", "to", "cc", "reply_to")},
             "date": datetime.fromisoformat(values["date"]) if values["date"] else None,
-            "received_at": datetime.fromisoformat(values["received_at"]),
+            "received_at": received,
             "root": mime.Part.unpacked(values["root"]),
+            "imap": (first, second),
         }
     )

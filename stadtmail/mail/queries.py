@@ -5,24 +5,29 @@ queries however long they are.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Count, F, Sum
 
-from stadtmail.kit import errors
+from stadtmail.kit import errors, store
 from stadtmail.mail import bodies, sealing
 from stadtmail.mail.bodies import Attachment
 from stadtmail.mail.envelope import Addresses, Envelope
 from stadtmail.mail.folders import SEEN, flag_names, standard_name
-from stadtmail.mail.models import Folder, Keyword, Mailbox, MailboxKey, Message
+from stadtmail.mail.models import Folder, Mailbox, Message
 from stadtmail.privacy import units
 from stadtmail.privacy.models import ERASING, Unit
 from stadtmail.tenants.models import Tenant
 from stadtmail.vault import keys
 
 MOST_IN_PAGE = 500
+_PAIRS = """
+    SELECT pair.unit_id, unit.key, unit.category, unit.state, unit.tenant_id, pair.private
+    FROM mail_mailboxkey pair JOIN privacy_unit unit ON unit.id = pair.unit_id
+    WHERE pair.mailbox_id = %s AND unit.state <> %s
+    ORDER BY pair.current DESC"""
 
 
 class NoSuchMailbox(errors.NotFound):
@@ -116,7 +121,7 @@ def opened_role(mailbox: Mailbox, *, role: str) -> Opened:
 
 def folders(o: Opened) -> list[FolderRow]:
     """All folders with their counts. Raises units.Gone."""
-    pairs = _pairs(o)
+    pairs = pairs_of(o)
     unit = next(iter(pairs.values())).unit
     counts = {number: (total, seen) for number, total, seen in _counts(o, pairs)}
     found = []
@@ -131,11 +136,11 @@ def page(o: Opened, folder: int, *, before: int | None = None, count: int = 50) 
     rows = _rows(o, folder)
     if before is not None:
         rows = rows.filter(uid__lt=before)
-    privates = _privates(o)
-    rows = rows.filter(pair__in=list(privates)).order_by("-uid")[: max(0, min(count, MOST_IN_PAGE))]
+    halves = privates(o)
+    rows = rows.filter(pair__in=list(halves)).order_by("-uid")[: max(0, min(count, MOST_IN_PAGE))]
     columns = rows.values_list("id", "pair_id", "uid", "flags", "size_bytes", "record_key", "envelope")
     return [
-        _row(uid, flags, size, _record(o, privates[pair], key, message).envelope(envelope))
+        _row(uid, flags, size, _record(o, halves[pair], key, message).envelope(envelope))
         for message, pair, uid, flags, size, key, envelope in columns
     ]
 
@@ -180,7 +185,7 @@ def every_raw(o: Opened) -> Iterator[tuple[str, int, list[str], Iterator[bytes]]
 
 def uids(o: Opened, folder: int, *, pair: UUID) -> list[tuple[int, int]]:
     """(uid, flags) of a folder's messages under one pair, oldest first. Raises units.Gone."""
-    if pair not in _pairs(o):
+    if pair not in pairs_of(o):
         raise units.Gone
     return list(_rows(o, folder).filter(pair=pair).order_by("uid").values_list("uid", "flags"))
 
@@ -199,10 +204,10 @@ def used(mailbox: Mailbox) -> tuple[int, int]:
 
 def keywords(o: Opened) -> dict[int, str]:
     """The holder's keywords: bit of the flags -> name. A role's mailbox has none. Raises units.Gone."""
-    rows = list(Keyword.objects.filter(mailbox=o.mailbox).order_by("bit").values_list("bit", "name"))
+    rows = store.select("SELECT bit, name FROM mail_keyword WHERE mailbox_id = %s ORDER BY bit", [o.mailbox.id])
     if not rows:
         return {}
-    unit = next(iter(_pairs(o).values())).unit
+    unit = next(iter(pairs_of(o).values())).unit
     return {bit: units.text(unit, f"keyword {bit}", bytes(name)) for bit, name in rows}
 
 
@@ -221,25 +226,37 @@ def _mailbox(found: Mailbox | None) -> Mailbox:
 
 def _opened(mailbox: Mailbox) -> Opened:
     o = Opened(mailbox)
-    _privates(o)
+    privates(o)
     return o
 
 
-def _pairs(o: Opened) -> dict[UUID, MailboxKey]:
-    rows = MailboxKey.objects.filter(mailbox_id=o.mailbox.id).exclude(unit__state=ERASING).select_related("unit").order_by("-current")
-    found = {row.unit_id: row for row in rows}
+@dataclass(frozen=True)
+class Pair:
+    """A living pair of a mailbox."""
+
+    unit: Unit
+    private: bytes = field(repr=False)  # sealed; empty: the service has none
+
+
+def pairs_of(o: Opened) -> dict[UUID, Pair]:
+    """Pairs that are not being erased, the current one first. Raises units.Gone."""
+    found = {}
+    for unit, key, category, state, tenant, private in store.select(_PAIRS, [o.mailbox.id, ERASING]):
+        row = Unit(id=store.as_id(unit), key=key and store.as_id(key), category=category, state=state, tenant_id=store.as_id(tenant))
+        found[row.id] = Pair(row, bytes(private or b""))
     if not found:
         raise units.Gone
     return found
 
 
-def _privates(o: Opened) -> dict[UUID, bytes]:
+def privates(o: Opened) -> dict[UUID, sealing.Private]:
     """pair -> its private half, for all pairs that live: two queries however many there are."""
-    pairs = _pairs(o)
-    living = keys.many([row.unit.key for row in pairs.values() if row.unit.key])
+    pairs = pairs_of(o)
+    living = keys.many([pair.unit.key for pair in pairs.values() if pair.unit.key])
     found = {
-        pair: units.unseal(row.unit, "private", bytes(row.private)) for pair, row in pairs.items() if row.private and row.unit.key in living
-    }
+        unit: sealing.Private(units.unseal(pair.unit, "private", pair.private))
+        for unit, pair in pairs.items() if pair.private and pair.unit.key in living
+    }  # fmt: skip
     if not found:
         raise units.Gone
     return found
@@ -250,15 +267,15 @@ def _rows(o: Opened, folder: int):  # type: ignore[no-untyped-def]
 
 
 def _one(o: Opened, folder: int, uid: int) -> tuple[Message, sealing.Record]:
-    privates = _privates(o)
-    row = _rows(o, folder).filter(uid=uid, pair__in=list(privates)).first()
+    halves = privates(o)
+    row = _rows(o, folder).filter(uid=uid, pair__in=list(halves)).first()
     if row is None:
         raise NoSuchMessage
-    return row, _record(o, privates[row.pair_id], row.record_key, row.id)
+    return row, _record(o, halves[row.pair_id], row.record_key, row.id)
 
 
-def _record(o: Opened, private: bytes, box: bytes, message_id: UUID) -> sealing.Record:
-    return sealing.record(private, box, tenant=o.mailbox.tenant_id, mailbox=o.mailbox.id, role=o.mailbox.role, message=message_id)
+def _record(o: Opened, private: sealing.Private, box: bytes, message_id: UUID) -> sealing.Record:
+    return sealing.record(private, bytes(box), tenant=o.mailbox.tenant_id, mailbox=o.mailbox.id, role=o.mailbox.role, message=message_id)
 
 
 def _row(uid: int, flags: int, size: int, envelope: Envelope) -> MessageRow:

@@ -8,24 +8,33 @@ import hashlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, F, Sum
+from django.utils.asyncio import async_unsafe
 
-from stadtmail.kit import errors
+from stadtmail.kit import errors, store
 from stadtmail.mail import bodies, envelope, sealing
 from stadtmail.mail.envelope import Envelope
 from stadtmail.mail.folders import DELETED, INBOX, SEEN
-from stadtmail.mail.models import Body, Expunged, Folder, Mailbox, Message
-from stadtmail.mail.queries import Opened, _pairs, _privates, folder_name
+from stadtmail.mail.models import Body, Folder, Mailbox, Message
+from stadtmail.mail.queries import Opened, folder_name, pairs_of, privates
 from stadtmail.privacy import units
-from stadtmail.privacy.models import ERASING
+from stadtmail.privacy.models import ERASING, Unit
 from stadtmail.wire import imapenvelope, imapthread, preview
 
 CHUNK = 400  # uids in one statement
+_FOLDERS = """
+    SELECT id, number, role, uidvalidity, uidnext, modseq, forgotten, subscribed, "use", name FROM mail_folder WHERE mailbox_id = %s"""
+_COLUMNS = """
+    SELECT one.id, one.pair_id, one.uid, one.flags, one.modseq, one.size_bytes, one.record_key, one.envelope, one.blob, """
+_MAILS = _COLUMNS + "NULL FROM mail_message one WHERE one.folder_id = %s AND {where} ORDER BY one.uid"
+_MAILS_WITH_BODIES = _COLUMNS + """body.sealed FROM mail_message one LEFT JOIN mail_body body ON body.message_id = one.id
+    WHERE one.folder_id = %s AND {where} ORDER BY one.uid"""
+MOST_AT_ONCE = 200  # changes that an event loop may read
 TRIES = 5  # to read a folder that is busy as it is at one moment
 Change = tuple[int, int, int]  # uid, flags, modseq
 
@@ -84,18 +93,24 @@ class Mail:
         self._record, self._body = record, body
 
     @cached_property
+    def _plain(self) -> bytes:
+        return self._record.plain_envelope(bytes(self._sealed))
+
+    @cached_property
     def envelope(self) -> Envelope:
         """Its summary and tree. Raises vault.seal.Unreadable."""
-        return self._record.envelope(bytes(self._sealed))
+        return envelope.unpacked(self._plain)
+
+    @property
+    def received_at(self) -> datetime:
+        """When it arrived, without opening its whole envelope."""
+        return envelope.front(self._plain)[0]
 
     @cached_property
     def for_imap(self) -> tuple[bytes, bytes]:
         """ENVELOPE and BODYSTRUCTURE."""
-        kept = self.envelope.imap.encode("latin-1")
-        if not kept:
-            return envelope.for_imap(self.content)
-        first, _, second = kept.partition(b"\0")
-        return first, second
+        _, first, second = envelope.front(self._plain)
+        return (first, second) if first else envelope.for_imap(self.content)
 
     @property
     def email_id(self) -> str:
@@ -127,7 +142,7 @@ class Mail:
     def pieces(self) -> Iterator[bytes]:
         """Its bytes as they were received, in pieces. Raises units.Gone where it was deleted meanwhile."""
         if self.blob is not None:
-            return self._record.blob(self.blob)
+            return _from_disk(self._record, self.blob)
         if self._body is None:
             sealed = Body.objects.filter(message=self.id).values_list("sealed", flat=True).first()
             if sealed is None:
@@ -142,13 +157,16 @@ class Mail:
 
 def states(o: Opened) -> list[State]:
     """All folders, the inbox first. Raises units.Gone."""
-    unit = next(iter(_pairs(o).values())).unit
-    return [_state(row, _name(o, unit, row)) for row in Folder.objects.filter(mailbox=o.mailbox).order_by("number")]
+    unit = next(iter(pairs_of(o).values())).unit
+    return [_state(o, unit, row) for row in store.select(f"{_FOLDERS} ORDER BY number", [o.mailbox.id])]
 
 
 def named(o: Opened, name: str) -> State:
     """The folder with this name; INBOX in any case. Raises NoSuchFolder, units.Gone."""
     wanted = canonical(name)
+    if wanted == "INBOX":
+        unit = next(iter(pairs_of(o).values())).unit
+        return _state(o, unit, store.select(f"{_FOLDERS} AND role = %s", [o.mailbox.id, INBOX])[0])
     found = next((one for one in states(o) if one.name == wanted), None)
     if found is None:
         raise NoSuchFolder
@@ -179,6 +197,7 @@ def living(mailboxes: Sequence[UUID]) -> set[UUID]:
     return found
 
 
+@async_unsafe("A whole folder is read in a thread.")
 def snapshot(folder: UUID) -> tuple[int, int, list[Change]]:
     """(modseq, uidnext, all messages) of a folder, as they were at one moment. Raises NoSuchFolder."""
     for _ in range(TRIES):
@@ -198,9 +217,11 @@ def news(folder: UUID, *, since: int, known: Iterable[int]) -> News | None:
         modseq, _, forgotten = position(folder)
         if modseq == since:
             return None
-        changed = changes(folder, since=since)
+        changed = changes(folder, since=since, most=MOST_AT_ONCE)
+        if len(changed) == MOST_AT_ONCE:
+            changed = _many_changes(folder, since)
         if forgotten > since:
-            gone = set(known) - set(uids(folder))
+            gone = set(known) - set(_all_uids(folder))
         else:
             gone = {uid for first, last in expunged(folder, since=since) for uid in range(first, last + 1)}
         is_exact = position(folder)[0] == modseq
@@ -211,28 +232,34 @@ def news(folder: UUID, *, since: int, known: Iterable[int]) -> News | None:
 
 def position(folder: UUID) -> tuple[int, int, int]:
     """(modseq, uidnext, forgotten) of a folder now. Raises NoSuchFolder."""
-    found = Folder.objects.filter(id=folder).values_list("modseq", "uidnext", "forgotten").first()
-    if found is None:
+    found = store.select("SELECT modseq, uidnext, forgotten FROM mail_folder WHERE id = %s", [folder])
+    if not found:
         raise NoSuchFolder
-    return found
+    return found[0]
 
 
-def changes(folder: UUID, *, since: int) -> list[Change]:
-    """Messages that came or changed after a modseq, oldest uid first."""
-    rows = Message.objects.filter(folder=folder)
+def changes(folder: UUID, *, since: int, most: int = 2**31) -> list[Change]:
+    """Messages that came or changed after a modseq, oldest uid first, `most` of them."""
     if since:
-        rows = rows.filter(modseq__gt=since)
-    return list(rows.order_by("uid").values_list("uid", "flags", "modseq"))
+        sql = "SELECT uid, flags, modseq FROM mail_message WHERE folder_id = %s AND modseq > %s ORDER BY uid LIMIT %s"
+        return store.select(sql, [folder, since, most])
+    return store.select("SELECT uid, flags, modseq FROM mail_message WHERE folder_id = %s ORDER BY uid", [folder])
 
 
-def uids(folder: UUID) -> "array[int]":
-    """All uids of a folder, in order."""
-    return array("I", Message.objects.filter(folder=folder).order_by("uid").values_list("uid", flat=True).iterator(chunk_size=10_000))
+@async_unsafe("Many messages are read in a thread.")
+def _many_changes(folder: UUID, since: int) -> list[Change]:
+    return changes(folder, since=since)
+
+
+@async_unsafe("A whole folder is read in a thread.")
+def _all_uids(folder: UUID) -> "array[int]":
+    return array("I", [uid for (uid,) in store.select("SELECT uid FROM mail_message WHERE folder_id = %s ORDER BY uid", [folder])])
 
 
 def expunged(folder: UUID, *, since: int) -> list[tuple[int, int]]:
     """Ranges of uids that left after a modseq. Before State.forgotten they are not known any more: whoever asks compares uids."""
-    return list(Expunged.objects.filter(folder=folder, modseq__gt=since).order_by("first").values_list("first", "last"))
+    sql = "SELECT first, last FROM mail_expunged WHERE folder_id = %s AND modseq > %s ORDER BY first"
+    return store.select(sql, [folder, since])
 
 
 def counts(folder: UUID) -> Counts:
@@ -252,28 +279,53 @@ def counts(folder: UUID) -> Counts:
 
 def numbers(folder: UUID, wanted: Sequence[int]) -> dict[int, tuple[int, date]]:
     """uid -> (size, day of arrival), without opening anything."""
-    return {
-        uid: (size, day)
-        for at in range(0, len(wanted), CHUNK)
-        for uid, size, day in Message.objects.filter(folder=folder, uid__in=wanted[at : at + CHUNK]).values_list(
-            "uid", "size_bytes", "arrived_on"
-        )
-    }
+    found: dict[int, tuple[int, date]] = {}
+    for where, values in of_uids(wanted):
+        sql = f"SELECT uid, size_bytes, arrived_on FROM mail_message WHERE folder_id = %s AND {where}"  # noqa: S608 - our own words
+        for uid, size, day in store.select(sql, [folder, *values]):
+            found[uid] = (size, day if isinstance(day, date) else date.fromisoformat(day))
+    return found
+
+
+def sizes(folder: UUID, wanted: Sequence[int]) -> dict[int, int]:
+    """uid -> size."""
+    found: dict[int, int] = {}
+    for where, values in of_uids(wanted):
+        sql = f"SELECT uid, size_bytes FROM mail_message WHERE folder_id = %s AND {where}"  # noqa: S608 - our own words
+        found.update(store.select(sql, [folder, *values]))
+    return found
 
 
 def mails(o: Opened, folder: UUID, wanted: Sequence[int], *, with_bodies: bool = False) -> list[Mail]:
     """Those of these messages that are there, by uid. Raises units.Gone."""
-    privates = _privates(o)
-    columns = ("id", "pair_id", "uid", "flags", "modseq", "size_bytes", "record_key", "envelope", "blob")
+    halves = privates(o)
+    sql = _MAILS_WITH_BODIES if with_bodies else _MAILS
     found = []
-    for at in range(0, len(wanted), CHUNK):
-        rows = Message.objects.filter(folder=folder, uid__in=wanted[at : at + CHUNK], pair__in=list(privates)).order_by("uid")
-        part = list(rows.values_list(*columns))
-        small = [row[0] for row in part if row[8] is None] if with_bodies else []
-        opened = Body.objects.filter(message__in=small).values_list("message_id", "sealed") if small else ()
-        sealed = {message: bytes(body) for message, body in opened}
-        found += [Mail(row, _record(o, privates[row[1]], row[6], row[0]), sealed.get(row[0])) for row in part]
+    for where, values in of_uids(wanted):
+        for message, pair, *columns, body in store.select(sql.format(where=where), [folder, *values]):
+            private = halves.get(store.as_id(pair))
+            if private is None:
+                continue
+            row = [store.as_id(message), None, *columns]
+            row[8] = row[8] and store.as_id(row[8])
+            found.append(Mail(row, _record(o, private, row[6], row[0]), None if body is None else bytes(body)))
     return found
+
+
+def of_uids(wanted: Sequence[int]) -> Iterator[tuple[str, list[int]]]:
+    """Conditions that mean these uids, in portions; neighbours as one range."""
+    ordered = sorted(set(wanted))
+    if ordered and ordered[-1] - ordered[0] + 1 == len(ordered):
+        yield "uid BETWEEN %s AND %s", [ordered[0], ordered[-1]]
+        return
+    for at in range(0, len(ordered), CHUNK):
+        part = ordered[at : at + CHUNK]
+        yield f"uid IN ({store.marks(part)})", part
+
+
+@async_unsafe("A large message is opened in a thread.")
+def _from_disk(record: sealing.Record, blob: UUID) -> Iterator[bytes]:
+    return record.blob(blob)
 
 
 def quota(o: Opened) -> tuple[int, int]:
@@ -281,13 +333,12 @@ def quota(o: Opened) -> tuple[int, int]:
     return Mailbox.objects.filter(id=o.mailbox.id).values_list("used_bytes", "quota_bytes").first() or (0, 0)
 
 
-def _record(o: Opened, private: bytes, box: bytes, message: UUID) -> sealing.Record:
+def _record(o: Opened, private: sealing.Private, box: bytes, message: UUID) -> sealing.Record:
     return sealing.record(private, bytes(box), tenant=o.mailbox.tenant_id, mailbox=o.mailbox.id, role=o.mailbox.role, message=message)
 
 
-def _name(o: Opened, unit: Any, row: Folder) -> str:
-    return "INBOX" if row.role == INBOX else folder_name(o.mailbox, unit, row)
-
-
-def _state(row: Folder, name: str) -> State:
-    return State(row.id, row.number, row.role, row.uidvalidity, row.uidnext, row.modseq, row.forgotten, row.subscribed, row.use, name)
+def _state(o: Opened, unit: Unit, row: Sequence[Any]) -> State:
+    folder, number, role, uidvalidity, uidnext, modseq, forgotten, subscribed, use, sealed = row
+    found = Folder(id=store.as_id(folder), role=role, name=bytes(sealed))
+    name = "INBOX" if role == INBOX else folder_name(o.mailbox, unit, found)
+    return State(found.id, number, role, uidvalidity, uidnext, modseq, forgotten, bool(subscribed), use, name)

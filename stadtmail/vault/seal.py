@@ -19,6 +19,7 @@ VERSION = b"\x01"
 NONCE_BYTES = 12
 OVERHEAD_BYTES = 1 + NONCE_BYTES + 16
 _LENGTH = Struct(">I")
+_PLACE = _LENGTH.pack(16) + b"%b%b%b%b%b"
 
 
 class Unreadable(errors.StadtmailError):
@@ -61,5 +62,5 @@ def open_block(key: bytes, sealed: bytes, *, tenant: UUID, category: str, object
 
 def _place(tenant: UUID, category: str, object_: str) -> bytes:
     # every part is length-prefixed: no two places share their bytes
-    parts = (tenant.bytes, category.encode(), object_.encode())
-    return b"".join(_LENGTH.pack(len(part)) + part for part in parts)
+    kind, place = category.encode(), object_.encode()
+    return _PLACE % (tenant.bytes, _LENGTH.pack(len(kind)), kind, _LENGTH.pack(len(place)), place)

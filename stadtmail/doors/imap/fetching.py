@@ -21,14 +21,16 @@ from stadtmail.mail.folders import SEEN
 from stadtmail.mail.views import Mail
 from stadtmail.wire import imap, imapfetch, imapwrite, mime
 from stadtmail.wire.imap import BadSyntax, Cursor
-from stadtmail.wire.imapfetch import Item
+from stadtmail.wire.imapfetch import Item, Section
 
 if TYPE_CHECKING:
     from stadtmail.doors.imap.session import Session
 
 KNOWN = frozenset(["UID", "FLAGS", "MODSEQ"])  # what the view knows by itself
+AT_ONCE = 4  # messages that are opened in the event loop: a change of thread would take longer
 MOST_HEADER = 4 * 1024 * 1024  # bytes of a header that are looked at for single fields
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+WHOLE = Section()
+MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,8 @@ async def _tell(session: "Session", view: View, indexes: Sequence[int], items: l
         if kinds <= KNOWN:
             answers = [_known(session, view, at, items) for at in part]
         else:
-            answers = await session.pool(partial(_opened, session, view, part, items))
+            run = session.quick if len(part) <= AT_ONCE else session.pool
+            answers = await run(partial(_opened, session, view, part, items))
         all_there = all_there and len(answers) == len(part)
         for answer in answers:
             await _send(session, answer)
@@ -164,10 +167,10 @@ def _opened(session: "Session", view: View, indexes: Sequence[int], items: Seque
     """The answers for these messages; those that were deleted meanwhile are left out. Runs in a thread."""
     uids = [view.numbers.uids[at] for at in indexes]
     if all(item.kind in KNOWN or item.kind == "RFC822.SIZE" for item in items):
-        sizes = views.numbers(view.folder.id, uids)
+        sizes = views.sizes(view.folder.id, uids)
         return [
             [b"* %d FETCH (%b)\r\n" % (at + 1, b" ".join(
-                b"RFC822.SIZE %d" % sizes[uid][0] if item.kind == "RFC822.SIZE" else _number(session, view, at, item) for item in items
+                b"RFC822.SIZE %d" % sizes[uid] if item.kind == "RFC822.SIZE" else _number(session, view, at, item) for item in items
             ))]
             for at, uid in zip(indexes, uids, strict=True) if uid in sizes
         ]  # fmt: skip
@@ -182,19 +185,16 @@ def _opened(session: "Session", view: View, indexes: Sequence[int], items: Seque
 
 
 def _answer(session: "Session", view: View, at: int, mail: Mail, items: Sequence[Item]) -> Answer:
-    answer: Answer = [b"* %d FETCH (" % (at + 1)]
-    for number, item in enumerate(items):
-        if number:
-            answer.append(b" ")
-        answer += [_number(session, view, at, item)] if item.kind in KNOWN else _item(mail, item)
-    answer.append(b")\r\n")
-    return _joined(answer)
-
-
-def _joined(answer: Answer) -> Answer:
-    if not any(isinstance(piece, Streamed) for piece in answer):
-        return [b"".join(piece for piece in answer if isinstance(piece, bytes))]
-    return answer
+    pieces: Answer = []
+    for item in items:
+        pieces += [_number(session, view, at, item)] if item.kind in KNOWN else _item(mail, item)
+    head = b"* %d FETCH (" % (at + 1)
+    if len(pieces) == len(items) and Streamed not in map(type, pieces):
+        return [b"%b%b)\r\n" % (head, b" ".join(pieces))]  # type: ignore[arg-type]
+    answer: Answer = [head]
+    for number, piece in enumerate(pieces):
+        answer += [b" ", piece] if number else [piece]
+    return [*answer, b")\r\n"]
 
 
 def _item(mail: Mail, item: Item) -> Answer:
@@ -223,16 +223,19 @@ _VALUES: dict[str, Callable[[Mail, Item], bytes]] = {
 
 def internal_date(mail: Mail) -> bytes:
     """When it arrived, as IMAP writes it; always in UTC."""
-    at = mail.envelope.received_at.astimezone(UTC)
-    return f"{at.day:2d}-{MONTHS[at.month - 1]}-{at.year:04d} {at:%H:%M:%S} +0000".encode("ascii")
+    at = mail.received_at.astimezone(UTC)
+    return b"%2d-%b-%04d %02d:%02d:%02d +0000" % (at.day, MONTHS[at.month - 1], at.year, at.hour, at.minute, at.second)
 
 
 def _section(mail: Mail, item: Item) -> Answer:
     assert item.section is not None
-    place = imapfetch.place(mail.envelope.root, item.section)
-    if place is None:
-        return [item.label + b" NIL"]
-    start, end = place.start, place.end
+    if item.section == WHOLE:  # as it came, without a look at its parts
+        start, end = 0, mail.size_bytes
+    else:
+        place = imapfetch.place(mail.envelope.root, item.section)
+        if place is None:
+            return [item.label + b" NIL"]
+        start, end = place.start, place.end
     if item.section.fields:
         raw = b"".join(mail.between(start, min(end, start + MOST_HEADER)))
         return [_literal(item.label, _cut(imapfetch.fields(raw, item.section), item))]

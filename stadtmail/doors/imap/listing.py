@@ -59,7 +59,7 @@ async def listed(session: "Session", cursor: Cursor) -> bytes:
     if asked.patterns == [""] and not asked.is_extended:
         session.say(b'LIST (\\Noselect) "/" ""')
         return b"OK Done"
-    states = await session.pool(partial(views.states, session.box))
+    states = await session.quick(partial(views.states, session.box))
     for line in lines(states, asked):
         _say(session, b"LIST", line)
         if asked.items and line.state is not None:
@@ -74,7 +74,7 @@ async def subscribed(session: "Session", cursor: Cursor) -> bytes:
     cursor.space()
     pattern = _short(reference + cursor.pattern())
     cursor.end()
-    states = [one for one in await session.pool(partial(views.states, session.box)) if one.subscribed]
+    states = [one for one in await session.quick(partial(views.states, session.box)) if one.subscribed]
     for line in lines(states, Asked([pattern])):
         _say(session, b"LSUB", Line(line.name, () if line.state else (b"\\Noselect",), line.state))
     return b"OK Done"
@@ -87,7 +87,7 @@ async def status(session: "Session", cursor: Cursor) -> bytes:
     cursor.space()
     items = _items(cursor)
     cursor.end()
-    state = await session.pool(partial(views.named, session.box, name))
+    state = await session.quick(partial(views.named, session.box, name))
     await _say_status(session, state, items)
     return b"OK Done"
 

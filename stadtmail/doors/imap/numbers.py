@@ -5,11 +5,21 @@ Sequence numbers stay frozen until the session may say EXPUNGE (RFC 9051 7.5.1):
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
+from uuid import UUID
+from weakref import WeakValueDictionary
 
 from stadtmail.mail.views import Change, State
 from stadtmail.wire import imap
+
+MOST_FOLDERS = 5_000  # on the shelf
+
+
+def _wide_enough(values: "array[int]", value: int) -> "array[int]":
+    return values if value < 2 ** (8 * values.itemsize) else array("I" if value < 2**32 else "Q", values)
 
 
 def packed(values: Sequence[int]) -> "array[int]":
@@ -36,22 +46,61 @@ class Numbers:
         found = bisect_left(self.uids, uid)
         return found if found < len(self.uids) and self.uids[found] == uid else -1
 
-    def after(self, changes: Iterable[Change], gone: set[int]) -> "Numbers":
-        """The folder after these changes, and without what has gone."""
-        uids, flags, modseqs = array("I", self.uids), array("Q", self.flags), array("Q", self.modseqs)
+    def after(self, changes: Iterable[Change], gone: Collection[int]) -> "Numbers":
+        """The folder after these changes, and without what has gone. Costs its changes, and a copy of the arrays."""
+        uids, flags, modseqs = self.uids, self.flags[:], self.modseqs[:]
         for uid, flag, modseq in changes:
             at = bisect_left(uids, uid)
+            flags, modseqs = _wide_enough(flags, flag), _wide_enough(modseqs, modseq)
             if at < len(uids) and uids[at] == uid:
                 flags[at], modseqs[at] = flag, modseq
-            else:
-                uids.insert(at, uid)
-                flags.insert(at, flag)
-                modseqs.insert(at, modseq)
-        keep = [n for n, uid in enumerate(uids) if uid not in gone] if gone else range(len(uids))
+                continue
+            uids = uids[:] if uids is self.uids else uids
+            uids.insert(at, uid)
+            flags.insert(at, flag)
+            modseqs.insert(at, modseq)
         found = Numbers(())
-        found.uids = array("I", [uids[n] for n in keep]) if gone else uids
-        found.flags, found.modseqs = packed([flags[n] for n in keep]), packed([modseqs[n] for n in keep])
+        found.uids, found.flags, found.modseqs = uids, flags, modseqs
+        return found._without(gone) if gone else found
+
+    def _without(self, gone: Collection[int]) -> "Numbers":
+        kept = bytearray(b"\1") * len(self.uids)
+        for at in (self.at(uid) for uid in gone):
+            if at >= 0:
+                kept[at] = 0
+        found = Numbers(())
+        found.uids, found.flags, found.modseqs = (array(one.typecode, compress(one, kept)) for one in (self.uids, self.flags, self.modseqs))
         return found
+
+
+class Shelf:
+    """Folders as they were read last, shared by all sessions; numbers only. The least recently used one goes first."""
+
+    def __init__(self, most: int = 2_000_000) -> None:
+        self._most, self._left = most, most  # messages, about thirteen octets each
+        self._newest: OrderedDict[UUID, tuple[int, Numbers]] = OrderedDict()
+        self._shared: WeakValueDictionary[tuple[UUID, int], Numbers] = WeakValueDictionary()
+
+    def find(self, folder: UUID, modseq: int) -> Numbers | None:
+        """The folder as it was at this modseq, if somebody knows it."""
+        return self._shared.get((folder, modseq))
+
+    def newest(self, folder: UUID) -> tuple[int, Numbers] | None:
+        """(modseq, numbers) as they were read last."""
+        return self._newest.get(folder)
+
+    def put(self, folder: UUID, modseq: int, numbers: Numbers) -> None:
+        """Remember a folder as it is."""
+        self._shared[folder, modseq] = numbers
+        known = self._newest.get(folder)
+        if known is not None and known[0] > modseq:
+            return
+        self._left += len(known[1]) if known is not None else 0
+        self._left -= len(numbers)
+        self._newest[folder] = (modseq, numbers)
+        self._newest.move_to_end(folder)
+        while self._left < 0 or len(self._newest) > MOST_FOLDERS:
+            self._left += len(self._newest.popitem(last=False)[1][1])
 
 
 @dataclass(slots=True)

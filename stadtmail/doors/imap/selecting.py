@@ -3,9 +3,10 @@
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from stadtmail.doors.imap import listing, telling
-from stadtmail.doors.imap.numbers import Numbers, View
+from stadtmail.doors.imap.numbers import Numbers, Shelf, View
 from stadtmail.kit import clock
 from stadtmail.mail import views
 from stadtmail.mail.actions import changing
@@ -39,7 +40,7 @@ async def select(session: "Session", cursor: Cursor, *, read_only: bool) -> byte
     if session.view is not None:
         session.view = None  # also where the new one cannot be selected
         session.say(b"OK [CLOSED] Done")
-    state, view = await session.pool(partial(_view, session, name, read_only))
+    state, view = await session.quick(partial(_view, session, name, read_only))
     session.view = view
     await telling.learn_keywords(session)
     session.say(b"%d EXISTS" % len(view.numbers))
@@ -120,14 +121,23 @@ def _vanished(view: View, modseq: int, known: imap.Ranges | None) -> list[int]:
 
 def _view(session: "Session", name: str, read_only: bool) -> tuple[State, View]:
     state = views.named(session.box, name)
-    modseq, uidnext, _ = views.position(state.id)
-    numbers = session.server.shelf.get((state.id, modseq))
-    if numbers is None:
-        modseq, uidnext, rows = views.snapshot(state.id)
-        numbers = Numbers(rows)
-        session.server.shelf[state.id, modseq] = numbers
-    state = replace(state, uidnext=uidnext)
+    modseq, numbers = _numbers(session.server.shelf, state.id)
+    session.server.shelf.put(state.id, modseq, numbers)
+    state = replace(state, uidnext=views.position(state.id)[1])
     return state, View(state, numbers, modseq, read_only)
+
+
+def _numbers(shelf: Shelf, folder: UUID) -> tuple[int, Numbers]:
+    """(modseq, numbers) of a folder: what is on the shelf, brought up to date, else all of it."""
+    kept = shelf.newest(folder)
+    if kept is not None:
+        news = views.news(folder, since=kept[0], known=kept[1].uids)
+        if news is None:
+            return kept
+        if news.is_exact:
+            return news.modseq, kept[1].after(news.changes, news.gone)
+    modseq, _, rows = views.snapshot(folder)
+    return modseq, Numbers(rows)
 
 
 def _parameters(session: "Session", cursor: Cursor) -> Resync | None:

@@ -14,16 +14,16 @@ from functools import partial
 from threading import Barrier, local
 from typing import Self, TypeVar
 from uuid import UUID
-from weakref import WeakValueDictionary
 
+from django.core.exceptions import SynchronousOnlyOperation
 from django.db import close_old_connections
 from django.db import connections as databases
 
 from stadtmail.doors.imap.bounds import Bounds
-from stadtmail.doors.imap.numbers import Numbers
+from stadtmail.doors.imap.numbers import Shelf
 from stadtmail.doors.imap.session import Session
 from stadtmail.doors.imap.stream import Stream
-from stadtmail.kit import clock, log
+from stadtmail.kit import clock, log, store
 from stadtmail.kit.errors import StadtmailError
 from stadtmail.mail import views
 from stadtmail.usage import connections, limits
@@ -43,7 +43,7 @@ class Server:
         self.counts: Counter[str] = Counter()
         self.large = asyncio.Semaphore(self.bounds.large_at_once)
         self.persons: Counter[UUID] = Counter()
-        self.shelf: WeakValueDictionary[tuple[UUID, int], Numbers] = WeakValueDictionary()  # (folder, modseq): shared by its sessions
+        self.shelf = Shelf()
         self._count, self._threads = threads, ThreadPoolExecutor(threads, thread_name_prefix="imap")
         self._logins = ThreadPoolExecutor(LOGIN_THREADS, thread_name_prefix="imap-login")  # a flood of them stops nobody who reads
         self._looked_after = local()
@@ -52,6 +52,7 @@ class Server:
         self._listeners: list[asyncio.Server] = []
         self._tickers: list[asyncio.Task[None]] = []
         self._draining = False
+        self._is_near = store.is_near()
 
     async def listen(self, host: str, port: int, *, tls: bool) -> int:
         """Open a port (0: any free one); with TLS from the first octet, or offering STARTTLS. Returns the port."""
@@ -85,6 +86,15 @@ class Server:
     async def pool(self, work: Callable[[], T]) -> T:
         """Run what may wait for a database or disk, or takes long, outside the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._with_care, work)
+
+    async def quick(self, work: Callable[[], T]) -> T:
+        """Run a short read: at once where the database is a file of this machine, else (or where a key is not at hand) in a thread."""
+        if self._is_near:
+            try:
+                return work()
+            except SynchronousOnlyOperation:  # something would have to ask Django's own connection
+                pass
+        return await self.pool(work)
 
     async def login(self, work: Callable[[], T]) -> T:
         """Check a password: in threads of its own, because that may take long and many may ask."""

@@ -87,6 +87,10 @@ class Session:
         """Run it in a thread."""
         return await self.server.pool(work)
 
+    async def quick(self, work: Callable[[], T]) -> T:
+        """Run a short read, if possible without a change of thread."""
+        return await self.server.quick(work)
+
     def say(self, line: bytes) -> None:
         """An untagged response."""
         self.stream.write(b"* " + line + b"\r\n")

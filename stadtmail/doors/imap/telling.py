@@ -20,7 +20,7 @@ SYSTEM = b"\\Answered \\Flagged \\Deleted \\Seen \\Draft"
 async def catch_up(session: "Session", *, expunges: bool) -> None:
     """Tell what happened, and take it into the view. What the client has changed itself (View.own) it knows already."""
     view = session.selected
-    news = await session.pool(partial(_news, view))
+    news = await session.quick(partial(_news, view))
     if news is None and not (expunges and view.pending):
         return
     if news is not None:
@@ -33,12 +33,12 @@ async def catch_up(session: "Session", *, expunges: bool) -> None:
     before = len(view.numbers) - len(gone)
     known = view.numbers.uids[-1] if len(view.numbers) else 0
     is_whole = expunges and (news is None or news.is_exact)
-    shared = session.server.shelf.get((view.folder.id, view.synced)) if is_whole else None
+    shared = session.server.shelf.find(view.folder.id, view.synced) if is_whole else None
     view.numbers = shared if shared is not None else view.numbers.after(changes, gone)
     if expunges:
         view.pending.clear()
     if is_whole:
-        session.server.shelf[view.folder.id, view.synced] = view.numbers
+        session.server.shelf.put(view.folder.id, view.synced, view.numbers)
     if len(view.numbers) != before:
         session.say(b"%d EXISTS" % len(view.numbers))
     await know_keywords(session, changes)
@@ -90,7 +90,7 @@ async def know_keywords(session: "Session", changes: Sequence[Change]) -> None:
 
 async def learn_keywords(session: "Session") -> None:
     """Read the holder's keywords."""
-    session.keywords = await session.pool(partial(queries.keywords, session.box))
+    session.keywords = await session.quick(partial(queries.keywords, session.box))
 
 
 def say_flags(session: "Session") -> None:

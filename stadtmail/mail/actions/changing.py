@@ -3,7 +3,6 @@
 Names of keywords are sealed; their bits in the flags are not. Everything of one call happens in one transaction, or nothing.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +13,7 @@ from django.db import connections
 from django.db.models import F
 
 from stadtmail.kit import errors, store
-from stadtmail.mail import queries
+from stadtmail.mail import queries, views
 from stadtmail.mail.actions import removing
 from stadtmail.mail.folders import DELETED, KEYWORD_BITS
 from stadtmail.mail.models import Folder, Keyword, Mailbox, Message
@@ -24,6 +23,8 @@ from stadtmail.privacy import units
 
 CHUNK = 400
 ADD, REMOVE, REPLACE = "+", "-", ""
+_PLACE = "SELECT modseq FROM mail_folder WHERE id = %s AND mailbox_id = %s"
+_FLAGS = "SELECT id, uid, flags, modseq FROM mail_message WHERE folder_id = %s AND {where} ORDER BY uid"
 
 
 class TooManyKeywords(errors.OverQuota):
@@ -78,24 +79,26 @@ def store_flags(
     o: Opened, folder: UUID, uids: Sequence[int], *, how: str, flags: int, unchanged_since: int | None = None, now: datetime  # noqa: ARG001
 ) -> Stored:  # fmt: skip
     """Add, remove or replace flags. What changed after `unchanged_since` is left alone and named. Raises NoSuchFolder."""
-    with store.writing():
-        modseq = locked(o, folder).modseq + 1
+    with store.writing():  # by hand: marking as read is what happens most, and others wait for the turn
+        place = store.select(f"{_PLACE}{store.lock()}", [folder, o.mailbox.id])
+        if not place:
+            raise NoSuchFolder
+        modseq = place[0][0] + 1
         found: list[Change] = []
         modified: list[int] = []
-        changed: dict[int, list[UUID]] = defaultdict(list)
-        for message, uid, old, at in _rows(folder, uids, "id", "uid", "flags", "modseq"):
-            if unchanged_since is not None and at > unchanged_since:
-                modified.append(uid)
-                continue
-            new = {ADD: old | flags, REMOVE: old & ~flags, REPLACE: flags}[how]
-            found.append((uid, new, at if new == old else modseq))
-            if new != old:
-                changed[new].append(message)
-        for new, ids in changed.items():
-            for part in parts(ids):
-                Message.objects.filter(id__in=part).update(flags=new, modseq=modseq)
+        changed: list[tuple[int, int, UUID]] = []
+        for where, values in views.of_uids(uids):
+            for message, uid, old, at in store.select(_FLAGS.format(where=where), [folder, *values]):
+                if unchanged_since is not None and at > unchanged_since:
+                    modified.append(uid)
+                    continue
+                new = {ADD: old | flags, REMOVE: old & ~flags, REPLACE: flags}[how]
+                found.append((uid, new, at if new == old else modseq))
+                if new != old:
+                    changed.append((new, modseq, store.as_id(message)))
         if changed:
-            Folder.objects.filter(id=folder).update(modseq=modseq)
+            store.change("UPDATE mail_message SET flags = %s, modseq = %s WHERE id = %s", changed)
+            store.change("UPDATE mail_folder SET modseq = %s WHERE id = %s", [(modseq, folder)])
     return Stored(found, modified)
 
 

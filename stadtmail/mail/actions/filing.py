@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from stadtmail.kit import store
-from stadtmail.mail import envelope, sealing, views
+from stadtmail.mail import envelope, queries, sealing, views
 from stadtmail.mail.actions import changing, removing
 from stadtmail.mail.actions.changing import Moved, locked
 from stadtmail.mail.actions.incoming import Incoming
@@ -44,12 +44,13 @@ def append(o: Opened, folder: UUID, news: Sequence[New], *, now: datetime) -> Ap
     used, quota = views.quota(o)
     if used + sum(len(one.content) for one in news) > quota:  # asked again inside the transaction
         raise MailboxFull
-    target, sealed = _target(o), []
+    target, private = _target(o)
+    sealed = []
     try:
         for one in news:
             raw = bytes(one.content)
             plain = envelope.packed(envelope.summary(raw, now=one.received_at))
-            sealed.append((sealing.sealed(raw, target, plain, now=one.received_at), one.flags))
+            sealed.append((sealing.sealed(raw, target, plain, private=private, now=one.received_at), one.flags))
         return _placed(o, folder, sealed)
     except BaseException:
         blobs.delete([one.blob for one, _ in sealed if one.blob is not None])
@@ -90,14 +91,14 @@ def _portions(uids: Sequence[int], sizes: dict[int, int]) -> list[list[int]]:
 
 
 def _copied(o: Opened, folder: UUID, uids: Sequence[int], to: UUID) -> Moved:
-    target = _target(o)
+    target, private = _target(o)
     sealed: list[tuple[sealing.Sealed, int]] = []
     old = []
     try:
         for mail in views.mails(o, folder, uids, with_bodies=True):
             plain = envelope.packed(replace(mail.envelope, email_id=mail.email_id))
             content = b"".join(mail.pieces())
-            sealed.append((sealing.sealed(content, target, plain, now=mail.envelope.received_at), mail.flags))
+            sealed.append((sealing.sealed(content, target, plain, private=private, now=mail.envelope.received_at), mail.flags))
             old.append(mail.uid)
         placed = _placed(o, to, sealed)
     except BaseException:
@@ -118,11 +119,12 @@ def _take_back(o: Opened, folder: UUID, uids: Sequence[int]) -> None:
         removing.remember(folder, uids, modseq=place.modseq + 1)
 
 
-def _target(o: Opened) -> sealing.Target:
+def _target(o: Opened) -> tuple[sealing.Target, sealing.Private | None]:
     pair = MailboxKey.objects.filter(mailbox=o.mailbox, current=True).exclude(unit__state=ERASING).first()
     if pair is None:
         raise MailboxClosed
-    return sealing.Target(o.mailbox.tenant_id, o.mailbox.id, o.mailbox.role, pair.unit_id, bytes(pair.public))
+    target = sealing.Target(o.mailbox.tenant_id, o.mailbox.id, o.mailbox.role, pair.unit_id, bytes(pair.public))
+    return target, queries.privates(o).get(pair.unit_id)
 
 
 def _placed(o: Opened, folder: UUID, sealed: Sequence[tuple[sealing.Sealed, int]]) -> Appended:
