@@ -11,7 +11,7 @@ from functools import cached_property
 from uuid import UUID
 
 from stadtmail.kit import errors, log
-from stadtmail.mail import filtering, replies, views
+from stadtmail.mail import filtering, replies
 from stadtmail.mail.actions import changing, foldering
 from stadtmail.mail.folders import FLAG_NAMES
 from stadtmail.mail.models import DeliveryKey, Folder, Mailbox
@@ -21,6 +21,7 @@ from stadtmail.mail.verdicts import Verdict
 from stadtmail.mail.views import canonical
 from stadtmail.privacy import policy, units
 from stadtmail.tenants import queries as tenants
+from stadtmail.tenants.models import Tenant
 from stadtmail.wire import sievecheck, sieverun
 from stadtmail.wire.sieveactions import File, Mark, Outcome, Redirect
 from stadtmail.wire.sievelex import Wrong
@@ -78,21 +79,15 @@ class _Case:
     def __init__(self, target: Target, raw: bytes, verdict: Verdict | None, sender: str, at: datetime) -> None:
         self._target, self._mail, self._verdict, self._sender, self._at = target, Raw(raw), verdict, sender, at
         self._is_junk = verdict is not None and verdict.is_junk
-        key = filtering.key_of(target.mailbox)
-        if key is None or target.script is None:
+        found = filtering.at_delivery(target.mailbox, target.script) if target.script else None
+        if found is None:
             raise units.Gone
-        self._key = key
-        self._tenant = tenants.city(target.tenant)
-        self.now = at.astimezone(policy.current(self._tenant).tz)
+        self._key, self._text = found
 
     def decided(self) -> Decision:
         """Run the script and settle what it wants."""
-        assert self._target.script is not None
-        text = filtering.active(self._key, self._target.script)
-        if text is None:
-            return INBOX
         envelope = sieverun.Envelope(self._sender, self._target.address)
-        outcome = sieverun.run(sievecheck.compiled(text), self._mail, envelope, self)
+        outcome = sieverun.run(sievecheck.compiled(self._text), self._mail, envelope, self)
         if outcome.problem:
             log.event("filter_broke", role="delivery", kind=outcome.problem)
         if outcome.reject is not None:
@@ -104,8 +99,16 @@ class _Case:
     # --- what the script may ask --------------------------------------------------------------------------------------
 
     @cached_property
-    def _folders(self) -> dict[str, views.State]:
-        return {one.name: one for one in views.states(self._box)}
+    def now(self) -> datetime:
+        return self._at.astimezone(policy.current(self._tenant).tz)
+
+    @cached_property
+    def _tenant(self) -> Tenant:
+        return tenants.city(self._target.tenant)
+
+    @cached_property
+    def _folders(self) -> dict[str, filtering.FolderName]:
+        return {one.name: one for one in filtering.folders(self._target.mailbox)}
 
     @cached_property
     def _box(self) -> Opened:

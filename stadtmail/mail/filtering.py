@@ -6,11 +6,27 @@ From an erasure's claim on the key does not open, and nothing here answers. Noth
 import hmac
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from stadtmail.kit import store
+from stadtmail.mail.folders import INBOX
 from stadtmail.mail.models import DeliveryKey, Forward, Mailbox, Remembered, Script
 from stadtmail.privacy import units
-from stadtmail.privacy.models import ERASING
+from stadtmail.privacy.models import ERASING, Unit
+
+_AT_DELIVERY = """
+    SELECT unit.id, unit.tenant_id, unit.category, unit.key, unit.state, script.text
+    FROM mail_deliverykey own
+    JOIN privacy_unit unit ON unit.id = own.unit_id
+    JOIN mail_script script ON script.delivery_id = own.unit_id
+    WHERE own.mailbox_id = %s AND script.id = %s"""
+_FOLDERS = """
+    SELECT folder.id, folder.role, folder.name, unit.id, unit.tenant_id, unit.category, unit.key, unit.state
+    FROM mail_mailbox box
+    JOIN privacy_unit unit ON unit.id = box.unit_id
+    JOIN mail_folder folder ON folder.mailbox_id = box.id
+    WHERE box.id = %s ORDER BY folder.number"""
 
 
 @dataclass(frozen=True)
@@ -20,6 +36,15 @@ class ScriptRow:
     id: UUID
     name: str = field(repr=False)
     text: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class FolderName:
+    """A folder as a filter names it."""
+
+    id: UUID
+    role: str
+    name: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -42,10 +67,19 @@ def scripts(key: DeliveryKey) -> list[ScriptRow]:
     return sorted((_script(key, row) for row in rows), key=lambda one: one.name)
 
 
-def active(key: DeliveryKey, script: UUID) -> str | None:
-    """The text of a filter. Raises units.Gone."""
-    row = Script.objects.filter(delivery=key, id=script).first()
-    return units.text(key.unit, f"text {row.id}", row.text) if row else None
+def at_delivery(mailbox: UUID, script: UUID) -> tuple[DeliveryKey, str] | None:
+    """The delivery key and the text of the filter that runs, in one read; None where it is not there. Raises units.Gone."""
+    found = store.select(_AT_DELIVERY, [mailbox, script])
+    if not found:
+        return None
+    unit, tenant, category, key, state, text = found[0]
+    row = Unit(id=store.as_id(unit), tenant_id=store.as_id(tenant), category=category, key=store.as_id(key), state=state)
+    return DeliveryKey(unit=row, mailbox_id=mailbox), units.text(row, f"text {script}", bytes(text))
+
+
+def folders(mailbox: UUID) -> list[FolderName]:
+    """All folders by name, in one read. Raises units.Gone."""
+    return [_folder(*row) for row in store.select(_FOLDERS, [mailbox])]
 
 
 def active_script(mailbox: UUID) -> UUID | None:
@@ -81,6 +115,14 @@ def mark(key: DeliveryKey, kind: str, value: str) -> bytes:
 def ends_at(key: DeliveryKey, own: bytes, sealed: bytes) -> datetime:
     """Until when something is remembered. Raises units.Gone."""
     return datetime.fromisoformat(units.text(key.unit, f"ends {own.hex()}", sealed))
+
+
+def _folder(*row: Any) -> FolderName:
+    folder, role, name, unit, tenant, category, key, state = row
+    if role == INBOX:
+        return FolderName(store.as_id(folder), role, "INBOX")
+    own = Unit(id=store.as_id(unit), tenant_id=store.as_id(tenant), category=category, key=store.as_id(key), state=state)
+    return FolderName(store.as_id(folder), role, units.text(own, f"folder {store.as_id(folder)}", bytes(name)))
 
 
 def _script(key: DeliveryKey, row: Script) -> ScriptRow:

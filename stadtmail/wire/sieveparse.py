@@ -73,7 +73,7 @@ class _Parser:
         else:
             line = self._signs[self._at - 1].line
             if self._next.kind != ";":
-                raise Wrong(line, "semicolon_missing", str(head.value))
+                raise Wrong(line, "block_missing" if head.value in ("if", "elsif", "else") else "semicolon_missing", str(head.value))
             self._at += 1
         return Node(str(head.value), arguments, tests, block, head.line)
 

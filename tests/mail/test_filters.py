@@ -311,9 +311,10 @@ def test_a_duplicate_is_known_once_the_first_is_stored(box, post, script, now) -
 
 @pytest.mark.postgres
 def test_whole_life_of_filters_and_their_erasure(ahaus, anna, box, post, script, outbox, now) -> None:
-    script(
-        'require ["vacation", "duplicate", "fileinto"]; if duplicate { discard; } vacation "Kanarienhahn"; redirect "a@private.example";'
-    )
+    script("""require ["vacation", "duplicate", "fileinto"];
+        if duplicate { discard; }
+        vacation "Kanarienhahn";
+        redirect "a@private.example";""")
     assert post(HELLO) == [None]
     assert filters.listed(box) == [filters.Listed("main", True)]
     with pytest.raises(filters.ScriptActive):

@@ -1,0 +1,576 @@
+"""Sieve as its RFCs say it, example by example; mistakes with their line; and any bytes at all, in bounded time."""
+
+import time
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stadtmail.wire import sievecheck, sieveflags, sievegrammar, sievelex, sievematch, sieverun
+from stadtmail.wire.sieveactions import File, Redirect, Reject
+from stadtmail.wire.sievelex import Wrong
+from stadtmail.wire.sievemail import Raw
+
+NOW = datetime(2026, 11, 25, 9, 30, 15, tzinfo=timezone(timedelta(hours=1)))
+# RFC 5228 2.7.4 and 5.x speak about messages like this one
+MAIL = (
+    b"Return-Path: <coyote@desert.example.org>\r\n"
+    b"Received: from a by b; Wed, 25 Nov 2026 08:29:00 +0000\r\n"
+    b"Received: from c by d; Wed, 25 Nov 2026 03:28:00 -0500\r\n"
+    b"Date: Tue, 1 Apr 1997 09:06:31 -0800 (PST)\r\n"
+    b"From: Wile E. Coyote <coyote@desert.example.org>\r\n"
+    b"To: roadrunner@acme.example.com, ken+sieve@example.org\r\n"
+    b"Subject: I have a present for you\r\n"
+    b"X-Caffeine: C8H10N4O2\r\n"
+    b"X-Empty:\r\n"
+    b"X-Priority: 3\r\n"
+    b"X-Umlaut: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n"
+    b"Message-ID: <1@desert.example.org>\r\n"
+    b"\r\n"
+    b"Look, I'm sorry about the whole anvil thing.\r\n"
+)
+PARTS = (
+    b"From: a@b.example\r\nSubject: x\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=bb\r\n\r\n"
+    b"--bb\r\nContent-Type: text/html\r\n\r\n<p>Sonder<b>angebot</b> &amp; mehr<style>hidden</style></p>\r\n"
+    b"--bb\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\nR2VoZWltbmlz\r\n"
+    b"--bb\r\nContent-Type: message/rfc822\r\n\r\nSubject: innen\r\nX-In: side\r\n\r\ninnerer Text\r\n--bb--\r\n"
+)
+
+
+class World:
+    now = NOW
+    seen: frozenset = frozenset()
+
+    def has_folder(self, name: str) -> bool:
+        return name in ("INBOX", "Shop")
+
+    def has_use(self, name: str, use: str) -> bool:
+        return use == "\\junk" and name in ("", "Spam")
+
+    def was_seen(self, id_: str) -> bool:
+        return id_ in self.seen
+
+
+REQUIRE = "require [" + ", ".join(f'"{name}"' for name in sievegrammar.EXTENSIONS) + "];\n"
+
+
+def run(script: str, raw: bytes = MAIL, *, sender: str = "tim@example.com", to: str = "ken+sieve@example.org", world=None):
+    compiled = sievecheck.compiled(REQUIRE + script)
+    return sieverun.run(compiled, Raw(raw), sieverun.Envelope(sender, to), world or World())
+
+
+def holds(test: str, raw: bytes = MAIL, **more) -> bool:
+    outcome = run(f"if {test} {{ discard; }}", raw, **more)
+    assert not outcome.problem
+    return outcome.files == ()
+
+
+KEPT = (File(implied=True),)
+
+TRUE = [
+    "true",
+    "not false",
+    "allof(true, true)",
+    "anyof(false, true)",
+    "not allof(true, false)",
+    "not anyof(false)",
+    # 5228 2.7.1
+    'header :contains "subject" "present"',
+    'header :is "Subject" "i HAVE a present for you"',
+    'not header "subject" "present"',
+    'header :matches "subject" "I have*"',
+    'header :matches "Subject" "? have a * for *"',
+    'not header :matches "subject" "?have*"',
+    'header :comparator "i;octet" :contains "subject" "present"',
+    'not header :comparator "i;octet" :contains "subject" "PRESENT"',
+    'header :contains "subject" ""',
+    'header :is "x-empty" ""',
+    'header :matches "x-empty" ""',
+    'header :matches "x-empty" "*"',
+    'header :is ["x-none", "x-caffeine"] ["x", "C8H10N4O2"]',
+    'not header :is "x-none" ""',
+    'header "x-umlaut" "Grüße"',
+    # 5.4, 5.5, 5.7, 5.9
+    'exists ["from", "date"]',
+    'not exists ["from", "x-none"]',
+    "size :over 100",
+    "size :under 1K",
+    "not size :over 1M",
+    'header :contains "x-caffeine" ["C8H10", "x"]',
+    'not header :is "x-caffeine" ["", "c8"]',
+    # 2.7.4, 5.1
+    'address "from" "coyote@desert.example.org"',
+    'address :all :is "from" "coyote@desert.example.org"',
+    'address :domain "from" "DESERT.example.org"',
+    'address :localpart ["from", "to"] "roadrunner"',
+    'not address "from" "Wile E. Coyote <coyote@desert.example.org>"',
+    # envelope 5.4
+    'envelope "from" "tim@example.com"',
+    'envelope :all :is "from" "tim@example.com"',
+    'envelope :domain "to" "example.org"',
+    # subaddress 5233
+    'envelope :user "to" "ken"',
+    'envelope :detail "to" "sieve"',
+    'address :detail "to" "sieve"',
+    'not address :detail "from" ""',
+    'address :user "to" ["ken"]',
+    'envelope :localpart "to" "ken+sieve"',
+    # relational 5231
+    'header :value "gt" :comparator "i;ascii-numeric" "x-priority" "2"',
+    'header :count "ge" :comparator "i;ascii-numeric" "received" "2"',
+    'not header :count "gt" :comparator "i;ascii-numeric" "received" "2"',
+    'address :count "eq" :comparator "i;ascii-numeric" "to" "2"',
+    'header :value "lt" "subject" "j"',
+    'header :count "eq" :comparator "i;ascii-numeric" "x-none" "0"',
+    'header :is :comparator "i;ascii-numeric" "x-priority" "03"',
+    'header :value "ne" :comparator "i;ascii-numeric" "x-priority" "4"',
+    # index 5260
+    'header :index 1 :contains "received" "from a"',
+    'header :index 1 :last :contains "received" "from c"',
+    'not header :index 3 :contains "received" "from"',
+    'not header :index 2 :contains "received" "from a"',
+    # date 5260
+    'date :originalzone "date" "hour" "09"',
+    'date :zone "-0800" "date" "hour" "09"',
+    'date :zone "+0000" "date" "hour" "17"',
+    'date :zone "+0100" "date" "iso8601" "1997-04-01T18:06:31+01:00"',
+    'date :originalzone "date" "std11" "Tue, 01 Apr 1997 09:06:31 -0800"',
+    'date :value "ge" :originalzone "date" "year" "1997"',
+    'date :originalzone "date" "weekday" "2"',
+    'date :originalzone "date" "zone" "-0800"',
+    'date :index 2 :zone "+0000" "received" "time" "08:28:00"',
+    'date :originalzone "date" "julian" "50539"',
+    'date :originalzone "date" "date" "1997-04-01"',
+    'date :originalzone "date" "second" "31"',
+    'not date "x-none" "year" "1997"',
+    'not date "subject" "year" "1997"',
+    'currentdate "date" "2026-11-25"',
+    'currentdate "hour" "09"',
+    'currentdate :zone "+0000" "hour" "08"',
+    'currentdate "weekday" "3"',
+    'currentdate :value "ge" "date" "2026-11-24"',
+    'currentdate "month" "11"',
+    'currentdate "day" "25"',
+    'currentdate "minute" "30"',
+    # body 5173
+    'body :contains "anvil"',
+    'body :raw :contains "ANVIL thing"',
+    'not body :contains "present"',
+    'body :text :contains "sorry"',
+    'body :content "text" :contains "whole"',
+    'body :content "text/plain" :contains "whole"',
+    'not body :content "text/html" :contains "whole"',
+    # mailbox 5490, special-use 8579
+    'mailboxexists "Shop"',
+    'not mailboxexists ["Shop", "Nowhere"]',
+    'specialuse_exists "\\\\Junk"',
+    'specialuse_exists "Spam" "\\\\Junk"',
+    'not specialuse_exists "Shop" "\\\\Junk"',
+    'not specialuse_exists ["\\\\Junk", "\\\\Trash"]',
+    # duplicate 7352
+    "not duplicate",
+    'not duplicate :handle "x" :seconds 60 :last',
+    'not duplicate :header "x-none"',
+    'not duplicate :uniqueid "1"',
+    # variables 5229
+    'string "${unset}" ""',
+    'string :count "eq" :comparator "i;ascii-numeric" ["a", "", "b"] "2"',
+    'string :matches "abc" "a?c"',
+    # encoded characters 5228 2.4.2.4
+    'string "$${hex:24 24}" "$$$"',
+    'string "${hex:40}" "@"',
+    'string "${unicode:2663}" "♣"',
+    'string "${unicode:40}" "${hex:40}"',
+    'string "${hex: 40 }" "@"',
+    'string "${hex:C3 A9}" "é"',
+    'string "${HEX:40}" "@"',
+    'not string "${hex:40" "@"',
+]
+
+
+@pytest.mark.parametrize("test", TRUE)
+def test_what_the_rfcs_say_is_true(test: str) -> None:
+    assert holds(test)
+
+
+def test_bodies_are_read_as_people_read_them() -> None:
+    assert holds('body :contains "Sonder angebot  & mehr"', PARTS)
+    assert not holds('body :contains "hidden"', PARTS)
+    assert holds('body :contains "Geheimnis"', PARTS)
+    assert holds('body :content "" :contains "X-In: side"', PARTS)
+    assert holds('body :content "message/rfc822" :contains "innen"', PARTS)
+    assert holds('body :raw :contains "R2VoZWltbmlz"', PARTS)
+    assert not holds('body :raw :contains "Geheimnis"', PARTS)
+    assert holds('body :contains "innerer"', PARTS)
+
+
+def test_a_bounce_has_an_empty_sender() -> None:
+    assert holds('envelope "from" ""', sender="")
+    assert holds('envelope :domain "from" ""', sender="")
+
+
+def test_commands_follow_each_other_and_branches_are_taken_once() -> None:
+    script = """if header "x-none" "" { fileinto "a"; } elsif size :over 1 { fileinto "b"; }
+        elsif true { fileinto "c"; } else { fileinto "d"; }
+        if true { stop; } fileinto "e";"""
+    assert run(script).files == (File("b"),)
+    assert run("/* nothing */ # at all\r\n").files == KEPT
+    assert run("keep; keep; discard;").files == (File(),)
+    assert run("stop;").files == KEPT
+    assert run('fileinto :copy "x";').files == (File("x"), *KEPT)
+    assert run('fileinto "x"; fileinto "x";').files == (File("x"),)
+    out = run('redirect "a@b.example"; redirect :copy "A@b.example";')
+    assert (out.files, out.redirects) == ((), (Redirect("a@b.example", keeps=True),))
+    assert run('redirect :copy "a@b.example";').files == KEPT
+
+
+def test_flags_of_5232() -> None:
+    assert run('setflag "\\\\Deleted"; fileinto "x";').files == (File("x", ("\\Deleted",)),)
+    assert run('addflag "flagvar" "\\\\Deleted"; addflag "flagvar" ["\\\\Answered"]; keep :flags "${flagvar}";').files == (
+        File(flags=("\\Deleted", "\\Answered")),
+    )
+    assert run('addflag ["\\\\Deleted \\\\answered", "a b"]; removeflag "A";').files == (
+        File(flags=("\\Deleted", "\\Answered", "b"), implied=True),
+    )
+    assert run('addflag "\\\\Seen"; fileinto :flags "" "x";').files == (File("x"),)
+    assert run('setflag "\\\\Recent \\\\nonsense ) ok";').files == (File(flags=("ok",), implied=True),)
+    assert holds('hasflag "\\\\Seen"') is False
+    out = run(
+        'setflag ["a", "b", "c"]; if allof(hasflag "B", hasflag :count "eq" :comparator "i;ascii-numeric" "3", '
+        'not hasflag "v" "a", hasflag :contains "c") { discard; }'
+    )
+    assert out.files == ()
+
+
+def test_variables_of_5229() -> None:
+    assert run('set "honorific" "Mr"; set "first_name" "Wile"; fileinto "${honorific} ${First_Name} ${x}!";').files[0].folder == "Mr Wile !"
+    assert run('set "company" "ACME"; fileinto "${BAD${Company}";').files[0].folder == "${BADACME"
+    assert run('set "company" "ACME"; fileinto "${President, ${Company} Inc.}";').files[0].folder == "${President, ACME Inc.}"
+    assert run('set "a" "juMBlEd lETteRS"; set :length "b" "${a}"; fileinto "${b}";').files[0].folder == "15"
+    made = {"lower": "jumbled letters", "upperfirst": "JuMBlEd lETteRS", "quotewildcard": "juMBlEd lETteRS", "upper": "JUMBLED LETTERS"}
+    for modifier, wanted in made.items():
+        assert run(f'set "a" "juMBlEd lETteRS"; set :{modifier} "b" "${{a}}"; fileinto "${{b}}";').files[0].folder == wanted
+    assert run('set :upperfirst :lower "b" "juMBlEd"; fileinto "${b}";').files[0].folder == "Jumbled"
+    assert run('set :quotewildcard "b" "Rock*?\\\\"; fileinto "${b}";').files[0].folder == "Rock\\*\\?\\\\"
+    script = 'if header :matches "subject" "I have * for *" { fileinto "${2}/${1}/${0}/${3}"; }'
+    assert run(script).files[0].folder == "you/a present/I have a present for you/"
+    kept = 'if string :matches "ab" "*" { if not string :matches "x" "y*" { fileinto "${1}"; } }'
+    assert run(kept).files[0].folder == "ab", "a match that fails changes nothing"
+    assert run('if anyof(header :matches "subject" "*", header :matches "from" "*") { fileinto "${1}"; }').files[0].folder.startswith("I")
+    assert run('set "a" "${unknown}x"; fileinto "${a}";').files[0].folder == "x"
+
+
+@pytest.mark.parametrize(
+    ("value", "pattern", "found"),
+    [
+        ("[acme-users] [fwd] version 1.0 is out", "*[*]*", ["", "acme-users", " [fwd] version 1.0 is out"]),  # RFC 5229 3.2
+        ("frop", "????", list("frop")),
+        ("frop", "???", None),
+        ("", "*", [""]),
+        ("", "?", None),
+        ("abc", "*c", ["ab"]),
+        ("abcabc", "*bc", ["abca"]),
+        ("a*b", "a\\*b", []),
+        ("axb", "a\\*b", None),
+        ("a\\b", "a\\\\b", []),
+        ("aXbXc", "*X*", ["a", "bXc"]),
+        ("ab", "a*b*", ["", ""]),
+        ("hello", "h?l*o", ["e", "l"]),
+        ("abc", "a*?c", ["", "b"]),
+        ("aab", "*a?", ["a", "b"]),
+        ("x", "\\", None),
+        ("", "", []),
+        ("ÄB", "ä*", None),
+        ("aaaab", "*ab", ["aaa"]),
+        ("mississippi", "*s?i*", ["mi", "s", "ssippi"]),
+    ],
+)
+def test_wildcards_match_as_short_as_they_can(value: str, pattern: str, found: list | None) -> None:
+    got = sievematch.glob(value, pattern, "i;ascii-casemap")
+    assert got == (None if found is None else [value, *found])
+
+
+def _slowly(value: str, pattern: str) -> bool:
+    """The textbook's matcher, which tries everything."""
+    if not pattern:
+        return not value
+    if pattern[0] == "*":
+        return any(_slowly(value[at:], pattern[1:]) for at in range(len(value) + 1))
+    return bool(value) and pattern[0] in ("?", value[0]) and _slowly(value[1:], pattern[1:])
+
+
+@given(st.text("ab", max_size=8), st.text("ab*?", max_size=8))
+@settings(deadline=None, max_examples=500)
+def test_the_fast_matcher_says_what_the_textbook_says(value: str, pattern: str) -> None:
+    found = sievematch.glob(value, pattern, "i;octet")
+    assert (found is not None) == _slowly(value, pattern)
+    if found is not None:
+        rest = list(found[1:])
+        assert "".join(rest.pop(0) if sign in "*?" else sign for sign in pattern) == value
+
+
+def test_reject_and_vacation() -> None:
+    assert run('reject "nein";').reject == Reject("nein", at_once=False)
+    assert run('ereject "nein";').reject == Reject("nein", at_once=True)
+    assert run('reject "nein";').files == ()
+    reply = run('vacation :days 23 :addresses ["a@b.example", "C <c@d.example>"] :from "A <a@b.example>" "weg";').reply
+    assert (reply.seconds, reply.addresses, reply.sender) == (23 * 86400, ("a@b.example", "c@d.example"), "a@b.example")
+    assert run('vacation :seconds 1800 "weg";').reply.seconds == 1800
+    assert run('vacation :seconds 0 "weg";').reply.seconds == sieverun.LEAST_REPLY
+    assert run('vacation :days 0 "weg";').reply.seconds == 86400
+    assert run('vacation "a";').reply.handle == run('vacation "a";').reply.handle != run('vacation "b";').reply.handle
+    assert run('vacation "a";').files == KEPT
+
+
+@pytest.mark.parametrize(
+    ("script", "problem"),
+    [
+        ('reject "a"; keep;', "reject_and_more"),
+        ('keep; reject "a";', "reject_and_more"),
+        ('reject "a"; reject "b";', "reject_and_more"),
+        ('redirect "a@b.example"; ereject "a";', "reject_and_more"),
+        ('vacation "x"; reject "y";', "reject_and_more"),
+        ('reject "y"; vacation "x";', "reject_and_more"),
+        ('vacation "x"; vacation "y";', "two_replies"),
+        ("".join(f'redirect "a{n}@b.example";' for n in range(5)), "too_many_redirects"),
+        ("".join(f'fileinto "a{n}";' for n in range(17)), "too_many_actions"),
+        ('redirect "${x}";', "bad_address"),
+    ],
+)
+def test_what_breaks_keeps_the_message_and_does_nothing_else(script: str, problem: str) -> None:
+    outcome = run(script)
+    assert outcome.problem == problem
+    assert (outcome.files, outcome.redirects, outcome.reject, outcome.reply, outcome.marks) == (KEPT, (), None, None, ())
+
+
+def test_duplicates_are_marked_at_the_end_only() -> None:
+    world = World()
+    (mark,) = run("if duplicate { discard; }").marks
+    world.seen = frozenset([mark.id])
+    assert run("if duplicate { discard; }", world=world).files == ()
+    assert run("if duplicate { discard; }", world=world).marks == (), "without :last the first one counts"
+    assert len(run("if duplicate :last { discard; }", world=world).marks) == 1
+    assert run('if duplicate :handle "x" { discard; }', world=world).files == KEPT
+    assert run("if anyof(duplicate, duplicate) { discard; }").files == (), "the second asks about the first"
+    assert run('if duplicate { discard; } reject "x"; keep;').marks == ()
+
+
+WRONG = [
+    ("keep", 1, "semicolon_missing"),
+    ("\n\nfoo;", 3, "unknown_command"),
+    ("if true keep;", 1, "block_missing"),
+    ("true;", 1, "test_as_command"),
+    ("if keep { }", 1, "command_as_test"),
+    ("if foo { }", 1, "unknown_test"),
+    ("else { }", 1, "else_without_if"),
+    ("keep; elsif true { }", 1, "else_without_if"),
+    ('keep;\nrequire "copy";', 2, "late_require"),
+    ('require "x-foo";', 1, "unknown_extension"),
+    ('if true { require "copy"; }', 1, "late_require"),
+    ('fileinto "x";', 1, "require_missing"),
+    ('"x";', 1, "command_expected"),
+    ("if not { }", 1, "one_test_here"),
+    ("if true, false { }", 1, "block_missing"),
+    ("if (true, false) { }", 1, "one_test_here"),
+    ("keep true;", 1, "no_test_here"),
+    ("stop { }", 1, "no_block_here"),
+    ("if true { keep; ", 1, "brace_missing"),
+    ("/* open", 1, "open_comment"),
+    ('keep; "open', 1, "open_string"),
+    ("redirect text:\nx\n", 1, "open_string"),
+    ("keep; §", 1, "strange_sign"),
+    ("keep; }", 1, "command_expected"),
+    ("if anyof(true { }", 1, "parenthesis_missing"),
+    ("redirect [];", 1, "string_expected"),
+    ('redirect ["a" "b"];', 1, "bracket_missing"),
+    ('redirect ["a@b.example"];', 1, "string_expected"),
+    ("redirect 5;", 1, "string_expected"),
+    ('if size :over "5" { }', 1, "number_expected"),
+    ("if size 5 { }", 1, "over_or_under"),
+    ("if size :over :under 5 { }", 1, "tag_twice"),
+    ("if size :over 99999999999G { }", 1, "big_number"),
+    ("if exists 5 { }", 1, "strings_expected"),
+    ('if header :is :contains "a" "b" { }', 1, "tag_twice"),
+    ('if header "a" :is "b" { }', 1, "late_tag"),
+    ('if header :foo "a" "b" { }', 1, "unknown_tag"),
+    ('if header "a" { }', 1, "arguments_missing"),
+    ('if header "a" "b" "c" { }', 1, "too_many_arguments"),
+    ('if header :comparator "i;foo" "a" "b" { }', 1, "unknown_comparator"),
+    ('if header :comparator "a" "b" { }', 1, "arguments_missing"),
+    ('if header :comparator "i;ascii-numeric" "a" "b" { }', 1, "require_missing"),
+    ('if header :count "gt" "a" "b" { }', 1, "require_missing"),
+    ('require "comparator-i;ascii-numeric"; if header :contains :comparator "i;ascii-numeric" "a" "b" { }', 1, "numbers_have_no_parts"),
+    ('require "relational"; if header :count "xx" "a" "b" { }', 1, "unknown_relation"),
+    ('if header :comparator :is "a" "b" { }', 1, "tag_value_missing"),
+    ('if address "subject" "b" { }', 1, "no_address_header"),
+    ('if header "a b" "x" { }', 1, "bad_header"),
+    ('if exists "" { }', 1, "bad_header"),
+    ('require "envelope"; if envelope "auth" "x" { }', 1, "unknown_envelope"),
+    ('redirect "nobody";', 1, "bad_address"),
+    ('redirect "a@b.example\r\nBcc: x@y.example";', 1, "bad_address"),
+    ('require "index"; if header :last "a" "b" { }', 1, "last_without_index"),
+    ('require "index"; if header :index 0 "a" "b" { }', 1, "bad_number"),
+    ('require "date"; if date "date" "foo" "1" { }', 1, "unknown_date_part"),
+    ('require "date"; if date :zone "CET" "date" "year" "1" { }', 1, "bad_zone"),
+    ('require "date"; if currentdate :originalzone "year" "1" { }', 1, "unknown_tag"),
+    ('require "variables"; set "${x}" "1";', 1, "bad_variable"),
+    ('require "variables"; set "a.b" "1";', 1, "bad_variable"),
+    ('require "variables"; set "x" "${a.b}";', 1, "unknown_namespace"),
+    ('require "imap4flags"; addflag "v" "x";', 1, "require_missing"),
+    ('require "fileinto"; fileinto "";', 1, "bad_folder"),
+    ('require "vacation"; vacation :seconds 5 "x";', 1, "require_missing"),
+    ('require "vacation-seconds"; vacation :days 1 :seconds 5 "x";', 1, "tag_twice"),
+    ('require "vacation"; vacation :subject "a\nb" "x";', 1, "bad_subject"),
+    ('require "vacation"; vacation :from "nobody" "x";', 1, "bad_address"),
+    ('require "encoded-character"; redirect "${unicode:D800}";', 1, "bad_character"),
+    ('require "encoded-character"; redirect "${hex:ff}";', 1, "bad_character"),
+    ('require "encoded-character"; redirect "${unicode:110000}";', 1, "bad_character"),
+    ("if " + "not " * 40 + "true { }", 1, "too_deep"),
+    ("if true {" * 40 + "}" * 40, 1, "too_deep"),
+    ("keep;" * 6000, 1, "too_long"),
+    ('require "duplicate"; if duplicate :header "a" :uniqueid "b" { }', 1, "tag_twice"),
+    ("\n\n\nif header :matches", 4, "block_missing"),
+]
+
+
+@pytest.mark.parametrize(("script", "line", "kind"), WRONG)
+def test_mistakes_are_found_before_anything_runs(script: str, line: int, kind: str) -> None:
+    with pytest.raises(Wrong) as wrong:
+        sievecheck.compiled(script)
+    assert (wrong.value.kind, wrong.value.line) == (kind, line)
+
+
+def test_every_mistake_has_words() -> None:
+    from stadtmail.mail.filterwords import _WORDS, Problem
+
+    for _, _, kind in WRONG:
+        assert kind in _WORDS
+    for kind in _WORDS:
+        for lang in ("de", "en"):
+            words = Problem(3, kind, "x").words(lang)
+            assert words.endswith((".", "x", "CODE", ";", "]")) or "CODE" in words
+
+
+def test_strings_of_all_kinds() -> None:
+    text = "redirect text: # comment\r\n..dot\r\nline\r\n.\r\n;"
+    (word, string, end, _) = sievelex.tokens(text)
+    assert (word.value, string.value, end.value) == ("redirect", ".dot\r\nline\r\n", ";")
+    assert [token.value for token in sievelex.tokens('"a\\"b\\\\c\\d" 10K 2m')][:3] == ['a"b\\cd', 10240, 2097152]
+    assert [one.text for one in sievelex.comments("keep; # eins\n/* zwei */ # drei")] == ["eins", "drei"]
+    for bad in (b"\xff", b"a\0b", b"x" * (sievelex.MOST_TEXT + 1)):
+        with pytest.raises(Wrong):
+            sievelex.decoded(bad)
+
+
+WORDS = st.sampled_from(
+    [
+        *sievegrammar.COMMANDS,
+        *sievegrammar.TESTS,
+        *(f":{tag}" for shape in (*sievegrammar.TESTS.values(), *sievegrammar.COMMANDS.values()) for tag in shape.tags),
+        '"subject"',
+        '"*a?b*"',
+        '"${1}"',
+        '"${x}"',
+        '["a", "b"]',
+        '"a@b.example"',
+        "10",
+        "5M",
+        ";",
+        "{",
+        "}",
+        "(",
+        ")",
+        ",",
+        "[",
+        "]",
+        '"gt"',
+        '"i;octet"',
+        '"i;ascii-numeric"',
+        "text:\nx\n.\n",
+        "#x\n",
+        "/*",
+        "*/",
+        '"',
+        '"year"',
+        '"from"',
+        '"\\\\Seen"',
+    ]
+)
+
+
+@given(st.lists(WORDS, max_size=40), st.binary(max_size=300))
+@settings(deadline=None, max_examples=400)
+def test_any_words_and_any_message_end_in_an_outcome_or_a_mistake(words: list[str], raw: bytes) -> None:
+    try:
+        script = sievecheck.compiled(REQUIRE + " ".join(words))
+    except Wrong:
+        return
+    outcome = sieverun.run(script, Raw(raw), sieverun.Envelope("", ""), World())
+    assert outcome.files or not outcome.problem
+
+
+@st.composite
+def scripts(draw) -> str:
+    """Scripts that are right, of whatever the table has."""
+    strings = st.sampled_from(['"subject"', '"*b*"', '["from", "to"]', '"${1}x"', '"a@b.example"', '"?"'])
+
+    def test(depth: int) -> str:
+        name = draw(st.sampled_from(["true", "header", "size", "not", "anyof", "string", "body", "exists"]))
+        if name == "not":
+            return f"not {test(depth - 1) if depth else 'true'}"
+        if name == "anyof":
+            return f"anyof({', '.join(test(depth - 1) for _ in range(2)) if depth else 'false'})"
+        kind = draw(st.sampled_from([":is", ":contains", ":matches"]))
+        rest = {
+            "true": "",
+            "header": f'{kind} "subject" {draw(strings)}',
+            "size": ":over 10",
+            "string": f"{kind} {draw(strings)} {draw(strings)}",
+            "body": f"{kind} {draw(strings)}",
+            "exists": '"subject"',
+        }
+        return f"{name} {rest[name]}"
+
+    commands = st.sampled_from(
+        ["keep;", 'fileinto "x";', 'set "x" "${x}${x}y";', 'addflag "a b";', "discard;", "stop;", 'redirect "a@b.example";']
+    )
+    return "".join(f"if {test(2)} {{ {draw(commands)} {draw(commands)} }} " for _ in range(draw(st.integers(1, 5))))
+
+
+@given(scripts(), st.binary(max_size=500))
+@settings(deadline=None, max_examples=300)
+def test_right_scripts_never_lose_a_message_without_being_told_to(script: str, raw: bytes) -> None:
+    outcome = run(script, raw)
+    if "discard" not in script and not outcome.redirects:
+        assert outcome.files
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        'if header :matches "subject" "' + "*a" * 400 + '" { discard; }',
+        'if header :matches "subject" "' + "?" * 900 + '*" { discard; }',
+        'if header :matches "subject" "*' + "a?" * 400 + 'b" { discard; }',
+        'set "a" "x"; ' + 'set "a" "${a}${a}${a}${a}"; ' * 500 + 'if string :matches "${a}" "*${a}*" { discard; }',
+        "if anyof(" + ", ".join(['body :contains "' + "ab" * 200 + 'c"'] * 300) + ") { discard; }",
+        'if header :contains ["' + '", "'.join(["subject"] * 1000) + '"] ["' + '", "'.join(["zz"] * 1000) + '"] { discard; }',
+    ],
+)
+def test_hostile_scripts_end_in_bounded_time(script: str) -> None:
+    raw = b"Subject: " + b"a" * 7000 + b"\r\n\r\n" + b"ab" * 500_000
+    began = time.process_time()
+    outcome = run(script, raw)
+    assert time.process_time() - began < 5
+    assert outcome.problem in ("", "too_much")
+
+
+def test_flags_are_bounded_and_clean() -> None:
+    assert len(sieveflags.listed([" ".join(f"k{n}" for n in range(500))])) == sieveflags.MOST_FLAGS
+    assert sieveflags.listed(['a"b', "c(d", "\\seen", "e\x7f", "ü", "ok"]) == ("\\Seen", "ok")
+
+
+def test_the_moment_is_that_of_the_city() -> None:
+    world = World()
+    world.now = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+    assert holds('currentdate "iso8601" "2026-03-29T01:30:00+00:00"', world=world)
