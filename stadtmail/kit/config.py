@@ -24,7 +24,7 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "PORT_LMTP": ("2424", "Port of LMTP (opened when the door exists)."),
     "PORT_IMAP": ("2143", "Port of IMAP with STARTTLS."),
     "PORT_IMAPS": ("2993", "Port of IMAP over TLS."),
-    "PORT_SIEVE": ("24190", "Port of ManageSieve (opened when the door exists)."),
+    "PORT_SIEVE": ("24190", "Port of ManageSieve with STARTTLS."),
     "DATABASE_URL": ("", "Main database: empty for SQLite in the data folder, or postgresql://user:password@host/name."),
     "KEYS_URL": ("", "Keystore: empty for its own SQLite file in the data folder, or postgresql://…"),
     "VOLATILE_URL": ("", "Volatile store: empty for SQLite on tmpfs, or a folder on another tmpfs."),

@@ -1,8 +1,8 @@
-"""Recurring work of the room: new pairs for the roles each month, and blobs that a crash left behind."""
+"""Recurring work of the room: new pairs for the roles each month, blobs that a crash left behind, what filters need not know any more."""
 
 from datetime import datetime
 
-from stadtmail.mail.actions import gone, rolekeys
+from stadtmail.mail.actions import forwarding, gone, remembering, rolekeys
 from stadtmail.mail.models import Mailbox
 
 
@@ -17,3 +17,8 @@ def renew_role_keys(now: datetime) -> int:
 def remove_lost_blobs(now: datetime) -> int:
     """Unlink what waits for it, and remove blobs that no row names. Returns how many."""
     return gone.unlink() + gone.remove_lost(now)
+
+
+def forget_for_filters(now: datetime) -> int:
+    """What filters remember ends with its days, and so do codes that nobody gave back. Returns how many."""
+    return remembering.forget_due(now) + forwarding.forget_unanswered(now)

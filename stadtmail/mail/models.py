@@ -23,6 +23,7 @@ class Mailbox(models.Model):
     quota_bytes = models.BigIntegerField()
     used_bytes = models.BigIntegerField(default=0)
     last_validity = models.PositiveIntegerField(default=0)  # greatest uidvalidity ever given: a name that returns is another folder
+    script = models.UUIDField(null=True)  # the filter that runs at delivery (Script); None: nothing but the inbox is looked at
 
     class Meta:
         constraints = [
@@ -171,3 +172,61 @@ class BlobGone(models.Model):
 
     def __str__(self) -> str:
         return f"blob {self.pk}"
+
+
+class DeliveryKey(models.Model):
+    """A unit for what delivery itself needs of a person while nobody is logged in (category INH): filters and their memory.
+
+    Its key is opened at delivery and by the holder, and it opens no message. Made when it is first needed.
+    """
+
+    unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    # no constraint: a hold on one of the two units must not keep the other
+    mailbox = models.OneToOneField(Mailbox, on_delete=models.DO_NOTHING, db_constraint=False, related_name="delivery")
+
+    def __str__(self) -> str:
+        return f"delivery key {self.pk}"
+
+
+class Script(models.Model):
+    """A filter in Sieve: name and text sealed under the delivery key. Which of them runs says Mailbox.script."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    delivery = models.ForeignKey(DeliveryKey, on_delete=models.CASCADE, related_name="scripts")
+    name = models.BinaryField()
+    text = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"script {self.id}"
+
+
+class Forward(models.Model):
+    """An address that filters pass mail on to. Off until whoever reads there has said the code (code None: confirmed)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    delivery = models.ForeignKey(DeliveryKey, on_delete=models.CASCADE, related_name="forwards")
+    mark = models.BinaryField(max_length=32)  # keyed hash of the address
+    address = models.BinaryField()
+    code = models.BinaryField(null=True, max_length=32)  # keyed hash
+    until = models.DateField(null=True)  # last day of the code
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["delivery", "mark"], name="forward_once")]
+
+    def __str__(self) -> str:
+        return f"forward {self.id}"
+
+
+class Remembered(models.Model):
+    """What filters must not do twice: who was told that somebody is away, which message was there. Hashes only, until their day."""
+
+    delivery = models.ForeignKey(DeliveryKey, on_delete=models.CASCADE, related_name="memory", db_index=False)
+    mark = models.BinaryField(max_length=32)  # keyed hash under the delivery key
+    ends = models.BinaryField()  # the exact moment, sealed
+    until = models.DateField(db_index=True)  # the day on which it is forgotten at the latest
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["delivery", "mark"], name="remembered_once")]
+
+    def __str__(self) -> str:
+        return f"remembered {self.pk}"

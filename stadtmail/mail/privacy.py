@@ -13,10 +13,26 @@ from django.db import transaction
 from django.db.models import F, Sum
 
 from stadtmail.kit.holdings import Column, Holding
-from stadtmail.mail import queries
+from stadtmail.mail import filtering, queries
 from stadtmail.mail.actions import gone
 from stadtmail.mail.folders import flag_names
-from stadtmail.mail.models import CLOSED, OPEN, Body, Expunged, Folder, Keyword, Mailbox, MailboxKey, Message, Route, Wrap
+from stadtmail.mail.models import (
+    CLOSED,
+    OPEN,
+    Body,
+    DeliveryKey,
+    Expunged,
+    Folder,
+    Forward,
+    Keyword,
+    Mailbox,
+    MailboxKey,
+    Message,
+    Remembered,
+    Route,
+    Script,
+    Wrap,
+)
 from stadtmail.mail.sealing import RESIDENT, ROLE
 from stadtmail.people.models import Address
 from stadtmail.privacy import holdings, units
@@ -34,7 +50,7 @@ def register() -> None:
             "Mailbox", lambda ids: Mailbox.objects.filter(unit__in=ids),
             harmless={
                 "id": ID, "tenant": "the city", "contract": REF, "unit": ID, "role": STATE, "state": STATE, "quota_bytes": "of the tariff",
-                "used_bytes": "sum of sizes, on a random id", "last_validity": NUMBER,
+                "used_bytes": "sum of sizes, on a random id", "last_validity": NUMBER, "script": REF,
             },
             purge=_purge_mailboxes, restrict=_close, release=_open,
         ),
@@ -73,14 +89,32 @@ def register() -> None:
         ),
         _holding("Body", lambda ids: Body.objects.filter(message__in=Message.objects.filter(pair__in=ids).values("id")),
                  sealed={"sealed": "eml"}, harmless={"message": REF}),
+        _holding(
+            "DeliveryKey", lambda ids: DeliveryKey.objects.filter(unit__in=ids), harmless={"unit": ID, "mailbox": REF},
+        ),
+        _holding(
+            "Script", lambda ids: Script.objects.filter(delivery__in=ids),
+            sealed={"name": "script", "text": "sieve"}, harmless={"id": ID, "delivery": REF}, export=_scripts,
+        ),
+        _holding(
+            "Forward", lambda ids: Forward.objects.filter(delivery__in=ids),
+            sealed={"address": "forward_to"}, hashed=["mark", "code"],
+            harmless={"id": ID, "delivery": REF, "until": "last day of a code that was sent, on a random id"}, export=_forwards,
+        ),
+        _holding(
+            "Remembered", lambda ids: Remembered.objects.filter(delivery__in=ids),
+            sealed={"ends": None}, hashed=["mark"],
+            harmless={"id": "row number", "delivery": REF, "until": "day on which a hash is forgotten, on a random id"},
+        ),
         Holding(table="mail.BlobGone", personal={}, harmless={"blob": "random id of bytes that are being unlinked", "unit": ID}),
     )  # fmt: skip
 
 
 def _holding(table: str, rows: Rows, *, harmless: Mapping[str, str], sealed: Mapping[str, str | None] | Sequence[str] = (),
-             **extra: Any) -> Holding:  # fmt: skip
+             hashed: Sequence[str] = (), **extra: Any) -> Holding:  # fmt: skip
     exported = sealed if isinstance(sealed, Mapping) else dict.fromkeys(sealed)
     personal = {name: Column(RESIDENT, "sealed", key) for name, key in exported.items()}
+    personal |= {name: Column(RESIDENT, "keyed_hash", None) for name in hashed}
     default = {"purge": _purge(rows), "find": _find(rows)}
     return Holding(table=f"mail.{table}", personal=personal, harmless=harmless, also=(RESIDENT, ROLE), **(default | extra))
 
@@ -158,6 +192,20 @@ def _keywords(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
     for _, mailbox in _opened(unit_id):
         for name in queries.keywords(queries.Opened(mailbox)).values():
             yield {"keyword": name}
+
+
+def _scripts(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
+    """The filters as their holder wrote them: `sieve` is read by every server that speaks Sieve (Art. 20 GDPR)."""
+    for key in DeliveryKey.objects.filter(unit=unit_id).select_related("unit"):
+        active = Mailbox.objects.filter(id=key.mailbox_id).values_list("script", flat=True).first()
+        for one in filtering.scripts(key):
+            yield {"script": one.name, "sieve": one.text, "active": one.id == active}
+
+
+def _forwards(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
+    for key in DeliveryKey.objects.filter(unit=unit_id).select_related("unit"):
+        for one in filtering.forwards(key):
+            yield {"forward_to": one.address, "confirmed": one.is_confirmed}
 
 
 def _messages(unit_id: UUID) -> Iterable[Mapping[str, Any]]:

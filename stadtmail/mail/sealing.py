@@ -29,6 +29,8 @@ class Target:
     role: str
     pair: UUID
     public: bytes = field(repr=False)
+    address: str = field(default="", repr=False)  # as the sender wrote it
+    script: UUID | None = None  # the filter that decides where it goes
 
     @property
     def category(self) -> str:
@@ -48,6 +50,9 @@ class Sealed:
     envelope: bytes = field(repr=False)
     body: bytes | None = field(repr=False)
     blob: UUID | None
+    folder: UUID | None = None  # None: the inbox
+    flags: int = 0
+    delivery: UUID | None = None  # copies of one delivery are stored all, or none
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,10 @@ class Record:
         return blobs.get(blob, key=self.key, tenant=self.tenant, category=self.category)
 
 
-def sealed(raw: bytes, target: Target, plain_envelope: bytes, *, now: datetime, step: Step = lambda _: None) -> Sealed:
+def sealed(
+    raw: bytes, target: Target, plain_envelope: bytes, *, now: datetime, folder: UUID | None = None, flags: int = 0,
+    delivery: UUID | None = None, step: Step = lambda _: None,
+) -> Sealed:  # fmt: skip
     """Seal a message for one mailbox. Step 1: sealed; step 2: its blob, if it has one, is durable."""
     message, key = uuid4(), os.urandom(32)
     box = boxes.seal_to(target.public, key, context=_context(target.tenant, target.mailbox, message))
@@ -85,7 +93,7 @@ def sealed(raw: bytes, target: Target, plain_envelope: bytes, *, now: datetime, 
     if not is_small:
         blob = blobs.put(_pieces(raw), key=key, tenant=target.tenant, category=target.category)
         step(2)
-    return Sealed(message, target, len(raw), now, box, envelope, body, blob)
+    return Sealed(message, target, len(raw), now, box, envelope, body, blob, folder, flags, delivery)
 
 
 def record(private: bytes, box: bytes, *, tenant: UUID, mailbox: UUID, role: str, message: UUID) -> Record:

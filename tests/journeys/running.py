@@ -28,7 +28,7 @@ class Running:
 
     def __init__(self, folder: Path, **more: str) -> None:
         self.folder = folder
-        self.web, self.smtp, imap, imaps = _free_ports(4)
+        self.web, self.smtp, imap, imaps, sieve = _free_ports(5)
         usual = {name: value for name, value in os.environ.items() if not name.startswith(("STADTMAIL_", "DJANGO_", "TEST_"))}
         (folder / "tmp").mkdir()
         self.environment = {
@@ -39,6 +39,7 @@ class Running:
             "STADTMAIL_PORT_SMTP": str(self.smtp),
             "STADTMAIL_PORT_IMAP": str(imap),
             "STADTMAIL_PORT_IMAPS": str(imaps),
+            "STADTMAIL_PORT_SIEVE": str(sieve),
             "STADTMAIL_DEMO_PASSWORD": PASSWORD,
             **more,
         }

@@ -12,6 +12,10 @@ from stadtmail.kit import config
 
 SMTP = "stadtmail.doors.smtp.server"
 IMAP = "stadtmail.doors.imap.server"
+SIEVE = "stadtmail.doors.sieve.server"
+
+
+_enqueue = None  # what filters send out is kept until the outgoing queue is there
 
 
 def run() -> None:
@@ -30,10 +34,11 @@ async def _run() -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for sign in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sign, stop.set)
-    smtp, imap, chosen = importlib.import_module(SMTP), importlib.import_module(IMAP), config.load()
+    smtp, imap, sieve = (importlib.import_module(door) for door in (SMTP, IMAP, SIEVE))
+    chosen = config.load()
     name, chain, key = await loop.run_in_executor(None, certificate.of_instance)
     memory = await loop.run_in_executor(None, _memory_seconds)
-    writer = delivery.Writer()
+    writer = delivery.Writer(enqueue=_enqueue)
     writer.start()
     try:
         server = await smtp.start(
@@ -48,8 +53,11 @@ async def _run() -> None:
         readers, _ = await imap.start(
             chosen.host, port=chosen.ports["imap"], tls_port=chosen.ports["imaps"], tls=smtp.tls_context(str(chain), str(key))
         )
+        filters, _ = await sieve.start(
+            chosen.host, port=chosen.ports["sieve"], tls=smtp.tls_context(str(chain), str(key)), enqueue=_enqueue
+        )
         await stop.wait()
-        await asyncio.gather(server.drain(seconds=20), readers.drain(seconds=10))
+        await asyncio.gather(server.drain(seconds=20), readers.drain(seconds=10), filters.drain(seconds=10))
     finally:
         await loop.run_in_executor(None, writer.stop)  # after the last connection: everything taken is committed
 

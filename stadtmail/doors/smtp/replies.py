@@ -5,6 +5,7 @@ An unknown and a closed mailbox look alike from outside. A text never repeats wh
 
 from dataclasses import dataclass
 from functools import cached_property
+from unicodedata import normalize
 
 from stadtmail.kit import errors
 from stadtmail.mail.inbound import judging
@@ -84,12 +85,23 @@ OF_ERROR: tuple[tuple[type[Exception], Reply], ...] = (
     (errors.TryLater, TRY_LATER),
 )
 
+MOST_LINES = 10  # of somebody's words
+_LETTERS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss", "–": "-", "„": '"', "“": '"'})
 OF_MALFORMED = {"argument": BAD_ARGUMENT, "parameter": BAD_PARAMETER, "value": BAD_ARGUMENT, "utf8": NEEDS_UTF8, "command": BAD_LINE}
 
 
 def of_error(error: Exception) -> Reply:
-    """What a client is told about an error of a room."""
+    """What a client is told about an error of a room; a recipient's own words of refusal are told to the sender."""
+    if reason := str(getattr(error, "reason", "")):
+        return Reply(550, "5.7.1", _spoken(reason))
     return next((reply for kind, reply in OF_ERROR if isinstance(error, kind)), TRY_LATER)
+
+
+def _spoken(reason: str) -> str:
+    """Somebody's words as a reply takes them: short lines of ASCII (RFC 5429 2.1.2)."""
+    plain = normalize("NFKD", reason.translate(_LETTERS)).encode("ascii", "ignore").decode()
+    lines = ["".join(sign for sign in " ".join(line.split()) if sign.isprintable())[:200] for line in plain.splitlines()[:MOST_LINES]]
+    return "\n".join(line for line in lines if line) or "The recipient refuses this message"
 
 
 def of_malformed(kind: str, *, address: Reply) -> Reply:

@@ -6,35 +6,39 @@ one transaction; no delay is needed, the batch forms while the last one is being
 
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import connection, connections
 
 from stadtmail.kit import errors, log, store
-from stadtmail.mail import envelope, sealing
-from stadtmail.mail.actions import rolekeys, storing
+from stadtmail.mail import deciding, envelope, sealing
+from stadtmail.mail.actions import passing, remembering, rolekeys, storing
 from stadtmail.mail.actions.incoming import Incoming
+from stadtmail.mail.actions.passing import Enqueue
 from stadtmail.mail.actions.storing import MailboxClosed, MailboxFull
 from stadtmail.mail.inbound import judging
 from stadtmail.mail.inbound.judging import Refused
-from stadtmail.mail.models import OPEN, Mailbox, Message
+from stadtmail.mail.models import OPEN, DeliveryKey, Mailbox, Message
 from stadtmail.mail.verdicts import Verdict
 from stadtmail.people import queries as people
+from stadtmail.privacy import units
 from stadtmail.privacy.models import ERASING, LIVE
 from stadtmail.tenants import queries as tenants
 from stadtmail.vault import blobs
 from stadtmail.wire import authres
+from stadtmail.wire.sieveactions import Mark
 
-__all__ = ["Answers", "Incoming", "MailboxClosed", "MailboxFull", "NoSuchMailbox", "Recipient", "Writer", "recipient"]
+__all__ = ["Answers", "Incoming", "MailboxClosed", "MailboxFull", "NoSuchMailbox", "Recipient", "Rejected", "Writer", "recipient"]
 
 MOST_IN_BATCH = 256
 LARGE_AT_ONCE = 2  # messages over 64 KiB that are opened in memory at the same time
 _WAY = """
-    SELECT box.id, box.role, box.state, box.used_bytes, box.quota_bytes, address.open, pair.unit_id, pair.public, unit.state
+    SELECT box.id, box.role, box.state, box.used_bytes, box.quota_bytes, box.script, address.open, pair.unit_id, pair.public, unit.state
     FROM people_address address
     JOIN mail_route route ON route.address_id = address.id
     JOIN mail_mailbox box ON box.id = route.mailbox_id
@@ -43,6 +47,7 @@ _WAY = """
     WHERE address.tenant_id = %s AND address.blind = %s"""
 Recipient = sealing.Target
 Answers = list[errors.StadtmailError | None]
+Verdicts = Mapping[UUID, Verdict | None]  # by mailbox
 
 
 class NoSuchMailbox(errors.NotFound):
@@ -51,6 +56,14 @@ class NoSuchMailbox(errors.NotFound):
 
 class NotOurDomain(NoSuchMailbox, tenants.NoSuchCity):
     """No city has this domain: a door answers that it relays nothing (550 5.7.1)."""
+
+
+class Rejected(errors.NotAllowed):
+    """The recipient's filter refuses the message (550). `reason`: the recipient's words, for the sender only."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
 
 
 class NotStored(errors.TryLater):
@@ -73,7 +86,7 @@ def recipient(address: str, *, now: datetime) -> Recipient:
     found = store.select(_WAY, [tenant.id, digest])
     if not found:
         raise NoSuchMailbox
-    mailbox, role, state, used, quota, address_open, pair, public, pair_state = found[0]
+    mailbox, role, state, used, quota, script, address_open, pair, public, pair_state = found[0]
     if not address_open or state != OPEN:
         raise MailboxClosed
     if role:
@@ -83,20 +96,24 @@ def recipient(address: str, *, now: datetime) -> Recipient:
         raise MailboxClosed
     if used >= quota:
         raise MailboxFull
-    return Recipient(tenant.id, store.as_id(mailbox), role, store.as_id(pair), bytes(public))
+    own = f"{localpart}@{tenant.domain}"
+    return Recipient(tenant.id, store.as_id(mailbox), role, store.as_id(pair), bytes(public), own, store.as_id(script) if script else None)
 
 
 @dataclass(eq=False)
 class _Job:
-    """One submission: what was sealed (one a mailbox), and to whom each answer belongs."""
+    """One submission: what was sealed, to whom each answer belongs, and what is settled already (refused, or put nowhere)."""
 
     sealed: list[sealing.Sealed]
     mailboxes: list[UUID]
+    at: datetime
+    settled: dict[UUID, errors.StadtmailError | None] = field(default_factory=dict)
+    marks: list[tuple[UUID, DeliveryKey, Mark]] = field(default_factory=list)  # what filters remember once it is stored
     future: "Future[Answers]" = field(default_factory=Future)
 
     def answer(self, answers: Sequence[errors.StadtmailError | None]) -> None:
         """Resolve the future: an answer for each recipient, in order."""
-        of = dict(zip((one.target.mailbox for one in self.sealed), answers, strict=True))
+        of = self.settled | dict(zip((one.target.mailbox for one in self.sealed), answers, strict=True))
         if self.future.set_running_or_notify_cancel():  # who gave up waiting must not take the writer along
             self.future.set_result([of[mailbox] for mailbox in self.mailboxes])
 
@@ -105,8 +122,8 @@ class Writer:
     """Takes deliveries of all doors of a process and commits them in groups. `step(n)` is called after each step, for tests
     that crash: 1 sealed, 2 blob durable, 3 in the transaction, 4 committed, 5 answered."""
 
-    def __init__(self, *, step: sealing.Step = lambda _: None, names: Sequence[str] = ()) -> None:
-        self._step = step
+    def __init__(self, *, enqueue: Enqueue | None = None, step: sealing.Step = lambda _: None, names: Sequence[str] = ()) -> None:
+        self._step, self._enqueue = step, enqueue
         self._names = tuple(names)  # in which nobody but us may say what was found (RFC 8601 5)
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._large = threading.BoundedSemaphore(LARGE_AT_ONCE)
@@ -134,45 +151,78 @@ class Writer:
     ) -> "Future[Answers]":
         """Deliver a message to mailboxes; one that is named twice gets it once. `received` goes before the message.
 
-        The future's answers are None (stored, durable) or MailboxClosed, MailboxFull, NotStored, one a recipient, in order; or
-        judging.Refused for all. Seals in the calling thread: for a large message a door calls this in a thread of its own.
+        Each mailbox's filter is asked first; what it wants sent out is durable before the message is. The future's answers are
+        None (stored, durable) or MailboxClosed, MailboxFull, NotStored, Rejected, one a recipient, in order, or Refused for all.
+        Seals in the calling thread: for a large message a door calls this in a thread of its own.
         """
         try:
             verdicts = judging.judged(verdict, recipients)
-            received += verdict.authentication_results if verdict else b""
-            sealed = self._sealed(message, recipients, received, now)
+            job = self._job(message, recipients, received, now, verdicts)
         except Refused as refused:
             return _answered([refused] * len(recipients))
         except OSError as error:  # the disk is full or gone
             log.bug(error, role="delivery")
             return _refused(recipients)
-        job = _Job(sealed, [one.mailbox for one in recipients])
         with self._turn:
             if self._thread is None:
-                _forget_blobs(sealed)
+                _forget_blobs(job.sealed)
                 return _refused(recipients)
             self._queue.put(job)
         return job.future
 
-    def _sealed(self, message: bytes | Incoming, recipients: Sequence[Recipient], received: bytes, now: datetime) -> list[sealing.Sealed]:
+    def _job(
+        self, message: bytes | Incoming, recipients: Sequence[Recipient], received: bytes, now: datetime, verdicts: Verdicts
+    ) -> _Job:
         if len(message) <= sealing.MOST_IN_ROW:
-            return self._seal_all(received + self._cleaned(message), recipients, now)
+            return self._seal_all(self._whole(message, received, verdicts), recipients, received, now, verdicts)
         with self._large:
-            return self._seal_all(received + self._cleaned(message), recipients, now)
+            return self._seal_all(self._whole(message, received, verdicts), recipients, received, now, verdicts)
 
-    def _cleaned(self, message: bytes | Incoming) -> bytes:
-        return authres.cleaned(bytes(message), servers=self._names)
+    def _whole(self, message: bytes | Incoming, received: bytes, verdicts: Verdicts) -> bytes:
+        """The message as it is stored: behind our lines, and without what only we may say."""
+        found = next((one.authentication_results for one in verdicts.values() if one is not None), b"")
+        return received + found + authres.cleaned(bytes(message), servers=self._names)
 
-    def _seal_all(self, raw: bytes, recipients: Sequence[Recipient], now: datetime) -> list[sealing.Sealed]:
+    def _seal_all(
+        self, raw: bytes, recipients: Sequence[Recipient], received: bytes, now: datetime, verdicts: Verdicts
+    ) -> _Job:
         plain = envelope.packed(envelope.summary(raw, now=now))
-        sealed: list[sealing.Sealed] = []
+        job = _Job([], [one.mailbox for one in recipients], now)
+        targets = {one.mailbox: one for one in recipients}
+        rulings = {} if _is_simple(targets, verdicts) else self._decided(targets, raw, _sender(received), now, verdicts)
         try:
-            for target in {one.mailbox: one for one in recipients}.values():
-                sealed.append(sealing.sealed(raw, target, plain, now=now, step=self._step))
+            for mailbox, target in targets.items():
+                ruling = rulings.get(mailbox, deciding.INBOX)
+                copies = uuid4() if len(ruling.places) > 1 else None
+                for place in ruling.places:
+                    job.sealed.append(
+                        sealing.sealed(
+                            raw, target, plain, now=now, folder=place.folder, flags=place.flags, delivery=copies, step=self._step
+                        )
+                    )
+                if not ruling.places:
+                    job.settled[mailbox] = None if ruling.reject is None else Rejected(ruling.reject)
+                if ruling.key is not None:
+                    job.marks += [(mailbox, ruling.key, mark) for mark in ruling.marks]
         except OSError:
-            _forget_blobs(sealed)
+            _forget_blobs(job.sealed)
             raise
-        return sealed
+        return job
+
+    def _decided(
+        self, targets: dict[UUID, Recipient], raw: bytes, sender: str, now: datetime, verdicts: Verdicts
+    ) -> dict[UUID, deciding.Decision]:
+        """What each mailbox's filter wants, sent out as far as it goes out. Refusing is for all, or told by a message."""
+        found = {box: deciding.decide(target, raw, verdicts[box], sender=sender, now=now) for box, target in targets.items()}
+        if all(one.reject is not None for one in found.values()):
+            return found
+        out = {"sender": sender, "enqueue": self._enqueue, "now": now}
+        return {
+            mailbox: passing.carry_out(one, targets[mailbox], raw, **out)  # type: ignore[arg-type]
+            if one.reject is None
+            else passing.refuse(one, targets[mailbox], raw, verdicts[mailbox], **out)  # type: ignore[arg-type]
+            for mailbox, one in found.items()
+        }
 
     def _run(self) -> None:
         while (first := self._queue.get()) is not None:
@@ -214,9 +264,34 @@ class Writer:
             known = set(Message.objects.filter(id__in=[one.id for one in sealed]).values_list("id", flat=True)) if again else set()
             fresh = iter(storing.place([one for one in sealed if one.id not in known]))
             answers = [None if one.id in known else next(fresh) for one in sealed]
+            _remember(batch, sealed, answers)
             self._step(3)
         self._step(4)
         return answers
+
+
+def _is_simple(targets: Mapping[UUID, Recipient], verdicts: Verdicts) -> bool:
+    """Nobody has a filter and nothing is suspicious: most mail, and it costs nothing more than before."""
+    return all(one.script is None for one in targets.values()) and not any(one and one.is_junk for one in verdicts.values())
+
+
+def _sender(received: bytes) -> str:
+    """Who the door says the message comes from; empty for a bounce, or where it does not say."""
+    line = next((line for line in received.split(b"\r\n") if line[:12].lower() == b"return-path:"), b"")
+    return line[12:].strip().removeprefix(b"<").removesuffix(b">").decode("utf-8", "replace")
+
+
+def _remember(batch: Sequence[_Job], sealed: Sequence[sealing.Sealed], answers: Answers) -> None:
+    """Filters remember what was stored, in the same transaction: what failed may come again, and is then no duplicate."""
+    if not any(job.marks for job in batch):
+        return
+    failed = {(one.target.mailbox, one.id) for one, answer in zip(sealed, answers, strict=True) if answer is not None}
+    for job in batch:
+        own = {one.target.mailbox for one in job.sealed if (one.target.mailbox, one.id) in failed}
+        for mailbox, key, mark in job.marks:
+            if mailbox not in own:
+                with suppress(units.Gone):
+                    remembering.remember(key, "duplicate", mark.id, seconds=mark.seconds, now=job.at)
 
 
 def _refused(recipients: Sequence[Recipient]) -> "Future[Answers]":

@@ -6,6 +6,7 @@ The statements are prepared once a batch: through models a message cost three ti
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -38,69 +39,107 @@ class MailboxFull(errors.OverQuota):
 
 
 @dataclass
-class _Inbox:
+class _Folder:
+    """A folder as it is in this transaction."""
+
+    id: UUID
+    uidnext: int
+    modseq: int
+
+
+@dataclass
+class _Box:
     """A mailbox and its inbox as they are in this transaction."""
 
     mailbox: UUID
     state: str
     used: int
     quota: int
-    folder: UUID
-    uidnext: int
-    modseq: int
+    inbox: _Folder
+
+
+_Placed = tuple[Sealed, _Box, _Folder, int, int]
 
 
 def place(batch: Sequence[Sealed]) -> list[errors.StadtmailError | None]:
-    """Put each message into its mailbox's inbox; for each, None or why not. Call inside `store.writing()`."""
-    inboxes = _inboxes(batch)
+    """Put each message into its folder (one that is not there any more: the inbox); for each, None or why not.
+
+    Copies of one delivery lie behind each other and fit together, or not. Call inside `store.writing()`.
+    """
+    boxes, others = _boxes(batch), _others(batch)
     answers: list[errors.StadtmailError | None] = []
-    placed: list[tuple[Sealed, _Inbox, int, int]] = []
-    for one in batch:
-        inbox = inboxes.get(one.target.pair)
-        if inbox is None or inbox.mailbox != one.target.mailbox or inbox.state != OPEN:
-            answers.append(MailboxClosed())
-        elif inbox.used + one.size_bytes > inbox.quota:
-            answers.append(MailboxFull())
-        else:
-            inbox.modseq += 1
-            placed.append((one, inbox, inbox.uidnext, inbox.modseq))
-            inbox.uidnext += 1
-            inbox.used += one.size_bytes
-            answers.append(None)
+    placed: list[_Placed] = []
+    for _, group in groupby(batch, key=lambda one: one.delivery or one.id):
+        copies = list(group)
+        box = boxes.get(copies[0].target.pair)
+        refusal = _refusal(copies, box)
+        answers += [refusal] * len(copies)
+        if refusal is None:
+            assert box is not None
+            placed += [_put(one, box, others) for one in copies]
     _write(placed)
     return answers
 
 
-def _inboxes(batch: Sequence[Sealed]) -> dict[UUID, _Inbox]:
+def _refusal(copies: Sequence[Sealed], box: _Box | None) -> errors.StadtmailError | None:
+    if box is None or box.mailbox != copies[0].target.mailbox or box.state != OPEN:
+        return MailboxClosed()
+    return MailboxFull() if box.used + sum(one.size_bytes for one in copies) > box.quota else None
+
+
+def _put(one: Sealed, box: _Box, others: dict[tuple[UUID, UUID], _Folder]) -> _Placed:
+    folder = (others.get((box.mailbox, one.folder)) if one.folder else None) or box.inbox
+    folder.modseq += 1
+    folder.uidnext += 1
+    box.used += one.size_bytes
+    return one, box, folder, folder.uidnext - 1, folder.modseq
+
+
+def _boxes(batch: Sequence[Sealed]) -> dict[UUID, _Box]:
     """pair -> where its mail goes now; pairs whose unit is not alive any more are left out. All rows are locked."""
     wanted = sorted({one.target.pair for one in batch})
-    found: dict[UUID, _Inbox] = {}
-    known: dict[UUID, _Inbox] = {}
+    found: dict[UUID, _Box] = {}
+    known: dict[UUID, _Box] = {}
     # the claim of an erasure and the end of a contract lock the same units: no 250 into a destroyed key or a closed mailbox
     lock = "FOR UPDATE OF unit, pair" if connections["default"].vendor == "postgresql" else ""
     for part in (wanted[at : at + CHUNK] for at in range(0, len(wanted), CHUNK)):
         sql = _INBOXES.format(marks=", ".join(["%s"] * len(part)), lock=lock)
         for pair, state, mailbox, box_state, used, quota, folder, *rest in store.select(sql, [INBOX, *part]):
             box = store.as_id(mailbox)
-            inbox = known.setdefault(box, _Inbox(box, box_state, used, quota, store.as_id(folder), *rest))  # a role's two pairs may meet
+            inbox = _Folder(store.as_id(folder), *rest)
+            place = known.setdefault(box, _Box(box, box_state, used, quota, inbox))  # a role's two pairs may meet
             if state == LIVE:
-                found[store.as_id(pair)] = inbox
+                found[store.as_id(pair)] = place
     return found
 
 
-def _write(placed: list[tuple[Sealed, _Inbox, int, int]]) -> None:
+def _others(batch: Sequence[Sealed]) -> dict[tuple[UUID, UUID], _Folder]:
+    """(mailbox, folder) -> the folder, for those that are no inbox: only messages that a filter or a verdict sends there ask."""
+    wanted = sorted({one.folder for one in batch if one.folder is not None})
+    rows = Folder.objects.exclude(role=INBOX)
+    return {
+        (mailbox, folder): _Folder(folder, uidnext, modseq)
+        for at in range(0, len(wanted), CHUNK)
+        for mailbox, folder, uidnext, modseq in rows.filter(id__in=wanted[at : at + CHUNK]).values_list(
+            "mailbox_id", "id", "uidnext", "modseq"
+        )
+    }
+
+
+def _write(placed: list[_Placed]) -> None:
     _insert(
         Message, ("id", "folder", "pair", "uid", "modseq", "flags", "size_bytes", "arrived_on", "record_key", "envelope", "blob"),
         [
-            (one.id, inbox.folder, one.target.pair, uid, modseq, 0, one.size_bytes, one.arrived_at.date(), one.record_key, one.envelope,
-             one.blob)
-            for one, inbox, uid, modseq in placed
+            (one.id, folder.id, one.target.pair, uid, modseq, one.flags, one.size_bytes, one.arrived_at.date(), one.record_key,
+             one.envelope, one.blob)
+            for one, _, folder, uid, modseq in placed
         ],
     )  # fmt: skip
     _insert(Body, ("message", "sealed"), [(one.id, one.body) for one, *_ in placed if one.body is not None])
-    changed = {inbox.mailbox: inbox for _, inbox, *_ in placed}.values()
-    _update(Mailbox, ("used_bytes",), [(inbox.used, inbox.mailbox) for inbox in changed])
-    _update(Folder, ("uidnext", "modseq"), [(inbox.uidnext, inbox.modseq, inbox.folder) for inbox in changed])
+    boxes = {box.mailbox: box for _, box, *_ in placed}.values()
+    folders = {folder.id: folder for _, _, folder, *_ in placed}.values()
+    _update(Mailbox, ("used_bytes",), [(box.used, box.mailbox) for box in boxes])
+    _update(Folder, ("uidnext", "modseq"), [(folder.uidnext, folder.modseq, folder.id) for folder in folders])
 
 
 def _insert(model: type[Model], names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
