@@ -9,6 +9,7 @@ from stadtmail.doors.smtp.replies import NO_SUCH_MAILBOX
 from stadtmail.kit import errors
 from tests.doors.smtp import fakes
 
+FULL = "552 5.2.2 The mailbox is full and cannot take this message; please tell its owner another way"
 MAIL = b"Subject: one\r\n\r\nHello\r\n"
 
 
@@ -55,7 +56,7 @@ def test_a_whole_mail(client, room) -> None:
         ([b"EHLO a", b"MAIL FROM:<>", b"RCPT TO:<anna@ahaus.net> X=1"], "555 5.5.4 Parameter not known"),
         ([b"EHLO a", b"MAIL FROM:<>", b"RCPT TO:<nobody@ahaus.net>"], "550 5.1.1 No such mailbox here"),
         ([b"EHLO a", b"MAIL FROM:<>", b"RCPT TO:<closed@ahaus.net>"], "550 5.1.1 No such mailbox here"),
-        ([b"EHLO a", b"MAIL FROM:<>", b"RCPT TO:<full@ahaus.net>"], "552 5.2.2 The mailbox is full and cannot take this message; please tell its owner another way"),
+        ([b"EHLO a", b"MAIL FROM:<>", b"RCPT TO:<full@ahaus.net>"], FULL),
         ([b"EHLO a", b"MAIL FROM:<>", b"RCPT TO:<later@ahaus.net>"], "451 4.3.0 Not now, please try again later"),
         ([b"EHLO a", b"MAIL FROM:<>", b"RCPT TO:<race@ahaus.net>"], "451 4.3.0 Not now, please try again later"),
         ([b"EHLO a", b"MAIL FROM:<>", b"RCPT TO:<bug@ahaus.net>"], "451 4.3.0 Not now, please try again later"),
@@ -136,7 +137,7 @@ def test_smtplib_sends_it(door, room) -> None:
 @pytest.mark.parametrize(
     ("answer", "reply"),
     [
-        ([fakes.MailboxFull()], "552 5.2.2 The mailbox is full and cannot take this message; please tell its owner another way"),
+        ([fakes.MailboxFull()], FULL),
         ([fakes.MailboxClosed()], str(bytes(NO_SUCH_MAILBOX), "ascii").strip()),
         ([errors.TryLater()], "451 4.3.0 Not now, please try again later"),
         (errors.TryLater(), "451 4.3.0 Not now, please try again later"),
