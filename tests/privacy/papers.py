@@ -15,8 +15,8 @@ PAPERS = (notice, register, annex, imprint)
 CODES = frozenset(
     {"code", "category", "start", "event", "kind", "purposes", "basis", "owner", "store", "clauses", "holds", "needs", "where", "article"}
     | {"lifetime", "purpose", "services", "land", "captcha", "captcha_consent", "analytics", "disclosure", "slug", "digest", "source", "tz"}
-    | {"domain", "mode", "dmarc", "sealers", "reserved", "country", "hosts", "web", "consent", "agreement", "reasons"}
-    | {"host", "recipient", "version", "fields"}
+    | {"dmarc", "sealers"}
+    | {"domain", "mode", "reserved", "country", "hosts", "web", "consent", "agreement", "reasons", "host", "recipient", "version", "fields"}
 )
 # parts of a policy that none of the four papers shows: the terms have a page of their own, reasons are for the city's files
 UNSHOWN = frozenset(["terms", "egress", "approvals", "reason", "effective_from", "review"])

@@ -8,7 +8,7 @@ import importlib
 import signal
 
 from stadtmail.doors.console import certificate
-from stadtmail.kit import config
+from stadtmail.kit import config, resolver
 
 SMTP = "stadtmail.doors.smtp.server"
 IMAP = "stadtmail.doors.imap.server"
@@ -30,6 +30,7 @@ def run() -> None:
 
 async def _run() -> None:
     from stadtmail.mail.actions import delivery
+    from stadtmail.mail.inbound import examining
 
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for sign in (signal.SIGTERM, signal.SIGINT):
@@ -38,8 +39,9 @@ async def _run() -> None:
     chosen = config.load()
     name, chain, key = await loop.run_in_executor(None, certificate.of_instance)
     memory = await loop.run_in_executor(None, _memory_seconds)
-    writer = delivery.Writer(enqueue=_enqueue)
+    writer = delivery.Writer(enqueue=_enqueue, names=await loop.run_in_executor(None, _own_names, name))
     writer.start()
+    examiner = examining.Examiner(resolver.configured(chosen.resolver), name)
     try:
         server = await smtp.start(
             chosen.host,
@@ -49,6 +51,7 @@ async def _run() -> None:
             hostname=name,
             tls=smtp.tls_context(str(chain), str(key)),
             memory_seconds=memory,
+            examine=None if examiner.is_idle else examiner.look,
         )
         readers, _ = await imap.start(
             chosen.host, port=chosen.ports["imap"], tls_port=chosen.ports["imaps"], tls=smtp.tls_context(str(chain), str(key))
@@ -65,7 +68,15 @@ async def _run() -> None:
             server.drain(seconds=20), readers.drain(seconds=10), senders.drain(seconds=20), filters.drain(seconds=10)
         )
     finally:
+        examiner.close()
         await loop.run_in_executor(None, writer.stop)  # after the last connection: everything taken is committed
+
+
+def _own_names(name: str) -> list[str]:
+    """The names in which a stranger's message may not say what was found about it: the door's, and those of the cities."""
+    from stadtmail.tenants import queries as tenants
+
+    return [name, *(city.domain for city in tenants.cities())]
 
 
 def _memory_seconds() -> int:

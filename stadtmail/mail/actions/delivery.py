@@ -6,7 +6,7 @@ one transaction; no delay is needed, the batch forms while the last one is being
 
 import queue
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,6 +22,7 @@ from stadtmail.mail.actions.incoming import Incoming
 from stadtmail.mail.actions.passing import Enqueue
 from stadtmail.mail.actions.storing import MailboxClosed, MailboxFull
 from stadtmail.mail.inbound import judging
+from stadtmail.mail.inbound.judging import Refused
 from stadtmail.mail.models import OPEN, DeliveryKey, Mailbox, Message
 from stadtmail.mail.verdicts import Verdict
 from stadtmail.people import queries as people
@@ -46,7 +47,7 @@ _WAY = """
     WHERE address.tenant_id = %s AND address.blind = %s"""
 Recipient = sealing.Target
 Answers = list[errors.StadtmailError | None]
-Verdicts = Mapping[UUID, Verdict | None]  # of each mailbox
+Verdicts = Mapping[UUID, Verdict | None]  # by mailbox
 
 
 class NoSuchMailbox(errors.NotFound):
@@ -151,14 +152,13 @@ class Writer:
         """Deliver a message to mailboxes; one that is named twice gets it once. `received` goes before the message.
 
         Each mailbox's filter is asked first; what it wants sent out is durable before the message is. The future's answers are
-        None (stored, durable) or MailboxClosed, MailboxFull, NotStored, Rejected, one a recipient, in order; or judging.Refused
-        for all. Seals in the calling thread: for a large message a door calls this in a thread of its own.
+        None (stored, durable) or MailboxClosed, MailboxFull, NotStored, Rejected, one a recipient, in order, or Refused for all.
+        Seals in the calling thread: for a large message a door calls this in a thread of its own.
         """
         try:
             verdicts = judging.judged(verdict, recipients)
-            received += verdict.authentication_results if verdict else b""
-            job = self._job(message, recipients, received, now, dict(zip((one.mailbox for one in recipients), verdicts, strict=True)))
-        except judging.Refused as refused:
+            job = self._job(message, recipients, received, now, verdicts)
+        except Refused as refused:
             return _answered([refused] * len(recipients))
         except OSError as error:  # the disk is full or gone
             log.bug(error, role="delivery")
@@ -174,18 +174,22 @@ class Writer:
         self, message: bytes | Incoming, recipients: Sequence[Recipient], received: bytes, now: datetime, verdicts: Verdicts
     ) -> _Job:
         if len(message) <= sealing.MOST_IN_ROW:
-            return self._seal_all(received + self._cleaned(message), recipients, received, now, verdicts)
+            return self._seal_all(self._whole(message, received, verdicts), recipients, received, now, verdicts)
         with self._large:
-            return self._seal_all(received + self._cleaned(message), recipients, received, now, verdicts)
+            return self._seal_all(self._whole(message, received, verdicts), recipients, received, now, verdicts)
 
-    def _cleaned(self, message: bytes | Incoming) -> bytes:
-        return authres.cleaned(bytes(message), servers=self._names)
+    def _whole(self, message: bytes | Incoming, received: bytes, verdicts: Verdicts) -> bytes:
+        """The message as it is stored: behind our lines, and without what only we may say."""
+        found = next((one.authentication_results for one in verdicts.values() if one is not None), b"")
+        return received + found + authres.cleaned(bytes(message), servers=self._names)
 
-    def _seal_all(self, raw: bytes, recipients: Sequence[Recipient], received: bytes, now: datetime, verdicts: Verdicts) -> _Job:
+    def _seal_all(
+        self, raw: bytes, recipients: Sequence[Recipient], received: bytes, now: datetime, verdicts: Verdicts
+    ) -> _Job:
         plain = envelope.packed(envelope.summary(raw, now=now))
         job = _Job([], [one.mailbox for one in recipients], now)
         targets = {one.mailbox: one for one in recipients}
-        rulings = {} if _is_simple(targets.values(), verdicts) else self._decided(targets, raw, _sender(received), now, verdicts)
+        rulings = {} if _is_simple(targets, verdicts) else self._decided(targets, raw, _sender(received), now, verdicts)
         try:
             for mailbox, target in targets.items():
                 ruling = rulings.get(mailbox, deciding.INBOX)
@@ -209,7 +213,7 @@ class Writer:
         self, targets: dict[UUID, Recipient], raw: bytes, sender: str, now: datetime, verdicts: Verdicts
     ) -> dict[UUID, deciding.Decision]:
         """What each mailbox's filter wants, sent out as far as it goes out. Refusing is for all, or told by a message."""
-        found = {mailbox: deciding.decide(target, raw, verdicts[mailbox], sender=sender, now=now) for mailbox, target in targets.items()}
+        found = {box: deciding.decide(target, raw, verdicts[box], sender=sender, now=now) for box, target in targets.items()}
         if all(one.reject is not None for one in found.values()):
             return found
         out = {"sender": sender, "enqueue": self._enqueue, "now": now}
@@ -266,9 +270,9 @@ class Writer:
         return answers
 
 
-def _is_simple(targets: Iterable[Recipient], verdicts: Verdicts) -> bool:
+def _is_simple(targets: Mapping[UUID, Recipient], verdicts: Verdicts) -> bool:
     """Nobody has a filter and nothing is suspicious: most mail, and it costs nothing more than before."""
-    return not any(one is not None and one.is_junk for one in verdicts.values()) and all(one.script is None for one in targets)
+    return all(one.script is None for one in targets.values()) and not any(one and one.is_junk for one in verdicts.values())
 
 
 def _sender(received: bytes) -> str:

@@ -80,6 +80,10 @@ class Examiner:
             log.bug(error, role="doors")
         return verdict
 
+    async def look(self, message: Message, /, *, address: str, helo: str, sender: str) -> Verdict:
+        """`examine`, as a door asks for it."""
+        return await self.examine(Client(address, helo, sender), message)
+
     def close(self) -> None:
         """End the threads."""
         self.pool.shutdown(wait=False, cancel_futures=True)

@@ -36,15 +36,15 @@ class Unwanted(Refused):
 _REFUSALS: dict[str, type[Refused]] = {"dmarc": Forged, "malware": Malicious, "spam": Unwanted}
 
 
-def judged(verdict: Verdict | None, recipients: Sequence[Target]) -> list[Verdict | None]:
-    """The verdict as it is for each recipient. Raises Refused (Forged, Malicious, Unwanted) where it is the same for all."""
+def judged(verdict: Verdict | None, recipients: Sequence[Target]) -> dict[UUID, Verdict | None]:
+    """The verdict as it is for each recipient's mailbox. Raises Refused (Forged, Malicious, Unwanted) where it is so for all."""
     if verdict is None:
-        return [None] * len(recipients)
+        return {one.mailbox: None for one in recipients}
     rules: dict[UUID, MailRules] = {}
-    found = [_for(verdict, one, rules) for one in recipients]
-    if found and all(one.reject for one in found):
-        raise _REFUSALS[next(one.reject for one in found if one.reject)]
-    return [replace(one, is_junk=one.is_junk or bool(one.reject), reject=None) for one in found]
+    found = {one.mailbox: _for(verdict, one, rules) for one in recipients}
+    if found and all(one.reject for one in found.values()):
+        raise _REFUSALS[next(one.reject for one in found.values() if one.reject)]
+    return {box: replace(one, is_junk=one.is_junk or bool(one.reject), reject=None) for box, one in found.items()}
 
 
 def _for(verdict: Verdict, recipient: Target, rules: dict[UUID, MailRules]) -> Verdict:

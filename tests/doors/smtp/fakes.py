@@ -72,7 +72,7 @@ class Door:
         self.server: Server = self.call(self._open(tls, Bounds(**{"beat_seconds": 0.1, **bounds})))
 
     async def _open(self, tls: ssl.SSLContext | None, bounds: Bounds) -> Server:
-        mail_room = {"recipient": self.room.recipient, "deliver": self.room.deliver}
+        mail_room = {"recipient": self.room.recipient, "deliver": self.room.deliver, "examine": getattr(self.room, "examine", None)}
         server = Server(**mail_room, hostname="mx.ahaus.net", tls=tls, postmaster="postmaster@ahaus.net", bounds=bounds)
         return await server.listen("127.0.0.1", 0)
 

@@ -137,7 +137,7 @@ def test_smtplib_sends_it(door, room) -> None:
 @pytest.mark.parametrize(
     ("answer", "reply"),
     [
-        ([fakes.MailboxFull()], "552 5.2.2 The mailbox is full and cannot take this message; please tell its owner another way"),
+        ([fakes.MailboxFull()], FULL),
         ([fakes.MailboxClosed()], str(bytes(NO_SUCH_MAILBOX), "ascii").strip()),
         ([errors.TryLater()], "451 4.3.0 Not now, please try again later"),
         (errors.TryLater(), "451 4.3.0 Not now, please try again later"),
