@@ -32,7 +32,7 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "WITNESS_URL": ("", "Folder on another disk or host that keeps the newest tree head and ledger; empty: none (prove says so)."),
     "TLS_CERT": ("", "Certificate chain (PEM); empty: self-signed, made under the data folder."),
     "TLS_KEY": ("", "Private key of the certificate (PEM)."),
-    "RESOLVER": ("", "Name server for DNS look-ups, host:port; empty: the system's."),
+    "RESOLVER": ("", "Name server: IP[:port] [trust-ad]; empty: the system's (demo, test: no look-ups); none: no look-ups."),
     "SMARTHOST": ("", "Relay for outgoing mail, host:port; empty: direct delivery."),
     "DEMO_PASSWORD": ("", "Login password of the demo people (demo instances only); empty: made at first start and printed."),
 }

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from stadtmail.kit import resolver
 from stadtmail.kit.config import Config
 from stadtmail.privacy.periods import YEAR_END, Period, Term, may_outlast
 from stadtmail.privacy.policy.authorities import TELECOM
@@ -82,7 +83,7 @@ def destinations(policy: Policy, config: Config) -> Findings:
         ("STADTMAIL_DATABASE_URL", urlsplit(config.database_url).hostname or "", stores),
         ("STADTMAIL_KEYS_URL", urlsplit(config.keys_url).hostname or "", stores),
         ("STADTMAIL_SMARTHOST", config.smarthost.rpartition(":")[0] or config.smarthost, others),
-        ("STADTMAIL_RESOLVER", config.resolver.rpartition(":")[0] or config.resolver, others),
+        ("STADTMAIL_RESOLVER", resolver.host(config.resolver), others),
     ]
     return [_error("destination_not_listed", name) for name, host, listed in wanted if host and not _local(host) and host not in listed]
 
