@@ -44,6 +44,9 @@ SPACES: Mapping[str, Space] = MappingProxyType(
             value="nothing",
             ends="the moment after which the challenge would not be accepted anyway",
         ),
+        "tls_out": Space(
+            categories=(), key="a day", value="numbers by policy and result of TLS on the way out", ends="after a week, start of serve"
+        ),
         "start": Space(categories=(), key="a closed word", value="random bytes", ends="start of serve; keys of a day: two days"),
     }
 )

@@ -138,7 +138,7 @@ class Writer:
         job = _Job(sealed, [one.mailbox for one in recipients])
         with self._turn:
             if self._thread is None:
-                _forget_blobs(sealed)
+                forget_blobs(sealed)
                 return _refused(recipients)
             self._queue.put(job)
         return job.future
@@ -156,7 +156,7 @@ class Writer:
             for target in {one.mailbox: one for one in recipients}.values():
                 sealed.append(sealing.sealed(raw, target, plain, now=now, step=self._step))
         except OSError:
-            _forget_blobs(sealed)
+            forget_blobs(sealed)
             raise
         return sealed
 
@@ -189,7 +189,7 @@ class Writer:
             return
         for job in batch:
             own, answers = answers[: len(job.sealed)], answers[len(job.sealed) :]
-            _forget_blobs([one for one, answer in zip(job.sealed, own, strict=True) if answer is not None])
+            forget_blobs([one for one, answer in zip(job.sealed, own, strict=True) if answer is not None])
             job.answer(own)
         self._step(5)
 
@@ -211,7 +211,7 @@ def _refused(recipients: Sequence[Recipient]) -> "Future[Answers]":
     return future
 
 
-def _forget_blobs(sealed: Sequence[sealing.Sealed]) -> None:
+def forget_blobs(sealed: Sequence[sealing.Sealed]) -> None:
     """Bytes that got no row. What cannot be unlinked now, the hourly look for lost blobs removes."""
     try:
         blobs.delete([one.blob for one in sealed if one.blob is not None])

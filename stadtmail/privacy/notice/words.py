@@ -42,6 +42,13 @@ EVENTS: dict[str, tuple[str, str, str, str]] = {
     ),
     "use_end": ("dem Ende der Nutzung", "die Nutzung endet", "the end of the use", "the use ends"),
     "session_end": ("dem Ende der Sitzung", "die Sitzung endet", "the end of the session", "the session ends"),
+    "transit_begin": (
+        "der Übergabe der Nachricht", "die Nachricht übergeben wird", "acceptance of the message", "the message is accepted",
+    ),
+    "transit_end": (
+        "der letzten Zustellung oder Rückmeldung", "die letzte Zustellung oder Rückmeldung liegt",
+        "the last delivery or bounce", "the last delivery or bounce takes place",
+    ),
     "challenge_issued": ("dem Stellen der Aufgabe", "die Aufgabe gestellt wird", "setting the challenge", "the challenge is set"),
 }  # fmt: skip
 

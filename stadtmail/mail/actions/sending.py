@@ -1,0 +1,176 @@
+"""A resident sends: checked, completed, signed, and durable when `send` returns. Mailboxes of this instance have it then already.
+
+What goes to mailboxes here and what waits for elsewhere is written in one transaction: a message is taken as a whole or not at all.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from stadtmail.kit import errors, store
+from stadtmail.mail import queries, sealing, transit
+from stadtmail.mail.actions import delivery, local, outgoing, reports, signing, storing
+from stadtmail.mail.actions.outgoing import Loop
+from stadtmail.mail.models import Mailbox
+from stadtmail.mail.outbound import bounds
+from stadtmail.mail.transit import To
+from stadtmail.people import queries as people
+from stadtmail.people.models import Contract
+from stadtmail.tenants.models import Tenant
+from stadtmail.usage import limits
+from stadtmail.wire import dsn, mimewords, smtp, submitted
+
+__all__ = ["BadRecipient", "Loop", "MayNotSend", "NotYourAddress", "Sent", "To", "TooOften", "send"]
+MESSAGES_AN_HOUR, RECIPIENTS_AN_HOUR = 200, 500  # of one person
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+
+
+class NotYourAddress(errors.NotAllowed):
+    """The sender of the envelope, or a From or Sender field, is not an address of the person who sends (553 5.7.1)."""
+
+
+class MayNotSend(errors.NotAllowed):
+    """The contract has ended, or is none of this city."""
+
+
+class TooOften(errors.OverQuota):
+    """More messages or recipients than a person may send within an hour (450 4.7.1)."""
+
+
+class BadRecipient(errors.NotAllowed):
+    """Some recipients cannot get it, so nobody does. `positions`: place in the list -> why."""
+
+    def __init__(self, positions: Mapping[int, errors.StadtmailError]) -> None:
+        super().__init__(f"{len(positions)} recipient(s) cannot be reached")
+        self.positions = dict(positions)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """How many recipients have it already, and how many wait in the queue."""
+
+    local: int
+    queued: int
+
+
+@dataclass(frozen=True, repr=False)
+class _Here:
+    """A recipient on this instance: their place in the list, and their mailbox."""
+
+    position: int
+    to: To
+    target: sealing.Target
+
+
+def send(
+    tenant: Tenant, *, contract: UUID, sender: str, recipients: Sequence[str | To], raw: bytes, now: datetime, ret: str = "",
+    envid: str = "", utf8: bool = False,
+) -> Sent:  # fmt: skip
+    """Send a message of the contract's holder. Durable when this returns.
+
+    Raises NotYourAddress, MayNotSend, TooOften, BadRecipient, Loop, outgoing.NoRecipient, and TryLater of a city that is closed.
+    """
+    who, mailbox = _holder(tenant, contract)
+    if not raw or b"\n" in raw.replace(b"\r\n", b"") or b"\r" in raw.replace(b"\r\n", b""):
+        raw = _LINE_END.sub(b"\r\n", raw)
+    _own(tenant, who, sender, raw)
+    if submitted.received_count(raw) > outgoing.MOST_RECEIVED:
+        raise Loop
+    to = [To(one) if isinstance(one, str) else one for one in recipients]
+    here, away = _sorted(to, now)
+    _count(who, len(to), now)
+    raw = submitted.completed(raw, sender=sender, domain=tenant.domain, now=now, new_id=lambda: uuid4().hex)
+    raw = signing.signed(tenant, raw, now=now)
+    of = transit.Envelope(sender, now, envid, ret, is_utf8=utf8)
+    return _take(tenant, mailbox, of, (here, away), raw)
+
+
+def _holder(tenant: Tenant, contract: UUID) -> tuple[Contract, Mailbox]:
+    try:
+        who, mailbox = people.contract(tenant, contract), queries.mailbox_of(tenant, contract)
+    except errors.NotFound:
+        raise MayNotSend from None
+    if who.state != "active":
+        raise MayNotSend
+    return who, mailbox
+
+
+def _own(tenant: Tenant, who: Contract, sender: str, raw: bytes) -> None:
+    """Everything that says who writes must be an address of theirs. Raises NotYourAddress."""
+    try:
+        owned = people.owned_addresses(tenant, who)
+    except errors.NotFound:
+        raise MayNotSend from None
+    froms = submitted.values(raw, b"from")
+    said = [address for value in (*froms, *submitted.values(raw, b"sender")) for _, address in mimewords.addresses(value)]
+    if len(froms) > 1 or (froms and not mimewords.addresses(froms[0])):
+        raise NotYourAddress
+    if not all(plain(address) in owned for address in (sender, *said)):
+        raise NotYourAddress
+
+
+def plain(address: str) -> str:
+    """An address as it is compared: without case and without what follows a plus (RFC 5233)."""
+    localpart, _, domain = address.strip().lower().rpartition("@")
+    return f"{localpart.partition('+')[0]}@{domain}"
+
+
+def _sorted(to: Sequence[To], now: datetime) -> tuple[list[_Here], list[To]]:
+    """Recipients on this instance with their mailboxes, and the others. Raises BadRecipient with every position that is wrong."""
+    here: list[_Here] = []
+    away: list[To] = []
+    wrong: dict[int, errors.StadtmailError] = {}
+    for position, one in enumerate(to):
+        try:
+            address = smtp.address(one.address.encode(), utf8=True)
+            if bounds.is_own(address.rpartition("@")[2]):
+                here.append(_Here(position, one, delivery.recipient(address, now=now)))
+            else:
+                away.append(one)
+        except smtp.Malformed:
+            wrong[position] = outgoing.NoRecipient()
+        except errors.StadtmailError as error:
+            wrong[position] = error
+    if wrong or not to:
+        raise BadRecipient(wrong)
+    return here, away
+
+
+def _count(who: Contract, recipients: int, now: datetime) -> None:
+    key, hour = str(who.person_id), 3600
+    if not limits.allow("send", key, limit=MESSAGES_AN_HOUR, per_seconds=hour, now=now):
+        raise TooOften
+    for _ in range(recipients):
+        if not limits.allow("send_to", key, limit=RECIPIENTS_AN_HOUR, per_seconds=hour, now=now):
+            raise TooOften
+
+
+def _take(
+    tenant: Tenant, mailbox: Mailbox, of: transit.Envelope, to: tuple[list[_Here], list[To]], raw: bytes
+) -> Sent:  # fmt: skip
+    """Seal everything, then write it in one transaction."""
+    here, away = to
+    now, sealed = of.accepted_at, local.sealed(raw, [one.target for one in here], sender=of.sender, now=of.accepted_at)
+    told = reports.made(tenant, dsn.DELIVERED, [one.to.answered("", "2.1.5", "") for one in here], of, raw, now=now)
+    queued = []
+    try:
+        if away:
+            queued.append(
+                outgoing.prepare(tenant, sender=of.sender, recipients=away, raw=raw, now=now, mailbox=mailbox.id, ret=of.ret,
+                                 envid=of.envid, utf8=of.is_utf8)
+            )  # fmt: skip
+        with store.writing():
+            answers = storing.place(sealed)
+            refused = {one.target.mailbox: answer for one, answer in zip(sealed, answers, strict=True) if answer is not None}
+            if refused:
+                raise BadRecipient({one.position: refused[one.target.mailbox] for one in here if one.target.mailbox in refused})
+            outgoing.save(queued)
+            told.place()
+    except errors.StadtmailError:  # anything else may have been committed: what is lost then, the hourly job removes
+        delivery.forget_blobs(sealed)
+        told.forget()
+        outgoing.forget(queued)
+        raise
+    return Sent(len(here), len(away))
