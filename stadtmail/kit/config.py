@@ -33,7 +33,7 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "TLS_CERT": ("", "Certificate chain (PEM); empty: self-signed, made under the data folder."),
     "TLS_KEY": ("", "Private key of the certificate (PEM)."),
     "RESOLVER": ("", "Name server: IP[:port] [trust-ad]; empty: the system's (demo, test: no look-ups); none: no look-ups."),
-    "SMARTHOST": ("", "Relay for outgoing mail, host:port; empty: direct delivery."),
+    "SMARTHOST": ("", "Relay for outgoing mail: smtp://[user:password@]host[:port] or smtps://…; empty: direct delivery."),
     "DEMO_PASSWORD": ("", "Login password of the demo people (demo instances only); empty: made at first start and printed."),
 }
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from stadtmail.mail.actions import forwarding, gone, remembering, rolekeys
+from stadtmail.mail.actions import forwarding, gone, legs, remembering, rolekeys
 from stadtmail.mail.models import Mailbox
 
 
@@ -12,6 +12,16 @@ def renew_role_keys(now: datetime) -> int:
     for mailbox in due:
         rolekeys.renew(mailbox, now=now)
     return len(due)
+
+
+def transits_due(now: datetime, last: datetime | None) -> bool:
+    """Has a message waited for as long as it may, or lost its mailbox?"""
+    return last is None or legs.expiry_is_due(now)
+
+
+def end_transits(now: datetime) -> int:
+    """Bounce what could not be delivered in time, end what belongs to an erased mailbox. Returns how many."""
+    return legs.end_orphans(now) + legs.expire(now)
 
 
 def remove_lost_blobs(now: datetime) -> int:

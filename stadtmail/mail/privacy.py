@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F, Sum
 
 from stadtmail.kit.holdings import Column, Holding
-from stadtmail.mail import filtering, queries
+from stadtmail.mail import filtering, queries, transit
 from stadtmail.mail.actions import gone
 from stadtmail.mail.folders import flag_names
 from stadtmail.mail.models import (
@@ -25,12 +25,14 @@ from stadtmail.mail.models import (
     Folder,
     Forward,
     Keyword,
+    Leg,
     Mailbox,
     MailboxKey,
     Message,
     Remembered,
     Route,
     Script,
+    Transit,
     Wrap,
 )
 from stadtmail.mail.sealing import RESIDENT, ROLE
@@ -107,6 +109,26 @@ def register() -> None:
             sealed={"ends": None}, hashed=["mark"],
             harmless={"id": "row number", "delivery": REF, "until": "day on which a hash is forgotten, on a random id"},
         ),
+        Holding(
+            table="mail.Transit",
+            personal={name: Column(transit.CATEGORY, "sealed", key) for name, key in (("envelope", "sender"), ("body", "eml"))},
+            harmless={"unit": ID, "tenant": "the city", "mailbox": REF, "size_bytes": NUMBER, "blob": "random id of sealed bytes"},
+            purge=_purge_transits, find=_transits_left, export=_transits,
+        ),
+        Holding(
+            table="mail.Leg",
+            personal={"recipients": Column(transit.CATEGORY, "sealed", "to")},
+            harmless={"id": ID, "transit": REF, "state": STATE, "reason": STATE, "way": STATE, "attempts": NUMBER,
+                      "next_at": "moment of the next try, on a random id", "told": "mark", "claim": "random id of a worker",
+                      "leased_until": "end of a worker's claim"},
+            purge=_purge(lambda ids: Leg.objects.filter(transit__in=ids)), find=_find(lambda ids: Leg.objects.filter(transit__in=ids)),
+        ),
+        Holding(table="mail.Stopped", personal={}, harmless={"tenant": "the city"}),
+        Holding(
+            table="mail.SigningKey", personal={},
+            harmless={"id": ID, "tenant": "the city", "selector": "day and kind of the key", "algorithm": STATE, "public": "is in the DNS",
+                      "private": "the city's key, sealed", "made_on": "day", "retired_on": "day"},
+        ),
         Holding(table="mail.BlobGone", personal={}, harmless={"blob": "random id of bytes that are being unlinked", "unit": ID}),
     )  # fmt: skip
 
@@ -178,6 +200,36 @@ def _messages_left(ids: Sequence[UUID]) -> int:
         gone.unlink(part)  # after a crash between commit and unlinking; otherwise there is nothing
         count += Message.objects.filter(pair__in=part).count() + gone.left(part)
     return count
+
+
+def _purge_transits(ids: Sequence[UUID]) -> int:
+    count = 0
+    for part in _parts(ids):
+        gone.note_transits(part)
+        count += Transit.objects.filter(unit__in=part)._raw_delete("default")
+    transaction.on_commit(partial(gone.unlink, list(ids)))
+    return count
+
+
+def _transits_left(ids: Sequence[UUID]) -> int:
+    count = 0
+    for part in _parts(ids):
+        gone.unlink(part)
+        count += Transit.objects.filter(unit__in=part).count() + gone.left(part)
+    return count
+
+
+def _transits(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
+    """A message that is on its way: to whom it still has to go, since when, and its bytes."""
+    for row in Transit.objects.filter(unit=unit_id).select_related("unit"):
+        of, legs = transit.envelope(row), [transit.opened(leg) for leg in row.legs.select_related("transit__unit")]
+        yield {
+            "sender": of.sender, "accepted_at": of.accepted_at.isoformat(),
+            "to": [one.address for leg in legs for one in leg.recipients],
+            "answers": [one.text for leg in legs for one in leg.recipients if one.text],
+        }  # fmt: skip
+        where = {"folder": "Auf dem Weg", "uid": str(unit_id), "flags": [], "received": of.accepted_at.isoformat()}
+        yield {**where, "eml": partial(transit.body, row)}
 
 
 def _folders(unit_id: UUID) -> Iterable[Mapping[str, Any]]:

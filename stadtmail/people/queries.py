@@ -90,6 +90,11 @@ def address(tenant: Tenant, localpart: str) -> Address | None:
     return Address.objects.filter(tenant=tenant, blind=address_digest(tenant, localpart), open=True).first()
 
 
+def owned_addresses(tenant: Tenant, of: Contract) -> list[str]:
+    """Every address from which the contract's holder may write, in lower case: their own. Raises units.Gone."""
+    return [holder(tenant, of).address.lower()]
+
+
 def code_digest(tenant: Tenant, code: str) -> bytes:
     """Keyed hash of a code that was shown once (recovery, collection, reclaim, letter); empty for no code."""
     return passwords.code_digest(keys.city(tenant.id, "codes"), code) if code else b""
@@ -188,8 +193,10 @@ def access_units(tenant: Tenant, of: Contract) -> list[Unit]:
 
 def anchors(tenant: Tenant, of: Contract) -> list[UUID]:
     """Everything that clocks of this contract hang on: the contract, its consents, the accesses to its data."""
+    # mail of theirs that waits to be delivered hangs on anchors of its own, and its units name the person
+    waiting = Unit.objects.filter(tenant=tenant, subject=of.person_id, anchor_kind="transit").values_list("anchor", flat=True)
     consents_of = Consent.objects.filter(contract=of, contract__tenant=tenant).values_list("unit__anchor", flat=True)
-    return [of.id, *consents_of, *_accesses(tenant, of).values_list("unit__anchor", flat=True)]
+    return [of.id, *consents_of, *waiting, *_accesses(tenant, of).values_list("unit__anchor", flat=True)]
 
 
 def units_of(tenant: Tenant, of: Contract) -> list[Unit]:

@@ -51,6 +51,9 @@ SPACES: Mapping[str, Space] = MappingProxyType(
             value="a number: how often it happened there, about nobody",
             ends="a day after its hour, start of serve",
         ),
+        "tls_out": Space(
+            categories=(), key="a day", value="numbers by policy and result of TLS on the way out", ends="after a week, start of serve"
+        ),
         "start": Space(categories=(), key="a closed word", value="random bytes", ends="start of serve; keys of a day: two days"),
     }
 )

@@ -5,6 +5,16 @@ from pathlib import Path
 from stadtmail.kit import certificates, config
 
 
+def name_of_instance() -> str:
+    """The name alone: what this instance calls itself where it talks to other servers."""
+    from stadtmail.tenants import queries as tenants
+
+    try:
+        return tenants.city_of_host("localhost").domain
+    except tenants.NoSuchCity:
+        return next((city.domain for city in tenants.cities()), "localhost")
+
+
 def of_instance() -> tuple[str, Path, Path]:
     """(name of the first city's domain, chain, key)."""
     from django.db import connections

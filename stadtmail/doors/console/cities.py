@@ -21,7 +21,7 @@ def add(verbs: Any) -> None:
 def run_open(chosen: argparse.Namespace) -> int:
     """Open it. Returns 1 where the policy is refused."""
     held = start.joining()
-    from stadtmail.mail.actions import accounts
+    from stadtmail.mail.actions import accounts, signing
     from stadtmail.privacy import policy
     from stadtmail.privacy.policy import actions
 
@@ -30,6 +30,8 @@ def run_open(chosen: argparse.Namespace) -> int:
         domain = policy.load(chosen.slug).domain
         city = actions.open_city(slug=chosen.slug, domain=domain, hosts=chosen.host, now=now)
         accounts.open_roles(city, now=now)
+        if not signing.has_keys(city):
+            signing.rotate(city, now=now)
     except policy.PolicyRefused as refused:
         for finding in refused.findings:
             print(f"{chosen.slug}: {finding.severity}: {finding.code}: {finding.words.en}")

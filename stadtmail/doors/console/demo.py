@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from stadtmail.doors.console import demo_mails
 from stadtmail.kit import clock, config
 from stadtmail.kit.errors import NotAllowed
-from stadtmail.mail.actions import accounts, delivery
+from stadtmail.mail.actions import accounts, delivery, signing
 from stadtmail.people import queries as people
 from stadtmail.people.actions import credentials, staff
 from stadtmail.people.orders import OrderForm, password_problems
@@ -98,6 +98,8 @@ def _make_town(town: Town, password: str, say: Callable[[str], None]) -> None:
     if city is None:
         city = cities.open_city(slug=town.slug, domain=town.slug, hosts=[town.host], now=now)
     accounts.open_roles(city, now=now)
+    if not signing.has_keys(city):
+        signing.rotate(city, now=now)
     for resident in town.residents:
         if people.address_state(city, resident[0]) == people.FREE:
             opened = accounts.open_account(_form(resident, password), tenant=city, now=now)

@@ -15,9 +15,6 @@ IMAP = "stadtmail.doors.imap.server"
 SIEVE = "stadtmail.doors.sieve.server"
 
 
-_enqueue = None  # what filters send out is kept until the outgoing queue is there
-
-
 def run() -> None:
     """Until SIGTERM or SIGINT."""
     try:
@@ -29,7 +26,7 @@ def run() -> None:
 
 
 async def _run() -> None:
-    from stadtmail.mail.actions import delivery
+    from stadtmail.mail.actions import delivery, outgoing
     from stadtmail.mail.inbound import examining
 
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
@@ -39,7 +36,7 @@ async def _run() -> None:
     chosen = config.load()
     name, chain, key = await loop.run_in_executor(None, certificate.of_instance)
     memory = await loop.run_in_executor(None, _memory_seconds)
-    writer = delivery.Writer(enqueue=_enqueue, names=await loop.run_in_executor(None, _own_names, name))
+    writer = delivery.Writer(enqueue=outgoing.enqueue, names=await loop.run_in_executor(None, _own_names, name))
     writer.start()
     examiner = examining.Examiner(resolver.configured(chosen.resolver), name)
     try:
@@ -61,7 +58,7 @@ async def _run() -> None:
             tls=smtp.tls_context(str(chain), str(key)),
         )  # fmt: skip
         filters, _ = await sieve.start(
-            chosen.host, port=chosen.ports["sieve"], tls=smtp.tls_context(str(chain), str(key)), enqueue=_enqueue
+            chosen.host, port=chosen.ports["sieve"], tls=smtp.tls_context(str(chain), str(key)), enqueue=outgoing.enqueue
         )
         await stop.wait()
         await asyncio.gather(

@@ -9,12 +9,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from stadtmail.doors.console import cities, clock, evidence, holds, instances, keys, policies, scan, serve, simulate, staff
+from stadtmail.doors.console import cities, clock, evidence, holds, instances, keys, outgoing, policies, scan, serve, simulate, staff
 from stadtmail.kit import config, errors, log
-from stadtmail.usage import outgoing
+from stadtmail.usage import outgoing as egress
 
 OK, CANNOT, WRONG, BUG = 0, 1, 2, 70
-FAMILIES = (instances, serve, clock, policies, cities, staff, holds, keys, evidence, scan, simulate)
+FAMILIES = (instances, serve, clock, policies, cities, staff, holds, keys, outgoing, evidence, scan, simulate)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser().parse_args(arguments)
     try:
         config.load()
-        outgoing.guard("console")
+        egress.guard("console")
         log.install("console")  # what rooms and libraries log is for nobody's terminal (C-4.2)
         return int(chosen.run(chosen) or OK)
     except config.BadSetting as problem:

@@ -49,16 +49,18 @@ def work() -> None:
     """Everything that happens by itself, until SIGTERM. The round that has begun is finished first."""
     from django.db import close_old_connections
 
+    from stadtmail.doors.console.post import Post
     from stadtmail.doors.console.work import Work, turn
 
     stop, jobs = threading.Event(), Work()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: stop.set())
-    while not stop.wait(TICK_SECONDS):
-        close_old_connections()  # a PostgreSQL that was restarted is found again
-        with turn(wait=False) as mine:
-            if mine:
-                jobs.round(clock.now())
+    with Post():
+        while not stop.wait(TICK_SECONDS):
+            close_old_connections()  # a PostgreSQL that was restarted is found again
+            with turn(wait=False) as mine:
+                if mine:
+                    jobs.round(clock.now())
 
 
 ROLES: dict[str, Callable[[], None]] = {"web": web, "doors": doors, "work": work}

@@ -85,6 +85,7 @@ def _prove(now: datetime) -> None:
 # the order of a round: ends first, because they make things due; proofs and the witness last, because they look at the rest
 TASKS = (
     Task("ends", ends_due, people_jobs.run),
+    Task("transits", mail_jobs.transits_due, mail_jobs.end_transits),  # before the sweep: who sent it is told before it is erased
     Task("usage", each(timedelta(seconds=10)), usage_jobs.sweep),
     Task("sweep", sweep_due, sweep.run),
     Task("keys", each_day, _turn_keys),

@@ -50,6 +50,7 @@ def _known() -> dict[str, str]:
         "holds_past_review": _("Löschstopps, deren Wiedervorlage verstrichen ist"),
         "witnesses": _("Zeugen des Verzeichnisses"),
         "ended_uses_in_ram": _("beendete Nutzungen im Arbeitsspeicher"),
+        "messages_past_their_end": _("Nachrichten auf dem Weg, deren Zeit vorbei ist"),
         "log_scan_hits": _("Personenbezug in Protokollen"),
         "volatile_store_in_ram": _("flüchtiger Speicher liegt im Arbeitsspeicher (1: ja)"),
         "purposes_that_open_contents": _("Zwecke, die Inhalte öffnen"),

@@ -165,7 +165,7 @@ class Writer:
             return _refused(recipients)
         with self._turn:
             if self._thread is None:
-                _forget_blobs(job.sealed)
+                forget_blobs(job.sealed)
                 return _refused(recipients)
             self._queue.put(job)
         return job.future
@@ -205,7 +205,7 @@ class Writer:
                 if ruling.key is not None:
                     job.marks += [(mailbox, ruling.key, mark) for mark in ruling.marks]
         except OSError:
-            _forget_blobs(job.sealed)
+            forget_blobs(job.sealed)
             raise
         return job
 
@@ -253,7 +253,7 @@ class Writer:
             return
         for job in batch:
             own, answers = answers[: len(job.sealed)], answers[len(job.sealed) :]
-            _forget_blobs([one for one, answer in zip(job.sealed, own, strict=True) if answer is not None])
+            forget_blobs([one for one, answer in zip(job.sealed, own, strict=True) if answer is not None])
             job.answer(own)
         self._step(5)
 
@@ -304,7 +304,7 @@ def _answered(answers: Answers) -> "Future[Answers]":
     return future
 
 
-def _forget_blobs(sealed: Sequence[sealing.Sealed]) -> None:
+def forget_blobs(sealed: Sequence[sealing.Sealed]) -> None:
     """Bytes that got no row. What cannot be unlinked now, the hourly look for lost blobs removes."""
     try:
         blobs.delete([one.blob for one in sealed if one.blob is not None])

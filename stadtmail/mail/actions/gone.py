@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from stadtmail.kit import clock, store
-from stadtmail.mail.models import BlobGone, Message
+from stadtmail.mail.models import BlobGone, Message, Transit
 from stadtmail.vault import blobs
 
 LOST_AFTER = timedelta(hours=1)
@@ -21,6 +21,13 @@ def note(rows: "QuerySet[Message]") -> None:
     """Remember the blobs of messages that are about to go. Call inside `store.writing()`."""
     named = rows.exclude(blob=None).values_list("blob", "pair_id").iterator(chunk_size=BATCH)
     waiting = [BlobGone(blob=blob, unit=pair) for blob, pair in named if blob is not None]
+    BlobGone.objects.bulk_create(waiting, batch_size=BATCH, ignore_conflicts=True)
+
+
+def note_transits(ids: Sequence[UUID]) -> None:
+    """The same for messages in transit, by their units. Call inside `store.writing()`."""
+    named = Transit.objects.filter(unit__in=ids).exclude(blob=None).values_list("blob", "unit")
+    waiting = [BlobGone(blob=blob, unit=unit) for blob, unit in named if blob is not None]
     BlobGone.objects.bulk_create(waiting, batch_size=BATCH, ignore_conflicts=True)
 
 
@@ -49,6 +56,7 @@ def remove_lost(now: datetime) -> int:
     for at in range(0, len(old), BATCH):
         part = old[at : at + BATCH]
         known = set(Message.objects.filter(blob__in=part).values_list("blob", flat=True))
+        known |= set(Transit.objects.filter(blob__in=part).values_list("blob", flat=True))
         lost += [blob for blob in part if blob not in known]
     blobs.delete(lost)
     return len(lost)

@@ -23,6 +23,9 @@ class Rates:
     recipients_a_day: int = 2_000
 
 
+USUAL = Rates()
+
+
 class SentTooMuch(errors.OverQuota):
     """More messages or recipients than one person may send in an hour or a day."""
 

@@ -1,28 +1,33 @@
-"""A resident sends. Durable when `send` returns: mailboxes of this instance have the message then already.
+"""A resident sends: checked, completed, signed, and durable when `send` returns. Mailboxes of this instance have it then already.
 
-What goes to mailboxes here is written in one transaction: a message is taken as a whole or not at all.
+What goes to mailboxes here and what waits for elsewhere is written in one transaction: a message is taken as a whole or not at all.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import format_datetime
 from uuid import UUID, uuid4
 
 from stadtmail.kit import errors, store
-from stadtmail.mail import envelope, sealing
-from stadtmail.mail.actions import delivery, storing
+from stadtmail.mail import queries, sealing, transit
+from stadtmail.mail.actions import delivery, local, outgoing, rates, reports, signing, storing
+from stadtmail.mail.actions.outgoing import Loop
+from stadtmail.mail.models import Mailbox
+from stadtmail.mail.outbound import bounds
 from stadtmail.mail.senders import is_own
+from stadtmail.mail.transit import To
 from stadtmail.people import queries as people
-from stadtmail.tenants import queries as tenants
+from stadtmail.people.models import Contract
 from stadtmail.tenants.models import Tenant
-from stadtmail.wire import header
+from stadtmail.wire import dsn, mimewords, smtp, submitted
 
-DROPPED = frozenset({b"bcc", b"resent-bcc", b"return-path", b"received", b"authentication-results", b"x-originating-ip"})
+__all__ = ["BadRecipient", "Loop", "MayNotSend", "NotYourAddress", "Sent", "To", "send"]
+_LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 class NotYourAddress(errors.NotAllowed):
-    """The sender of the envelope is not an address of the person who sends."""
+    """The sender of the envelope, or a From or Sender field, is not an address of the person who sends (553 5.7.1)."""
 
 
 class MayNotSend(errors.NotAllowed):
@@ -37,15 +42,6 @@ class BadRecipient(errors.NotAllowed):
         self.positions = dict(positions)
 
 
-@dataclass(frozen=True, repr=False)
-class To:
-    """A recipient, and what the sender wants to hear (RFC 3461)."""
-
-    address: str
-    notify: tuple[str, ...] = ()
-    orcpt: str = ""
-
-
 @dataclass(frozen=True)
 class Sent:
     """How many recipients have it already, and how many wait in the queue."""
@@ -54,53 +50,104 @@ class Sent:
     queued: int
 
 
+@dataclass(frozen=True, repr=False)
+class _Here:
+    """A recipient on this instance: their place in the list, and their mailbox."""
+
+    position: int
+    to: To
+    target: sealing.Target
+
+
 def send(
     tenant: Tenant, *, contract: UUID, sender: str, recipients: Sequence[str | To], raw: bytes, now: datetime, ret: str = "",
-    envid: str = "", utf8: bool = False,
+    envid: str = "", utf8: bool = False, limits: rates.Rates = rates.USUAL,
 ) -> Sent:  # fmt: skip
-    """Send a message of the contract's holder. Raises NotYourAddress, MayNotSend, BadRecipient, TryLater for other hosts."""
-    del ret, envid, utf8  # what is delivered at once has nothing to report
+    """Send a message of the contract's holder. Durable when this returns.
+
+    Raises NotYourAddress, MayNotSend, rates.SentTooMuch, BadRecipient, Loop, outgoing.NoRecipient, and TryLater of a city that is
+    closed.
+    """
+    who, mailbox = _holder(tenant, contract)
+    if not raw or b"\n" in raw.replace(b"\r\n", b"") or b"\r" in raw.replace(b"\r\n", b""):
+        raw = _LINE_END.sub(b"\r\n", raw)
+    _check_own(tenant, who, sender, raw)
+    if submitted.received_count(raw) > outgoing.MOST_RECEIVED:
+        raise Loop
+    to = [To(one) if isinstance(one, str) else one for one in recipients]
+    here, away = _sorted(to, now)
+    rates.count(who.person_id, len(to), rates=limits, now=now)
+    raw = submitted.completed(raw, sender=sender, domain=tenant.domain, now=now, new_id=lambda: uuid4().hex)
+    raw = signing.signed(tenant, raw, now=now)
+    of = transit.Envelope(sender, now, envid, ret, is_utf8=utf8)
+    return _take(tenant, mailbox, of, (here, away), raw)
+
+
+def _holder(tenant: Tenant, contract: UUID) -> tuple[Contract, Mailbox]:
     try:
-        who = people.contract(tenant, contract)
+        who, mailbox = people.contract(tenant, contract), queries.mailbox_of(tenant, contract)
     except errors.NotFound:
         raise MayNotSend from None
     if who.state != "active":
         raise MayNotSend
-    if not is_own(tenant, contract, sender):
+    return who, mailbox
+
+
+def _check_own(tenant: Tenant, who: Contract, sender: str, raw: bytes) -> None:
+    """Everything that says who writes must be an address of theirs. Raises NotYourAddress."""
+    froms = submitted.values(raw, b"from")
+    said = [address for value in (*froms, *submitted.values(raw, b"sender")) for _, address in mimewords.addresses(value)]
+    if len(froms) > 1 or (froms and not mimewords.addresses(froms[0])):
         raise NotYourAddress
-    targets = _targets([one.address if isinstance(one, To) else one for one in recipients], now)
-    whole = f"Return-Path: <{sender}>\r\n".encode() + _completed(raw, tenant, now)
-    plain = envelope.packed(envelope.summary(whole, now=now))
-    sealed = [sealing.sealed(whole, one, plain, now=now) for one in {one.mailbox: one for one in targets}.values()]
-    with store.writing():
-        answers = storing.place(sealed)
-        refused = {one.target.mailbox: answer for one, answer in zip(sealed, answers, strict=True) if answer is not None}
-        if refused:
-            raise BadRecipient({at: refused[one.mailbox] for at, one in enumerate(targets) if one.mailbox in refused})
-    return Sent(len(targets), 0)
+    if not all(is_own(tenant, who.id, address) for address in {sender, *said}):
+        raise NotYourAddress
 
 
-def _targets(addresses: Sequence[str], now: datetime) -> list[delivery.Recipient]:
-    found, wrong = [], {}
-    for position, address in enumerate(addresses):
+def _sorted(to: Sequence[To], now: datetime) -> tuple[list[_Here], list[To]]:
+    """Recipients on this instance with their mailboxes, and the others. Raises BadRecipient with every position that is wrong."""
+    here: list[_Here] = []
+    away: list[To] = []
+    wrong: dict[int, errors.StadtmailError] = {}
+    for position, one in enumerate(to):
         try:
-            found.append(delivery.recipient(address, now=now))
-        except tenants.NoSuchCity:
-            raise errors.TryLater from None
+            address = smtp.address(one.address.encode(), utf8=True)
+            if bounds.is_own(address.rpartition("@")[2]):
+                here.append(_Here(position, one, delivery.recipient(address, now=now)))
+            else:
+                away.append(one)
+        except smtp.Malformed:
+            wrong[position] = outgoing.NoRecipient()
         except errors.StadtmailError as error:
             wrong[position] = error
-    if wrong or not found:
+    if wrong or not to:
         raise BadRecipient(wrong)
-    return found
+    return here, away
 
 
-def _completed(raw: bytes, tenant: Tenant, now: datetime) -> bytes:
-    """Without blind copies and claims about its way; with a date, an id, and a trace that names no client (RFC 6409 8)."""
-    fields, rest = header.split(raw)
-    kept = [one for one in fields if one.name not in DROPPED]
-    present = {one.name for one in kept}
-    moment = format_datetime(now)
-    added = f"Received: by {tenant.domain} with ESMTPSA id {uuid4().hex[:16]};\r\n\t{moment}\r\n"
-    added += "" if b"date" in present else f"Date: {moment}\r\n"
-    added += "" if b"message-id" in present else f"Message-ID: <{uuid4().hex}@{tenant.domain}>\r\n"
-    return added.encode() + b"".join(one.raw for one in kept) + rest
+def _take(
+    tenant: Tenant, mailbox: Mailbox, of: transit.Envelope, to: tuple[list[_Here], list[To]], raw: bytes
+) -> Sent:  # fmt: skip
+    """Seal everything, then write it in one transaction."""
+    here, away = to
+    now, sealed = of.accepted_at, local.sealed(raw, [one.target for one in here], sender=of.sender, now=of.accepted_at)
+    told = reports.made(tenant, dsn.DELIVERED, [one.to.answered("", "2.1.5", "") for one in here], of, raw, now=now)
+    queued = []
+    try:
+        if away:
+            queued.append(
+                outgoing.prepare(tenant, sender=of.sender, recipients=away, raw=raw, now=now, mailbox=mailbox.id, ret=of.ret,
+                                 envid=of.envid, utf8=of.is_utf8)
+            )  # fmt: skip
+        with store.writing():
+            answers = storing.place(sealed)
+            refused = {one.target.mailbox: answer for one, answer in zip(sealed, answers, strict=True) if answer is not None}
+            if refused:
+                raise BadRecipient({one.position: refused[one.target.mailbox] for one in here if one.target.mailbox in refused})
+            outgoing.save(queued)
+            told.place()
+    except errors.StadtmailError:  # anything else may have been committed: what is lost then, the hourly job removes
+        delivery.forget_blobs(sealed)
+        told.forget()
+        outgoing.forget(queued)
+        raise
+    return Sent(len(here), len(away))

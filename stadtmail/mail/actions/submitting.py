@@ -87,13 +87,12 @@ def _submit(who: Entered, letter: Letter, raw: bytes, limits: rates.Rates, now: 
     may_send_as(who, letter.sender)
     if not who.connection.beat(now):
         raise LoginEnded
-    rates.count(contract.person_id, len(letter.recipients), rates=limits, now=now)
     sender, recipients = letter.sender, list(letter.recipients)
     if not sender:  # nobody wants to hear what becomes of it, and the sender stays somebody
         sender, recipients = people.holder(who.tenant, contract).address, [replace(one, notify=("NEVER",)) for one in recipients]
     return sending.send(
         who.tenant, contract=who.contract, sender=sender, recipients=recipients, raw=raw, now=now, ret=letter.ret, envid=letter.envid,
-        utf8=letter.utf8,
+        utf8=letter.utf8, limits=limits,
     )  # fmt: skip
 
 

@@ -45,6 +45,13 @@ EVENTS: dict[str, tuple[str, str, str, str]] = {
     "alias_end": (
         "dem Ende der weiteren Adresse", "die weitere Adresse endet", "the end of the further address", "the further address ends",
     ),
+    "transit_begin": (
+        "der Übergabe der Nachricht", "die Nachricht übergeben wird", "acceptance of the message", "the message is accepted",
+    ),
+    "transit_end": (
+        "der letzten Zustellung oder Rückmeldung", "die letzte Zustellung oder Rückmeldung liegt",
+        "the last delivery or bounce", "the last delivery or bounce takes place",
+    ),
     "challenge_issued": ("dem Stellen der Aufgabe", "die Aufgabe gestellt wird", "setting the challenge", "the challenge is set"),
 }  # fmt: skip
 

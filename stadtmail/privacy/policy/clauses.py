@@ -61,7 +61,7 @@ CLAUSES: tuple[Clause, ...] = (
     _clause("C-3.10", "Ablehnung im Browser gilt", "Refusal in the browser counts", data="COOK"),
     _clause("C-3.11", "Rechtsgrundlage des Cookies", "Legal basis of the cookie", data="COOK"),
     _clause("C-4.1", "Löschung der Bestandsdaten", "Erasure of inventory data", data="BD BD-ID BD-PAY BD-CRED ALI"),
-    _clause("C-4.2", "Löschung der Nutzungs- und Verkehrsdaten", "Erasure of usage and traffic data", data="ND VD"),
+    _clause("C-4.2", "Löschung der Nutzungs- und Verkehrsdaten", "Erasure of usage and traffic data", data="ND VD TRANSIT"),
     _clause("C-4.3a", "Abrechnungsdaten: Frist", "Billing data: period", data="AD", built=False),
     _clause("C-4.3b", "Abrechnungsdaten: Einwendungen", "Billing data: objections", data="AD INV", built=False),
     _clause("C-4.3c", "Abrechnungsdaten: offene Rechnung", "Billing data: unpaid invoice", data="INV AD", built=False),

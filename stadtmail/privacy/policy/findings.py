@@ -49,6 +49,14 @@ TEXTS: dict[str, Words] = {
         "Der Abholcode ({where}) muss mit den Inhalten enden, die er öffnet (C-4.7, K20).",
         "The collection code ({where}) must end together with the contents that it opens (C-4.7, K20).",
     ),
+    "transit_without_end": Words(
+        "Die Regel von {where} muss sekundengenau mit transit_end und mit transit_begin beginnen (C-4.2).",
+        "The rule of {where} must start, to the second, with transit_end and with transit_begin (C-4.2).",
+    ),
+    "transit_too_long": Words(
+        "Eine Nachricht auf dem Weg ({where}) endet sofort mit ihrer Zustellung und nach einem bis fünf Tagen (C-4.2).",
+        "A message in transit ({where}) ends at once with its delivery, and after one to five days (C-4.2).",
+    ),
     "limit_too_long": Words(
         "Die Grenze {where} ist länger, als das Programm verspricht.",
         "Limit {where} is longer than the program promises.",

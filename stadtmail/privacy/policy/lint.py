@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from stadtmail.kit import resolver
+from stadtmail.kit import resolver, smarthost
 from stadtmail.kit.config import Config
 from stadtmail.privacy.periods import EXACT, YEAR_END, Period, Term, may_outlast
 from stadtmail.privacy.policy.authorities import TELECOM
@@ -21,12 +21,12 @@ from stadtmail.vault.epochs import BACKUP_DAYS
 DECISIONS = tuple(f"K{number}" for number in range(1, 22))
 # what this program stores, by category: a policy that does not know one of them cannot be used (C-1.1)
 STORED = frozenset(
-    {"BD", "BD-ID", "BD-PAY", "BD-CRED", "BD-OPT", "INH", "CONS", "ORD", "TOMB", "COLL", "ACC", "STAFF", "CONT", "ALI"}
+    {"BD", "BD-ID", "BD-PAY", "BD-CRED", "BD-OPT", "INH", "CONS", "ORD", "TOMB", "COLL", "ACC", "STAFF", "CONT", "ALI", "TRANSIT"}
     | {"ND", "VD", "COOK", "CAPT", "EVID", "KEYS"}
 )
 EVENTS = frozenset(
     {"contract_end", "last_collection", "withdrawal", "order_submitted", "order_refused", "order_accepted", "access", "role_end"}
-    | {"month_end", "use_end", "session_end", "challenge_issued", "alias_end"}
+    | {"month_end", "use_end", "session_end", "challenge_issued", "alias_end", "transit_begin", "transit_end"}
 )
 HOLDS = frozenset(
     {"objection", "unpaid_claim", "tkg172", "tax_open", "legal_hold", "lea_preservation", "dsr_open", "fault_case", "abuse_case"}
@@ -46,7 +46,9 @@ MATRIX: dict[str, frozenset[str]] = {
     "VD": frozenset({"fault_case", "abuse_case"}),
 }
 LAW_OF_IDENTITY = Term(Period(months=12), YEAR_END)  # § 172(6) TKG: end of the calendar year after the end of the contract
-CONTENTS, IDENTITY, INVENTORY, QUARANTINE, COLLECTION, ALIAS = "INH", "BD-ID", "BD", "TOMB", "COLL", "ALI"
+CONTENTS, IDENTITY, INVENTORY, QUARANTINE, COLLECTION = "INH", "BD-ID", "BD", "TOMB", "COLL"
+ALIAS, TRANSIT = "ALI", "TRANSIT"
+LONGEST_TRANSIT, SHORTEST_TRANSIT = timedelta(days=5), timedelta(days=1)  # C-4.2; RFC 5321 4.5.4.1
 # the longest that each limit may be: "without delay" made measurable, Art. 12(3) GDPR, and what house.md promises of sessions
 LONGEST: dict[str, Period] = {
     name: Period.parse(text)
@@ -82,7 +84,7 @@ def destinations(policy: Policy, config: Config) -> Findings:
     wanted = [
         ("STADTMAIL_DATABASE_URL", urlsplit(config.database_url).hostname or "", stores),
         ("STADTMAIL_KEYS_URL", urlsplit(config.keys_url).hostname or "", stores),
-        ("STADTMAIL_SMARTHOST", config.smarthost.rpartition(":")[0] or config.smarthost, others),
+        ("STADTMAIL_SMARTHOST", smarthost.host(config.smarthost), others),
         ("STADTMAIL_RESOLVER", resolver.host(config.resolver), others),
     ]
     return [_error("destination_not_listed", name) for name, host, listed in wanted if host and not _local(host) and host not in listed]
@@ -161,6 +163,20 @@ def _limits(policy: Policy) -> Iterator[Finding]:
             yield _error("limit_too_long", f"limits.{name}")
     if policy.limits["keystore_backup"] != Period(days=BACKUP_DAYS):
         yield _error("limit_differs", "limits.keystore_backup")
+
+
+def _transit(policy: Policy) -> Iterator[Finding]:
+    """C-4.2: a message in transit is gone at its end, and after five days at the latest; a server that is down for a day loses none."""
+    rule = policy.rules.get(TRANSIT)
+    if rule is None:
+        return
+    starts = {start.event: start.gone_by for start in rule.starts}
+    if set(starts) != {"transit_end", "transit_begin"} or any(term.kind != EXACT for term in starts.values()):
+        yield _error("transit_without_end", TRANSIT)
+        return
+    kept = starts["transit_begin"].period
+    if starts["transit_end"].period != Period() or not SHORTEST_TRANSIT <= timedelta(kept.days, kept.seconds) <= LONGEST_TRANSIT:
+        yield _error("transit_too_long", TRANSIT)
 
 
 def _may_be_longer(period: Period, than: Period) -> bool:
@@ -308,6 +324,7 @@ def _contract(contract: Contract, today: date) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[Policy], Iterator[Finding]], ...] = (
-    _decisions, _references, _duties, _address, _limits, _countries, _officer, _approvals, _disclosure, _bases, _purposes, _recipients,
+    _decisions, _references, _duties, _address, _limits, _transit,
+    _countries, _officer, _approvals, _disclosure, _bases, _purposes, _recipients,
     _holds, _rules, _clauses, _authorities, _tariffs,
 )  # fmt: skip
