@@ -1,8 +1,8 @@
-"""Recurring work of the room: new pairs for the roles each month, and blobs that a crash left behind."""
+"""Recurring work of the room: new pairs for the roles each month, blobs that a crash left behind, the search indexes."""
 
 from datetime import datetime
 
-from stadtmail.mail.actions import gone, rolekeys
+from stadtmail.mail.actions import gone, indexing, rolekeys
 from stadtmail.mail.models import Mailbox
 
 
@@ -17,3 +17,8 @@ def renew_role_keys(now: datetime) -> int:
 def remove_lost_blobs(now: datetime) -> int:
     """Unlink what waits for it, and remove blobs that no row names. Returns how many."""
     return gone.unlink() + gone.remove_lost(now)
+
+
+def follow_mail(now: datetime) -> int:
+    """Take new mail into the search indexes, and what went out of them. Returns how many mailboxes are up to date."""
+    return indexing.run(now)

@@ -14,12 +14,13 @@ from django.db.models import F, Sum
 
 from stadtmail.kit.holdings import Column, Holding
 from stadtmail.mail import queries
-from stadtmail.mail.actions import gone
+from stadtmail.mail.actions import gone, indexing
 from stadtmail.mail.folders import flag_names
-from stadtmail.mail.models import CLOSED, OPEN, Body, Expunged, Folder, Keyword, Mailbox, MailboxKey, Message, Route, Wrap
+from stadtmail.mail.index import files
+from stadtmail.mail.models import CLOSED, OPEN, Body, Expunged, Folder, IndexWork, Keyword, Mailbox, MailboxKey, Message, Route, Wrap
 from stadtmail.mail.sealing import RESIDENT, ROLE
 from stadtmail.people.models import Address
-from stadtmail.privacy import holdings, units
+from stadtmail.privacy import holdings, scan, units
 from stadtmail.privacy.models import Unit
 
 ID, REF, STATE, NUMBER = "random id", "reference by random id", "a closed word", "a number"
@@ -28,7 +29,9 @@ Rows = Callable[[list[UUID]], "db.QuerySet[Any]"]
 
 
 def register() -> None:
-    """Declare every table of the room."""
+    """Declare every table of the room, and the store of the search indexes."""
+    scan.register_store("search", lambda: [files.root()])
+    scan.register_opened("search index", (RESIDENT, ROLE), opened_indexes)
     holdings.register(
         _holding(
             "Mailbox", lambda ids: Mailbox.objects.filter(unit__in=ids),
@@ -73,6 +76,8 @@ def register() -> None:
         ),
         _holding("Body", lambda ids: Body.objects.filter(message__in=Message.objects.filter(pair__in=ids).values("id")),
                  sealed={"sealed": "eml"}, harmless={"message": REF}),
+        _holding("IndexWork", lambda ids: IndexWork.objects.filter(pair__in=ids), harmless={"pair": REF, "mark": NUMBER},
+                 purge=_purge_indexes, find=_indexes_left),
         Holding(table="mail.BlobGone", personal={}, harmless={"blob": "random id of bytes that are being unlinked", "unit": ID}),
     )  # fmt: skip
 
@@ -143,6 +148,25 @@ def _messages_left(ids: Sequence[UUID]) -> int:
         gone.unlink(part)  # after a crash between commit and unlinking; otherwise there is nothing
         count += Message.objects.filter(pair__in=part).count() + gone.left(part)
     return count
+
+
+def _purge_indexes(ids: Sequence[UUID]) -> int:
+    """The search index of a pair goes with its file; its key went with the unit's."""
+    files.remove(ids)
+    return sum(IndexWork.objects.filter(pair__in=part)._raw_delete("default") for part in _parts(ids))
+
+
+def _indexes_left(ids: Sequence[UUID]) -> int:
+    return files.left(ids) + sum(IndexWork.objects.filter(pair__in=part).count() for part in _parts(ids))
+
+
+def opened_indexes(unit: Unit) -> Iterator[bytes]:
+    """All that the search index of a unit holds, for the scan: what its tables say, and its pages as they lie."""
+    for _, mailbox in _opened(unit.id):
+        place = next((one for one in indexing.places(queries.Opened(mailbox)) if one.pair == unit.id), None)
+        if place is not None:
+            yield from files.ask(place, lambda index: list(index.everything())) or ()
+            yield b"".join(files.pages(place))
 
 
 def _folders(unit_id: UUID) -> Iterable[Mapping[str, Any]]:

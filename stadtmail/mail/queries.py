@@ -4,7 +4,7 @@ From an erasure's claim on the unit's key does not open any more, so nothing her
 queries however long they are.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -132,12 +132,13 @@ def page(o: Opened, folder: int, *, before: int | None = None, count: int = 50) 
     if before is not None:
         rows = rows.filter(uid__lt=before)
     privates = _privates(o)
-    rows = rows.filter(pair__in=list(privates)).order_by("-uid")[: max(0, min(count, MOST_IN_PAGE))]
-    columns = rows.values_list("id", "pair_id", "uid", "flags", "size_bytes", "record_key", "envelope")
-    return [
-        _row(uid, flags, size, _record(o, privates[pair], key, message).envelope(envelope))
-        for message, pair, uid, flags, size, key, envelope in columns
-    ]
+    return _shown(o, privates, rows.filter(pair__in=list(privates)).order_by("-uid")[: max(0, min(count, MOST_IN_PAGE))])
+
+
+def some(o: Opened, folder: int, uids: Sequence[int]) -> list[MessageRow]:
+    """These messages of a folder (at most a page of them), those that are there. Raises units.Gone."""
+    privates = _privates(o)
+    return _shown(o, privates, _rows(o, folder).filter(uid__in=uids[:MOST_IN_PAGE]).order_by("-uid"))
 
 
 def message(o: Opened, folder: int, uid: int) -> MessageView:
@@ -247,6 +248,15 @@ def _privates(o: Opened) -> dict[UUID, bytes]:
 
 def _rows(o: Opened, folder: int):  # type: ignore[no-untyped-def]
     return Message.objects.filter(folder__mailbox_id=o.mailbox.id, folder__number=folder)
+
+
+def _shown(o: Opened, privates: Mapping[UUID, bytes], rows) -> list[MessageRow]:  # type: ignore[no-untyped-def]
+    columns = ("id", "pair_id", "uid", "flags", "size_bytes", "record_key", "envelope")
+    return [
+        _row(uid, flags, size, _record(o, privates[pair], key, message).envelope(envelope))
+        for message, pair, uid, flags, size, key, envelope in rows.values_list(*columns)
+        if pair in privates
+    ]
 
 
 def _one(o: Opened, folder: int, uid: int) -> tuple[Message, sealing.Record]:

@@ -13,6 +13,7 @@ from django.db import connections
 from django.db.models import Model
 
 from stadtmail.kit import errors, store
+from stadtmail.mail.actions import indexing
 from stadtmail.mail.folders import INBOX
 from stadtmail.mail.models import OPEN, Body, Folder, Mailbox, Message
 from stadtmail.mail.sealing import Sealed
@@ -101,6 +102,7 @@ def _write(placed: list[tuple[Sealed, _Inbox, int, int]]) -> None:
     changed = {inbox.mailbox: inbox for _, inbox, *_ in placed}.values()
     _update(Mailbox, ("used_bytes",), [(inbox.used, inbox.mailbox) for inbox in changed])
     _update(Folder, ("uidnext", "modseq"), [(inbox.uidnext, inbox.modseq, inbox.folder) for inbox in changed])
+    indexing.note(one.target.pair for one, *_ in placed)
 
 
 def _insert(model: type[Model], names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
