@@ -1,4 +1,4 @@
-"""The command: python -m bench all [--quick] | delivery | together | rows | sweep | new_year [--quick] [--json FILE].
+"""The command: python -m bench all [--quick] | delivery | together | rows | sweep | new_year | search [--quick] [--json FILE].
 
 Each measurement runs in a process of its own; tables go to standard output, what is going on to standard error.
 """
@@ -21,6 +21,7 @@ TITLES = {
     "rows": "Erasure: rows erased a second",
     "sweep": "Sweep: 1,000 due among what is stored",
     "new_year": "One New Year's midnight",
+    "search": "Search in a large mailbox",
 }
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -9,7 +9,7 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 from uuid import UUID
@@ -22,8 +22,7 @@ from stadtmail.kit import config
 
 M = TypeVar("M", bound=Model)
 ORDER = ("default", "evidence", "keys")
-_held = threading.local()
-_readers = threading.local()
+_held, _later, _readers = threading.local(), threading.local(), threading.local()
 
 
 @contextmanager
@@ -42,6 +41,18 @@ def writing(using: str = "default") -> Iterator[None]:
             yield
     finally:
         depth[using] = 0
+        later, _later.__dict__[using] = _later.__dict__.get(using, []), []
+    for work in later:
+        work()
+
+
+def after(work: Callable[[], object], using: str = "default") -> None:
+    """Do this once the present write transaction is committed and its turn passed on: work that takes long and must not be lost
+    sight of. Nothing is done where the transaction fails. It must not raise."""
+    if not _held.__dict__.get(using):
+        work()
+        return
+    transaction.on_commit(lambda: _later.__dict__.setdefault(using, []).append(work), using=using)
 
 
 def locked(rows: "QuerySet[M]", using: str = "default") -> "QuerySet[M]":

@@ -1,8 +1,8 @@
-"""Recurring work of the room: new pairs for the roles each month, blobs that a crash left behind, what filters need not know any more."""
+"""Recurring work of the room: new pairs for the roles each month, lost blobs, what filters need not know any more, search indexes."""
 
 from datetime import datetime
 
-from stadtmail.mail.actions import forwarding, gone, legs, remembering, rolekeys
+from stadtmail.mail.actions import forwarding, gone, indexing, legs, remembering, rolekeys
 from stadtmail.mail.models import Mailbox
 
 
@@ -32,3 +32,8 @@ def remove_lost_blobs(now: datetime) -> int:
 def forget_for_filters(now: datetime) -> int:
     """What filters remember ends with its days, and so do codes that nobody gave back. Returns how many."""
     return remembering.forget_due(now) + forwarding.forget_unanswered(now)
+
+
+def follow_mail(now: datetime) -> int:
+    """Take new mail into the search indexes, and what went out of them. Returns how many mailboxes are up to date."""
+    return indexing.run(now)

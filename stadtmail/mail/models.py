@@ -165,6 +165,16 @@ class Body(models.Model):
         return f"body {self.pk}"
 
 
+class IndexWork(models.Model):
+    """Mail under this pair came or went, and its search index does not know it yet. `mark` counts, so that nothing is missed."""
+
+    pair = models.OneToOneField(MailboxKey, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    mark = models.PositiveBigIntegerField(default=1, db_index=True)
+
+    def __str__(self) -> str:
+        return f"index work {self.pk}"
+
+
 class BlobGone(models.Model):
     """A blob whose message was deleted: unlinked after the commit, found again after a crash."""
 

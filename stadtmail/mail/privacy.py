@@ -14,8 +14,9 @@ from django.db.models import F, Sum
 
 from stadtmail.kit.holdings import Column, Holding
 from stadtmail.mail import filtering, queries, transit
-from stadtmail.mail.actions import gone
+from stadtmail.mail.actions import gone, indexing
 from stadtmail.mail.folders import flag_names
+from stadtmail.mail.index import files
 from stadtmail.mail.models import (
     CLOSED,
     OPEN,
@@ -24,6 +25,7 @@ from stadtmail.mail.models import (
     Expunged,
     Folder,
     Forward,
+    IndexWork,
     Keyword,
     Leg,
     Mailbox,
@@ -37,7 +39,7 @@ from stadtmail.mail.models import (
 )
 from stadtmail.mail.sealing import RESIDENT, ROLE
 from stadtmail.people.models import Address
-from stadtmail.privacy import holdings, units
+from stadtmail.privacy import holdings, scan, units
 from stadtmail.privacy.models import Unit
 
 ID, REF, STATE, NUMBER = "random id", "reference by random id", "a closed word", "a number"
@@ -46,7 +48,9 @@ Rows = Callable[[list[UUID]], "db.QuerySet[Any]"]
 
 
 def register() -> None:
-    """Declare every table of the room."""
+    """Declare every table of the room, and the store of the search indexes."""
+    scan.register_store("search", lambda: [files.root()])
+    scan.register_opened("search index", (RESIDENT, ROLE), opened_indexes)
     holdings.register(
         _holding(
             "Mailbox", lambda ids: Mailbox.objects.filter(unit__in=ids),
@@ -129,6 +133,8 @@ def register() -> None:
             harmless={"id": ID, "tenant": "the city", "selector": "day and kind of the key", "algorithm": STATE, "public": "is in the DNS",
                       "private": "the city's key, sealed", "made_on": "day", "retired_on": "day"},
         ),
+        _holding("IndexWork", lambda ids: IndexWork.objects.filter(pair__in=ids), harmless={"pair": REF, "mark": NUMBER},
+                 purge=_purge_indexes, find=_indexes_left),
         Holding(table="mail.BlobGone", personal={}, harmless={"blob": "random id of bytes that are being unlinked", "unit": ID}),
     )  # fmt: skip
 
@@ -230,6 +236,25 @@ def _transits(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
         }  # fmt: skip
         where = {"folder": "Auf dem Weg", "uid": str(unit_id), "flags": [], "received": of.accepted_at.isoformat()}
         yield {**where, "eml": partial(transit.body, row)}
+
+
+def _purge_indexes(ids: Sequence[UUID]) -> int:
+    """The search index of a pair goes with its file; its key went with the unit's."""
+    files.remove(ids)
+    return sum(IndexWork.objects.filter(pair__in=part)._raw_delete("default") for part in _parts(ids))
+
+
+def _indexes_left(ids: Sequence[UUID]) -> int:
+    return files.left(ids) + sum(IndexWork.objects.filter(pair__in=part).count() for part in _parts(ids))
+
+
+def opened_indexes(unit: Unit) -> Iterator[bytes]:
+    """All that the search index of a unit holds, for the scan: what its tables say, and its pages as they lie."""
+    for _, mailbox in _opened(unit.id):
+        place = next((one for one in indexing.places(queries.Opened(mailbox)) if one.pair == unit.id), None)
+        if place is not None:
+            yield from files.ask(place, lambda index: list(index.everything())) or ()
+            yield b"".join(files.pages(place))
 
 
 def _folders(unit_id: UUID) -> Iterable[Mapping[str, Any]]:

@@ -4,7 +4,7 @@ From an erasure's claim on the unit's key does not open any more, so nothing her
 queries however long they are.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -137,12 +137,12 @@ def page(o: Opened, folder: int, *, before: int | None = None, count: int = 50) 
     if before is not None:
         rows = rows.filter(uid__lt=before)
     halves = privates(o)
-    rows = rows.filter(pair__in=list(halves)).order_by("-uid")[: max(0, min(count, MOST_IN_PAGE))]
-    columns = rows.values_list("id", "pair_id", "uid", "flags", "size_bytes", "record_key", "envelope")
-    return [
-        _row(uid, flags, size, _record(o, halves[pair], key, message).envelope(envelope))
-        for message, pair, uid, flags, size, key, envelope in columns
-    ]
+    return _shown(o, halves, rows.filter(pair__in=list(halves)).order_by("-uid")[: max(0, min(count, MOST_IN_PAGE))])
+
+
+def some(o: Opened, folder: int, uids: Sequence[int]) -> list[MessageRow]:
+    """These messages of a folder (at most a page of them), those that are there. Raises units.Gone."""
+    return _shown(o, privates(o), _rows(o, folder).filter(uid__in=uids[:MOST_IN_PAGE]).order_by("-uid"))
 
 
 def message(o: Opened, folder: int, uid: int) -> MessageView:
@@ -264,6 +264,15 @@ def privates(o: Opened) -> dict[UUID, sealing.Private]:
 
 def _rows(o: Opened, folder: int):  # type: ignore[no-untyped-def]
     return Message.objects.filter(folder__mailbox_id=o.mailbox.id, folder__number=folder)
+
+
+def _shown(o: Opened, halves: Mapping[UUID, sealing.Private], rows) -> list[MessageRow]:  # type: ignore[no-untyped-def]
+    columns = ("id", "pair_id", "uid", "flags", "size_bytes", "record_key", "envelope")
+    return [
+        _row(uid, flags, size, _record(o, halves[pair], key, message).envelope(envelope))
+        for message, pair, uid, flags, size, key, envelope in rows.values_list(*columns)
+        if pair in halves
+    ]
 
 
 def _one(o: Opened, folder: int, uid: int) -> tuple[Message, sealing.Record]:

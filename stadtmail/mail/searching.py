@@ -1,6 +1,7 @@
-"""SEARCH of a mail program over one folder (RFC 9051 6.4.4). What numbers can answer opens nothing; the rest opens message by message.
+"""SEARCH of a mail program over one folder (RFC 9051 6.4.4), and of people over all of them.
 
-Runs in threads, some hundred messages at a time; nothing of what it opened outlives the call, and no index of it exists.
+What numbers and the index can answer opens nothing; the rest opens message by message. Runs in threads, some hundred messages at
+a time; nothing of what it opened outlives the call.
 """
 
 from bisect import bisect_right
@@ -11,6 +12,8 @@ from functools import cached_property
 from uuid import UUID
 
 from stadtmail.mail import views
+from stadtmail.mail.index import answers
+from stadtmail.mail.index.answers import Answer
 from stadtmail.mail.queries import Opened
 from stadtmail.mail.views import Mail
 from stadtmail.wire import imap, imapwrite, mime, mimewords
@@ -61,22 +64,39 @@ class _Set:
         return at >= 0 and number <= self._highs[at]
 
 
-def found(frame: Frame, key: Key, portions: Iterable[list[Row]]) -> Iterator[list[Row]]:
+@dataclass(frozen=True)
+class Plan:
+    """A search and what the index knows of it. `uids`: only these can match (None: any may)."""
+
+    frame: Frame
+    key: Key
+    known: Mapping[int, Answer]
+    uids: frozenset[int] | None
+
+    @property
+    def portion(self) -> int:
+        """How many messages should be looked at in one piece of work."""
+        opens = any(key.name in _BY_CONTENT and id(key) not in self.known for key in _every(self.key))
+        return CHUNK if opens or any(answer.ask for answer in self.known.values()) else 20 * CHUNK
+
+
+def plan(frame: Frame, key: Key) -> Plan:
+    """Ask the index, before any message is looked at. Raises units.Gone."""
+    known = answers.answers(frame.o, frame.folder, key, size=frame.largest_seq)
+    return Plan(frame, key, known, answers.narrowed(key, known))
+
+
+def found(planned: Plan, portions: Iterable[list[Row]]) -> Iterator[list[Row]]:
     """Those of these messages that the key means: each `next` is a bounded piece of work. Raises units.Gone."""
-    search = _Search(frame, key)
+    search = _Search(planned)
     for rows in portions:
         yield search.of(rows)
 
 
-def portion(key: Key) -> int:
-    """How many messages should be looked at in one piece of work."""
-    return CHUNK if key.names() & set(_BY_CONTENT) else 20 * CHUNK
-
-
 class _Search:
-    def __init__(self, frame: Frame, key: Key) -> None:
-        self._frame, self._key = frame, key
-        self._needs_numbers = bool(key.names() & _SIZES)
+    def __init__(self, planned: Plan) -> None:
+        self._frame, self._key, self._known = planned.frame, planned.key, planned.known
+        self._needs_numbers = bool(planned.key.names() & _SIZES)
         self._sets: dict[int, _Set] = {}
         self._numbers: Mapping[int, tuple[int, date]] = {}
 
@@ -115,6 +135,12 @@ class _Search:
         simple = _BY_NUMBER.get(key.name)
         if simple is not None:
             return simple(self, key, row)
+        return self._said(key, row, content)
+
+    def _said(self, key: Key, row: Row, content: "_Content | None") -> bool | None:
+        answer = self._known.get(id(key))
+        if answer is not None and row.uid not in answer.ask:
+            return row.uid in answer.yes
         return None if content is None else _BY_CONTENT[key.name](content, key, self._frame.now)
 
     def within(self, key: Key, number: int, largest: int) -> bool:
@@ -138,6 +164,12 @@ class _Search:
         """Has the message this keyword?"""
         bit = self._frame.keywords.get(key.value)
         return bit is not None and bool(row.flags >> bit & 1)
+
+
+def _every(key: Key) -> Iterator[Key]:
+    yield key
+    for one in key.keys:
+        yield from _every(one)
 
 
 _BY_NUMBER: dict[str, Callable[[_Search, Key, Row], bool]] = {

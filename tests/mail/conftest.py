@@ -9,6 +9,7 @@ import pytest
 from stadtmail.kit import config
 from stadtmail.mail import queries
 from stadtmail.mail.actions import accounts, delivery
+from stadtmail.mail.index import files
 from stadtmail.people.orders import OrderForm
 from stadtmail.vault import blobs
 
@@ -25,6 +26,7 @@ def form(**changes) -> OrderForm:
 def _no_old_blobs() -> None:
     """Rows are gone after each test, files are not."""
     shutil.rmtree(blobs.root(), ignore_errors=True)
+    shutil.rmtree(files.root(), ignore_errors=True)
 
 
 @pytest.fixture

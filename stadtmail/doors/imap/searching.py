@@ -55,8 +55,8 @@ async def rows(session: "Session", view: View, key: Key, saved: frozenset[int]) 
     keywords = {name.upper(): bit for bit, name in session.keywords.items()}
     uids = view.numbers.uids
     frame = searching.Frame(session.box, view.folder.id, len(uids), uids[-1] if uids else 0, saved, keywords, clock.now())
-    portions = _portions(view, _candidates(view, key), searching.portion(key))
-    work = searching.found(frame, key, portions)
+    plan = await session.pool(partial(searching.plan, frame, key))
+    work = searching.found(plan, _portions(view, _candidates(view, key, plan.uids), plan.portion))
     found: list[Row] = []
     while (part := await session.pool(partial(next, work, None))) is not None:
         found += part
@@ -65,8 +65,10 @@ async def rows(session: "Session", view: View, key: Key, saved: frozenset[int]) 
     return found
 
 
-def _candidates(view: View, key: Key) -> Sequence[int]:
-    """Indexes of the messages that may match: a set of uids narrows the search before anything is looked at."""
+def _candidates(view: View, key: Key, known: frozenset[int] | None) -> Sequence[int]:
+    """Indexes of the messages that may match: the search index or a set of uids narrows the search before anything is looked at."""
+    if known is not None:
+        return sorted(at for uid in known if (at := view.numbers.at(uid)) >= 0)
     sets = [one for one in key.keys if one.name == "UID"]
     return view.indexes(sets[0].value, uid=True) if sets else range(len(view.numbers))
 

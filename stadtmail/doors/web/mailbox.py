@@ -74,7 +74,7 @@ def folders(box: Box) -> list[Folder]:
     ]
 
 
-def side(box: Box, shown: list[Folder], current: Folder) -> dict[str, Any]:
+def side(box: Box, shown: list[Folder], current: Folder | None) -> dict[str, Any]:
     """What the side bar and the top of every mail page need."""
     used, quota = queries.used(box.mailbox)
     high = quota * 9 // 10
@@ -100,7 +100,7 @@ def number(value: int) -> int:
 def _page(request: PortalRequest, box: Box, shown: list[Folder], current: Folder) -> HttpResponse:
     before = _before(request)
     rows = queries.page(box.opened, current.number, before=before, count=PAGE + 1)
-    lines = [_line(request, row) for row in rows[:PAGE]]
+    lines = [line(request, row) for row in rows[:PAGE]]
     context = {
         **side(box, shown, current),
         "lines": lines,
@@ -119,7 +119,8 @@ def _before(request: PortalRequest) -> int | None:
     return number(int(text))
 
 
-def _line(request: PortalRequest, row: Any) -> Line:
+def line(request: PortalRequest, row: Any) -> Line:
+    """A message of the mail room's list as a page shows it."""
     return Line(
         uid=row.uid,
         is_seen=row.seen,

@@ -20,6 +20,7 @@ from stadtmail.doors.web import (
     proof,
     recovery,
     restricting,
+    searching,
 )
 
 urlpatterns = [
@@ -57,6 +58,7 @@ urlpatterns = [
     path("datenschutz/meine-daten/sitzungen", privacy_centre.end_sessions, name="end_sessions"),
     path("datenschutz/kuendigen", ending.cancel, name="cancel"),
     path("postfach", mailbox.mailbox, name="mailbox"),
+    path("postfach/suchen", searching.find, name="find"),
     path("postfach/<int:folder>", mailbox.folder, name="folder"),
     path("postfach/<int:folder>/<int:uid>", message.message, name="message"),
     path("postfach/<int:folder>/<int:uid>/html", message.frame, name="message_html"),

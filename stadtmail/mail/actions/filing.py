@@ -10,7 +10,7 @@ from uuid import UUID
 
 from stadtmail.kit import store
 from stadtmail.mail import envelope, queries, sealing, views
-from stadtmail.mail.actions import changing, removing
+from stadtmail.mail.actions import changing, indexing, removing
 from stadtmail.mail.actions.changing import Moved, locked
 from stadtmail.mail.actions.incoming import Incoming
 from stadtmail.mail.actions.storing import MailboxClosed, MailboxFull
@@ -152,4 +152,5 @@ def _placed(o: Opened, folder: UUID, sealed: Sequence[tuple[sealing.Sealed, int]
         Body.objects.bulk_create([Body(message_id=one.id, sealed=one.body) for one, _ in sealed if one.body is not None], batch_size=100)
         Mailbox.objects.filter(id=box.id).update(used_bytes=box.used_bytes + size)
         Folder.objects.filter(id=place.id).update(uidnext=place.uidnext + len(sealed), modseq=modseq)
+        indexing.note(pairs)
     return Appended(place.uidvalidity, uids)

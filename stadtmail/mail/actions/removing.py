@@ -11,7 +11,8 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F, QuerySet, Sum
 
-from stadtmail.mail.actions import gone
+from stadtmail.kit import store
+from stadtmail.mail.actions import gone, indexing
 from stadtmail.mail.models import Body, Expunged, Folder, Mailbox, Message
 
 CHUNK = 400
@@ -21,11 +22,15 @@ MOST_REMEMBERED = 2000  # ranges in a folder
 def delete(rows: "QuerySet[Message]") -> int:
     """Delete messages of one mailbox, whole. Returns how many bytes are free again. Call inside `store.writing()`."""
     pairs = list(rows.order_by().values_list("pair", flat=True).distinct())
+    gone_ids = list(rows.order_by().values_list("id", "folder__mailbox"))
     size = rows.aggregate(size=Sum("size_bytes"))["size"] or 0
     gone.note(rows)
     Body.objects.filter(message__in=rows.order_by().values("id"))._raw_delete("default")
     rows.order_by()._raw_delete("default")
     transaction.on_commit(partial(gone.unlink, pairs))
+    indexing.note(pairs)
+    for mailbox in {mailbox for _, mailbox in gone_ids}:
+        store.after(partial(indexing.forget, mailbox, [message for message, place in gone_ids if place == mailbox]))
     return int(size)
 
 

@@ -14,6 +14,7 @@ from django.db import connections
 from django.db.models import Model
 
 from stadtmail.kit import errors, store
+from stadtmail.mail.actions import indexing
 from stadtmail.mail.folders import INBOX
 from stadtmail.mail.models import OPEN, Body, Folder, Mailbox, Message
 from stadtmail.mail.sealing import Sealed
@@ -140,6 +141,7 @@ def _write(placed: list[_Placed]) -> None:
     folders = {folder.id: folder for _, _, folder, *_ in placed}.values()
     _update(Mailbox, ("used_bytes",), [(box.used, box.mailbox) for box in boxes])
     _update(Folder, ("uidnext", "modseq"), [(folder.uidnext, folder.modseq, folder.id) for folder in folders])
+    indexing.note(one.target.pair for one, *_ in placed)
 
 
 def _insert(model: type[Model], names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:

@@ -1,7 +1,7 @@
 """All that the instance's own keys open, unit by unit: what a scan of the bytes cannot see, and the law still calls stored."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,12 @@ from stadtmail.privacy.models import ERASING, Unit
 from stadtmail.vault.seal import Unreadable
 
 PART = 400
+_registered: dict[str, tuple[frozenset[str], Callable[[Unit], Iterator[bytes]]]] = {}
+
+
+def register_opened(name: str, categories: Iterable[str], reader: Callable[[Unit], Iterator[bytes]]) -> None:
+    """A room above keeps something that no table names (a search index): `reader` opens what of it belongs to a unit."""
+    _registered[name] = (frozenset(categories), reader)
 
 
 def pieces() -> Iterator[tuple[Unit, str, bytes]]:
@@ -23,6 +29,9 @@ def pieces() -> Iterator[tuple[Unit, str, bytes]]:
         for unit in rows:
             for holding in holdings.of_category(unit.category):
                 yield from ((unit, holding.table, plain) for plain in _of(unit, holding))
+            for name, (categories, reader) in _registered.items():
+                if unit.category in categories:
+                    yield from ((unit, name, plain) for plain in _read(unit, reader))
         last = rows[-1].id
 
 
@@ -33,6 +42,13 @@ def _of(unit: Unit, holding: Holding) -> Iterator[bytes]:
     try:
         for record in holding.export(unit.id):
             yield from _plain(record)
+    except (units.Gone, Unreadable):  # erased while we look
+        return
+
+
+def _read(unit: Unit, reader: Callable[[Unit], Iterator[bytes]]) -> Iterator[bytes]:
+    try:
+        yield from reader(unit)
     except (units.Gone, Unreadable):  # erased while we look
         return
 

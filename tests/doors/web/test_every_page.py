@@ -24,6 +24,7 @@ RESIDENTS = frozenset(
     {"my_data", "my_data_download", "my_data_receipt", "withdraw", "correct", "restrict", "password", "end_sessions", "cancel"}
 )
 READERS = frozenset({"mailbox", "folder", "message", "message_html", "attachment", "source"})
+SEARCH = frozenset({"find"})  # shows nothing before it is asked
 DESK = frozenset({"desk", "desk_order", "desk_contract"})
 SECRETS = ("Kanariengelb", "Marktstraße", "anna.k", "Zitronenbrief", "29. Februar 1980", "1980-02-29")
 ORDER = "0b54ffb5-2c4f-4f0e-9d9f-3f3a9d0f6a11"
@@ -75,7 +76,7 @@ def assert_nothing(responses: list) -> None:
 
 
 def test_the_table_is_whole() -> None:
-    assert set(PAGES) == PUBLIC | LEADS_ON | RESIDENTS | READERS | DESK
+    assert set(PAGES) == PUBLIC | LEADS_ON | RESIDENTS | READERS | SEARCH | DESK
 
 
 def test_anna_sees_her_pages(anna) -> None:

@@ -1,0 +1,104 @@
+"""What people look for in their mailbox, over all folders, newest first. Answered by the index; only what is shown is opened.
+
+What the person wrote stays in this call: it is logged nowhere and no error carries it.
+"""
+
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from uuid import UUID
+
+from stadtmail.mail import queries
+from stadtmail.mail.actions import indexing
+from stadtmail.mail.folders import FLAGGED, SEEN
+from stadtmail.mail.index import files, looking
+from stadtmail.mail.index.looking import Wish
+from stadtmail.mail.models import Folder, Message
+from stadtmail.mail.queries import MessageRow, Opened
+
+__all__ = ["Found", "FoundRow", "Page", "Wish", "find"]
+PATIENCE = 1.0  # seconds for taking in what the index does not know yet
+PORTION = 200  # messages asked for at once
+MOST_LOOKED_AT = 5_000  # of one page, where flags sort out what the index gave
+
+
+@dataclass(frozen=True, repr=False)
+class FoundRow:
+    """A message that was found: the number of its folder, and how the list shows it. `mark` is where the next page begins."""
+
+    folder: int
+    row: MessageRow
+    mark: int
+
+
+@dataclass(frozen=True)
+class Page:
+    """Where a page begins, and how many messages it has."""
+
+    before: int | None = None
+    count: int = 50
+
+
+@dataclass(frozen=True)
+class Found:
+    """A page of what was found. `has_more`: there are older ones; not `is_whole`: some mail is not in the index yet."""
+
+    rows: list[FoundRow]
+    has_more: bool
+    is_whole: bool
+
+
+def find(
+    o: Opened, wish: Wish, *, folder: int | None = None, page: Page = Page(), unseen: bool = False, flagged: bool = False
+) -> Found:  # fmt: skip
+    """What the wish means, in all folders or the one with this number. Raises units.Gone."""
+    if folder is not None:
+        row = Folder.objects.filter(mailbox=o.mailbox, number=folder).first()
+        wish = replace(wish, folder=row.id if row is not None else UUID(int=0))
+    is_whole = indexing.follow(o, seconds=PATIENCE)
+    if not is_whole:
+        indexing.remind(o)
+    rows: list[FoundRow] = []
+    before, looked_at = page.before, 0
+    while len(rows) <= page.count and looked_at < MOST_LOOKED_AT:
+        part = _numbers(o, wish, before)
+        rows += _rows(o, part, _flags(unseen, flagged), page.count + 1 - len(rows))
+        looked_at += len(part)
+        if len(part) < PORTION:
+            break
+        before = part[-1][0]
+    return Found(rows[: page.count], len(rows) > page.count, is_whole)
+
+
+def _numbers(o: Opened, wish: Wish, before: int | None) -> list[tuple[int, UUID]]:
+    """(mark, message) of the next ones, of all indexes of the mailbox."""
+    found = [
+        files.ask(place, lambda index: list(islice(looking.meant(index, wish, before=before), PORTION))) or []
+        for place in indexing.places(o)
+    ]
+    return list(islice(heapq.merge(*found, key=lambda one: one[0], reverse=True), PORTION))
+
+
+def _flags(unseen: bool, flagged: bool) -> tuple[int, int]:
+    """(bits that count, how they must be)."""
+    return (SEEN if unseen else 0) | (FLAGGED if flagged else 0), FLAGGED if flagged else 0
+
+
+def _rows(o: Opened, numbers: Sequence[tuple[int, UUID]], flags: tuple[int, int], most: int) -> list[FoundRow]:
+    mark_of = {message: mark for mark, message in numbers}
+    mask, wanted = flags
+    rows = Message.objects.filter(id__in=list(mark_of), folder__mailbox=o.mailbox)
+    places = [
+        (mark_of[message], folder, uid)
+        for message, folder, uid, bits in rows.values_list("id", "folder__number", "uid", "flags")
+        if bits & mask == wanted
+    ]
+    chosen = sorted(places, reverse=True)[:most]
+    shown = {(folder, row.uid): row for folder, uids in _by_folder(chosen) for row in queries.some(o, folder, uids)}
+    return [FoundRow(folder, shown[folder, uid], mark) for mark, folder, uid in chosen if (folder, uid) in shown]
+
+
+def _by_folder(places: Sequence[tuple[int, int, int]]) -> Iterator[tuple[int, list[int]]]:
+    for folder in {folder for _, folder, _ in places}:
+        yield folder, [uid for _, one, uid in places if one == folder]
