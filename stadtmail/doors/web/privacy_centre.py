@@ -179,9 +179,9 @@ def _corrected(request: PortalRequest, contract: "Contract", given: dict[str, st
 def _changed(request: PortalRequest, contract: "Contract", given: dict[str, str]) -> list[Problem]:
     if given["password_new"] != given["password_again"]:
         return [Problem("password_again", _("Die beiden Passwörter sind verschieden."))]
-    throttle.count(request, "reauth", str(contract.id))
     try:
-        credentials.set_password(contract, tenant=request.city, old=given["password"], new=given["password_new"], now=request.now)
+        with throttle.failures(request, "reauth", str(contract.id)):
+            credentials.set_password(contract, tenant=request.city, old=given["password"], new=given["password_new"], now=request.now)
     except credentials.WrongCredentials:
         return [Problem("password", _("Das Passwort stimmt nicht. Es ist nichts geschehen."))]
     except credentials.BadPassword as weak:
