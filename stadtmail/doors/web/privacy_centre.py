@@ -72,7 +72,7 @@ def download(request: PortalRequest, contract: "Contract") -> HttpResponseBase:
         problems = reauth.problems(request, contract, request.POST.get("password", ""))
         if not problems:
             chunks = archive.archive(request.city, contract.id, now=request.now)
-            return downloads.streamed(chunks, f"meine-daten-{request.now:%Y-%m-%d}.zip", kind="application/zip")
+            return downloads.streamed(request, chunks, f"meine-daten-{request.now:%Y-%m-%d}.zip", kind="application/zip")
     context = {"password": reauth.field(errors_of(problems).get("password", "")), "problems": problems, "section": "data"}
     return render(request, "web/my_data_download.html", context, status=403 if problems else 200)
 
