@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from stadtmail.usage import volatile
+from stadtmail.usage import limits, volatile
 
 
 def sweep(now: datetime) -> int:
     """Remove everything in RAM that has ended: lost connections, sessions, counts, used challenges. Returns how many."""
+    limits.prune(now)
     return volatile.sweep(now)

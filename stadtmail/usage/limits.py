@@ -46,6 +46,18 @@ def is_open(scope: str, key: str, *, limit: int, per_seconds: int, now: datetime
     return sum(len(_moments(value, since)) for value in values) < limit
 
 
+def prune(now: datetime) -> int:
+    """Forget the moments whose window has passed, also where younger ones still count beside them. Returns how many counts changed."""
+
+    def step(value: bytes, until: datetime) -> bytes:
+        moments = _moments(value, 0.0)
+        window = until.timestamp() - moments[-1]  # an entry ends one window after its youngest moment
+        kept = [moment for moment in moments if moment > now.timestamp() - window]
+        return pack(f"<{len(kept)}d", *kept)
+
+    return volatile.revise("limit", step, now=now)
+
+
 def network(peer: str) -> str:
     """The network of an address, as a key for limits: /24 of IPv4, /56 of IPv6; "local" where there is no address."""
     try:

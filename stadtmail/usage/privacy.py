@@ -36,7 +36,7 @@ SPACES: Mapping[str, Space] = MappingProxyType(
             categories=("ND", "VD"),
             key="keyed hash of name or network, under a key of the day",
             value="moments of counted attempts",
-            ends="the window of the limit, a day at most",
+            ends="each moment: the window of the limit, a day at most",
         ),
         "challenge": Space(
             categories=("CAPT",),

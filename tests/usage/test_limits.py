@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stadtmail.usage import challenges, limits, marks, volatile
+from stadtmail.usage import challenges, jobs, limits, marks, volatile
 
 SECOND = timedelta(seconds=1)
 
@@ -149,3 +149,34 @@ def test_looking_whether_a_limit_is_open_counts_nothing(now) -> None:
     assert limits.allow("x", "k", now=now, **given)
     assert not limits.is_open("x", "k", now=now, **given)
     assert limits.is_open("x", "k", now=now + timedelta(seconds=901), **given)
+
+
+def test_c24_k17_a_moment_is_forgotten_with_its_own_window_though_younger_ones_count_on(now) -> None:
+    volatile.clear()
+    now, hour = now.replace(hour=0), timedelta(hours=1)  # all in one day of the keys
+    for at in (0, 13, 23):
+        assert allow(now + at * hour, key="city", limit=500, per_seconds=86_400, scope="orders")
+    at = now + 25 * hour  # the first order is older than a day now, the others are not
+    jobs.sweep(at)
+
+    def moments() -> list[int]:
+        found = []
+        volatile.revise("limit", lambda value, _: (found.append(len(value) // 8), value)[1], now=at)
+        return found
+
+    assert moments() == [2]
+    jobs.sweep(now + 38 * hour)
+    assert moments() == [1]
+    jobs.sweep(now + 47 * hour)
+    assert volatile.count("limit", now + 47 * hour) == 0
+
+
+def test_pruning_changes_no_answer(now) -> None:
+    volatile.clear()
+    for second in (0, 300, 590):
+        assert allow(now + second * SECOND)
+    assert limits.prune(now + 595 * SECOND) == 0
+    assert not allow(now + 595 * SECOND)
+    assert limits.prune(now + 601 * SECOND) == 1
+    assert allow(now + 601 * SECOND)
+    assert not allow(now + 602 * SECOND)

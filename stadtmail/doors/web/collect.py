@@ -46,7 +46,7 @@ def download(request: PortalRequest) -> HttpResponseBase:
     if place is None:
         return HttpResponseRedirect(reverse("collect"))
     chunks = archive.archive(request.city, place.contract.id, now=request.now)
-    return downloads.streamed(chunks, f"meine-daten-{request.now:%Y-%m-%d}.zip", kind="application/zip")
+    return downloads.streamed(request, chunks, f"meine-daten-{request.now:%Y-%m-%d}.zip", kind="application/zip")
 
 
 def receipt(request: PortalRequest) -> HttpResponse:

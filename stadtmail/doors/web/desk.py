@@ -54,9 +54,9 @@ def login(request: PortalRequest) -> HttpResponse:
     if request.method == "POST":
         refuse_surplus(request.POST, ("login", "password"))
         given = texts(request.POST, ("login", "password"))
-        throttle.count(request, "desk", given["login"])
         try:
-            who = staff.sign_in(request.city, given["login"], given["password"])
+            with throttle.failures(request, "desk", given["login"]):
+                who = staff.sign_in(request.city, given["login"], given["password"])
         except credentials.WrongCredentials:
             problems = [Problem("login", _("Anmeldename oder Passwort stimmen nicht."))]
         else:

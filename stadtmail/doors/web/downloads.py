@@ -4,10 +4,12 @@ import unicodedata
 from collections.abc import Iterable
 from itertools import chain
 
-from django.http import StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header
 
-from stadtmail.doors.web import headers
+from stadtmail.doors.web import headers, origin
+from stadtmail.doors.web.places import Held
 
 # types that tell a device how to open a file and that no browser runs; everything else is plain bytes
 HARMLESS = frozenset(
@@ -20,15 +22,25 @@ HARMLESS = frozenset(
         "text/plain", "video/mp4",
     }
 )  # fmt: skip
+AT_ONCE_BYTES = 512 * 1024
 BYTES = "application/octet-stream"
 LONGEST = 120
 
 
-def streamed(chunks: Iterable[bytes], filename: str, *, kind: str) -> StreamingHttpResponse:
-    """The bytes as a download. The first chunk is read here, so that what cannot be opened is still an error page."""
-    parts = iter(chunks)
-    first = next(parts, b"")
-    response = StreamingHttpResponse(chain((first,), parts))
+def streamed(request: HttpRequest, chunks: Iterable[bytes], filename: str, *, kind: str) -> HttpResponseBase:
+    """The bytes as a download. Its beginning is read here, so that what cannot be opened is still an error page.
+
+    What is small leaves at once; what is large is sent in pieces and holds a place until it has been taken. Raises places.NoPlace.
+    """
+    parts, begun, size = iter(chunks), [], 0
+    for part in parts:
+        begun.append(part)
+        size += len(part)
+        if size > AT_ONCE_BYTES:
+            break
+    large = size > AT_ONCE_BYTES
+    held = Held(chain(begun, parts), origin.network(request)) if large else None
+    response = StreamingHttpResponse(held) if held else HttpResponse(b"".join(begun))
     response.headers["Content-Type"] = kind if kind in HARMLESS else BYTES
     response.headers["Content-Disposition"] = content_disposition_header(True, safe_name(filename)) or "attachment"
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"

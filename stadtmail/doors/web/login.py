@@ -29,9 +29,9 @@ def login(request: PortalRequest) -> HttpResponse:
         return _form(request, {"next": request.GET.get("next", "")}, [])
     refuse_surplus(request.POST, FIELDS)
     given = texts(request.POST, FIELDS)
-    throttle.count(request, "login", given["address"])
     try:
-        who = credentials.sign_in(request.city, given["address"], given["password"])
+        with throttle.failures(request, "login", given["address"]):
+            who = credentials.sign_in(request.city, given["address"], given["password"])
     except credentials.WrongCredentials:
         text = _("Adresse oder Passwort stimmen nicht. Achten Sie auf Groß- und Kleinschreibung.")
         return _form(request, given, [Problem("address", text)], status=403)

@@ -80,17 +80,17 @@ def frame(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpRespon
 
 
 @access.reader
-def attachment(request: PortalRequest, box: Box, folder: int, uid: int, part: str) -> HttpResponseBase:  # noqa: ARG001
+def attachment(request: PortalRequest, box: Box, folder: int, uid: int, part: str) -> HttpResponseBase:
     """GET …/teil/<part>: one attachment, always as a download."""
     filename, kind, chunks = queries.part(box.opened, folder, mailbox.number(uid), part)
-    return downloads.streamed(chunks, filename or _("anhang"), kind=kind)
+    return downloads.streamed(request, chunks, filename or _("anhang"), kind=kind)
 
 
 @access.reader
-def source(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpResponseBase:  # noqa: ARG001
+def source(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpResponseBase:
     """GET …/quelltext: the message as it came, byte for byte, as a download."""
     chunks = queries.raw(box.opened, folder, mailbox.number(uid))
-    return downloads.streamed(chunks, f"nachricht-{folder}-{uid}.eml", kind="message/rfc822")
+    return downloads.streamed(request, chunks, f"nachricht-{folder}-{uid}.eml", kind="message/rfc822")
 
 
 def shown_type(kind: str) -> str:

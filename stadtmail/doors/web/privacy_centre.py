@@ -72,7 +72,7 @@ def download(request: PortalRequest, contract: "Contract") -> HttpResponseBase:
         problems = reauth.problems(request, contract, request.POST.get("password", ""))
         if not problems:
             chunks = archive.archive(request.city, contract.id, now=request.now)
-            return downloads.streamed(chunks, f"meine-daten-{request.now:%Y-%m-%d}.zip", kind="application/zip")
+            return downloads.streamed(request, chunks, f"meine-daten-{request.now:%Y-%m-%d}.zip", kind="application/zip")
     context = {"password": reauth.field(errors_of(problems).get("password", "")), "problems": problems, "section": "data"}
     return render(request, "web/my_data_download.html", context, status=403 if problems else 200)
 
@@ -179,9 +179,9 @@ def _corrected(request: PortalRequest, contract: "Contract", given: dict[str, st
 def _changed(request: PortalRequest, contract: "Contract", given: dict[str, str]) -> list[Problem]:
     if given["password_new"] != given["password_again"]:
         return [Problem("password_again", _("Die beiden Passwörter sind verschieden."))]
-    throttle.count(request, "reauth", str(contract.id))
     try:
-        credentials.set_password(contract, tenant=request.city, old=given["password"], new=given["password_new"], now=request.now)
+        with throttle.failures(request, "reauth", str(contract.id)):
+            credentials.set_password(contract, tenant=request.city, old=given["password"], new=given["password_new"], now=request.now)
     except credentials.WrongCredentials:
         return [Problem("password", _("Das Passwort stimmt nicht. Es ist nichts geschehen."))]
     except credentials.BadPassword as weak:

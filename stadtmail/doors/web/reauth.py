@@ -33,9 +33,9 @@ def new_password(wrong: Mapping[str, str]) -> tuple[Field, Field]:
 
 def problems(request: PortalRequest, contract: "Contract", password: str) -> list[Problem]:
     """What is wrong with the present password: throttled like a login. Empty when it is the password. Raises throttle.TooManyTries."""
-    throttle.count(request, "reauth", str(contract.id))
     try:
-        credentials.check_password(contract, password, tenant=request.city)
+        with throttle.failures(request, "reauth", str(contract.id)):
+            credentials.check_password(contract, password, tenant=request.city)
     except credentials.WrongCredentials:
         return [Problem("password", _("Das Passwort stimmt nicht. Es ist nichts geschehen."))]
     return []

@@ -24,9 +24,9 @@ def recover(request: PortalRequest) -> HttpResponse:
     given = texts(request.POST, FIELDS)
     if given["password_new"] != given["password_again"]:
         return _form(request, given, [Problem("password_again", _("Die beiden Passwörter sind verschieden."))], status=400)
-    throttle.count(request, "recover", given["address"])
     try:
-        done = credentials.recover(request.city, given["address"], code=given["code"], new=given["password_new"], now=request.now)
+        with throttle.failures(request, "recover", given["address"]):
+            done = credentials.recover(request.city, given["address"], code=given["code"], new=given["password_new"], now=request.now)
     except credentials.WrongCredentials:
         return _form(request, given, [Problem("code", _("Adresse und Code gehören nicht zusammen. Es ist nichts geschehen."))], status=403)
     except credentials.BadPassword as weak:

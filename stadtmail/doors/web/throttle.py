@@ -3,9 +3,13 @@
 The notice prints that period; nothing here may remember longer.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from stadtmail.doors.web import origin
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.kit import errors
+from stadtmail.people.actions import credentials
 from stadtmail.privacy.policy import Policy
 from stadtmail.usage import limits
 
@@ -27,11 +31,30 @@ def count(request: PortalRequest, scope: str, name: str = "") -> None:
 
     For a name, anywhere is generous: ten wrong passwords of a stranger must not lock somebody out of their own mailbox.
     """
-    network = origin.network(request)
-    tries = [(f"{scope}.net", network, FROM_NETWORK)]
-    if name:
-        who = f"{request.city.id}/{name.lower()}"
-        tries += [(f"{scope}.here", f"{network} {who}", FROM_HERE), (f"{scope}.name", who, FOR_NAME)]
     seconds = window(request.policy)
+    tries = _tries(request, scope, name)
     if not all(limits.allow(part, key, limit=limit, per_seconds=seconds, now=request.now) for part, key, limit in tries):
         raise TooManyTries
+
+
+@contextmanager
+def failures(request: PortalRequest, scope: str, name: str = "") -> Iterator[None]:
+    """The same for a password, of which only wrong ones count: whoever knows theirs may log in as often as they like."""
+    seconds = window(request.policy)
+    tries = _tries(request, scope, name)
+    if not all(limits.is_open(part, key, limit=limit, per_seconds=seconds, now=request.now) for part, key, limit in tries):
+        raise TooManyTries
+    try:
+        yield
+    except credentials.WrongCredentials:
+        for part, key, limit in tries:
+            limits.allow(part, key, limit=limit, per_seconds=seconds, now=request.now)
+        raise
+
+
+def _tries(request: PortalRequest, scope: str, name: str) -> list[tuple[str, str, int]]:
+    network = origin.network(request)
+    if not name:
+        return [(f"{scope}.net", network, FROM_NETWORK)]
+    who = f"{request.city.id}/{name.lower()}"
+    return [(f"{scope}.net", network, FROM_NETWORK), (f"{scope}.here", f"{network} {who}", FROM_HERE), (f"{scope}.name", who, FOR_NAME)]

@@ -41,7 +41,7 @@ def test_a_wrong_code_opens_nothing(ended) -> None:
 def test_the_code_opens_dates_download_receipt_and_nothing_else(ended) -> None:
     browser, page = enter(ended.collection_code.lower().replace("-", " "))
     assert "24. Dezember 2026" in page.text
-    archive = zipfile.ZipFile(io.BytesIO(b"".join(browser.raw(f"{PLACE}/herunterladen").streaming_content)))
+    archive = zipfile.ZipFile(io.BytesIO(browser.raw(f"{PLACE}/herunterladen").getvalue()))
     assert any(b"Blumen 4711" in archive.read(name) for name in archive.namelist() if name.endswith(".eml"))
     assert browser.raw(f"{PLACE}/quittung").headers["Content-Type"] == "application/json"
     for path in ("/postfach", "/datenschutz/meine-daten", "/datenschutz/kuendigen", "/datenschutz/meine-daten/herunterladen"):

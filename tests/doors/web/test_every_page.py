@@ -63,7 +63,7 @@ def ask(browser: Browser, name: str) -> list:
 
 
 def shown(response) -> str:
-    body = b"".join(response.streaming_content) if response.streaming else response.content
+    body = response.getvalue() if response.streaming else response.content
     return body.decode("utf-8", "replace") + str(dict(response.headers))
 
 

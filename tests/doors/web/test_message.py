@@ -4,6 +4,7 @@ import re
 import time
 
 import pytest
+from django.http import HttpRequest
 
 from stadtmail.doors.web import downloads, mailhtml
 from tests.doors.web import cast
@@ -90,7 +91,7 @@ def test_an_attachment_is_always_a_download(anna, now) -> None:
     cast.deliver(HTML, "anna.k@ahaus.net", now=now)
     part = next(link for link in anna.get(newest(anna)).links if "/teil/" in link)
     response = anna.raw(part)
-    assert b"".join(response.streaming_content) == b"<script>alert(1)</script>"
+    assert response.getvalue() == b"<script>alert(1)</script>"
     assert response.headers["Content-Type"] == "application/octet-stream"
     assert response.headers["Content-Disposition"].startswith("attachment")
     assert ".." not in response.headers["Content-Disposition"]
@@ -102,7 +103,7 @@ def test_an_attachment_is_always_a_download(anna, now) -> None:
 def test_the_original_is_what_arrived(anna, now) -> None:
     cast.deliver(HTML, "anna.k@ahaus.net", now=now)
     response = anna.raw(f"{newest(anna)}/quelltext")
-    assert b"".join(response.streaming_content).endswith(HTML)
+    assert response.getvalue().endswith(HTML)
     assert response.headers["Content-Disposition"].startswith("attachment")
 
 
@@ -153,7 +154,7 @@ def test_file_names_lose_what_could_harm(given, kept) -> None:
 
 @pytest.mark.parametrize("kind", ["text/html", "image/svg+xml", "application/xhtml+xml", "text/xml", "application/javascript", "x", ""])
 def test_types_that_a_browser_runs_become_bytes(kind) -> None:
-    assert downloads.streamed([b"x"], "x", kind=kind).headers["Content-Type"] == "application/octet-stream"
+    assert downloads.streamed(HttpRequest(), [b"x"], "x", kind=kind).headers["Content-Type"] == "application/octet-stream"
 
 
 # what a stranger writes -> how many foreign things it names, and what of it is shown

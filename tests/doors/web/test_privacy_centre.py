@@ -70,7 +70,7 @@ def test_c62d_the_download_asks_for_the_password_and_has_everything(anna) -> Non
     assert response.headers["Content-Type"] == "application/zip"
     assert response.headers["Content-Disposition"].startswith("attachment")
     assert response.headers["Cache-Control"] == "no-store"
-    archive = zipfile.ZipFile(io.BytesIO(b"".join(response.streaming_content)))
+    archive = zipfile.ZipFile(io.BytesIO(response.getvalue()))
     assert archive.testzip() is None
     names = archive.namelist()
     assert "daten.json" in names
