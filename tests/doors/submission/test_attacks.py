@@ -150,9 +150,7 @@ def test_a_notice_of_reading_may_have_no_sender(known, ben, inbox) -> None:
 
 def test_another_citys_user_is_nobody_here(door, musterstadt, make, now) -> None:
     clara = accounts.open_account(form(localpart="anna", name="Clara Rot"), tenant=musterstadt, now=now)
-    hers = app_passwords.make(
-        people.contract(musterstadt, clara.contract), tenant=musterstadt, label="x", scopes=["submission"], now=now
-    )
+    hers = app_passwords.make(people.contract(musterstadt, clara.contract), tenant=musterstadt, label="x", scopes=["submission"], now=now)
     mine = make()
     for name, password in (("anna@ahaus.net", hers.password), ("anna@musterstadt.example", mine.password), ("anna", mine.password)):
         client = door.client()
@@ -438,7 +436,7 @@ def test_the_log_counts_replies_and_says_nothing_more(door, known) -> None:
     known.close()
     door.close()
     lain = (Path(config.load().data) / "log" / "stadtmail.log").read_text()
-    assert "submission.replies" in lain
+    assert '"kind":"submission"' in lain
     for word in ("anna", "Kanarienvogel", "laptop.invalid", "127.0.0"):
         assert word not in lain
     assert not log.dropped["schema"]
