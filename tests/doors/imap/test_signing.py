@@ -116,7 +116,8 @@ def test_mbsync_chooses_a_mechanism_by_itself(door, made, tmp_path, which) -> No
     (tmp_path / "rc").write_text(
         f'IMAPAccount a\nHost 127.0.0.1\nPort {door.port}\nUser anna@ahaus.net\nPass "{password}"\nSSLType None\n\n'
         "IMAPStore r\nAccount a\n\n"
-        f"MaildirStore l\nPath {tmp_path}/mail/\nInbox {tmp_path}/mail/INBOX\n\nChannel c\nFar :r:\nNear :l:\nPatterns INBOX\nCreate Near\nSyncState *\n"
+        f"MaildirStore l\nPath {tmp_path}/mail/\nInbox {tmp_path}/mail/INBOX\n\n"
+        "Channel c\nFar :r:\nNear :l:\nPatterns INBOX\nCreate Near\nSyncState *\n"
     )
     done = subprocess.run(["mbsync", "-c", str(tmp_path / "rc"), "-a"], capture_output=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
