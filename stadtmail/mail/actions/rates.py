@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from stadtmail.kit import errors
+from stadtmail.mail.actions.sending import TooOften
 from stadtmail.usage import limits
 
 HOUR, DAY = 3_600, 86_400
@@ -23,12 +23,8 @@ class Rates:
     recipients_a_day: int = 2_000
 
 
-class SentTooMuch(errors.OverQuota):
-    """More messages or recipients than one person may send in an hour or a day."""
-
-
 def count(person: UUID, recipients: int, *, rates: Rates, now: datetime) -> None:
-    """Count a message to so many recipients. Raises SentTooMuch."""
+    """Count a message to so many recipients. Raises sending.TooOften."""
     wanted = (
         ("sent.hour", rates.messages_an_hour, HOUR, 1),
         ("sent.day", rates.messages_a_day, DAY, 1),
@@ -37,4 +33,4 @@ def count(person: UUID, recipients: int, *, rates: Rates, now: datetime) -> None
     )
     for scope, limit, seconds, number in wanted:
         if not limits.allow(scope, str(person), limit=limit, per_seconds=seconds, now=now, count=number):
-            raise SentTooMuch
+            raise TooOften

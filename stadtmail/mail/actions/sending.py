@@ -18,6 +18,7 @@ from stadtmail.tenants import queries as tenants
 from stadtmail.tenants.models import Tenant
 from stadtmail.wire import header
 
+MOST_RECEIVED = 30
 DROPPED = frozenset({b"bcc", b"resent-bcc", b"return-path", b"received", b"authentication-results", b"x-originating-ip"})
 
 
@@ -27,6 +28,14 @@ class NotYourAddress(errors.NotAllowed):
 
 class MayNotSend(errors.NotAllowed):
     """The contract has ended, or is none of this city."""
+
+
+class TooOften(errors.OverQuota):
+    """More messages or recipients than one person may send in an hour or a day."""
+
+
+class Loop(errors.NotAllowed):
+    """The message has been through too many servers (RFC 5321 6.3)."""
 
 
 class BadRecipient(errors.NotAllowed):
@@ -58,7 +67,7 @@ def send(
     tenant: Tenant, *, contract: UUID, sender: str, recipients: Sequence[str | To], raw: bytes, now: datetime, ret: str = "",
     envid: str = "", utf8: bool = False,
 ) -> Sent:  # fmt: skip
-    """Send a message of the contract's holder. Raises NotYourAddress, MayNotSend, BadRecipient, TryLater for other hosts."""
+    """Send a message of the contract's holder. Raises NotYourAddress, MayNotSend, BadRecipient, Loop, TryLater for other hosts."""
     del ret, envid, utf8  # what is delivered at once has nothing to report
     try:
         who = people.contract(tenant, contract)
@@ -97,6 +106,8 @@ def _targets(addresses: Sequence[str], now: datetime) -> list[delivery.Recipient
 def _completed(raw: bytes, tenant: Tenant, now: datetime) -> bytes:
     """Without blind copies and claims about its way; with a date, an id, and a trace that names no client (RFC 6409 8)."""
     fields, rest = header.split(raw)
+    if sum(one.name == b"received" for one in fields) > MOST_RECEIVED:
+        raise Loop
     kept = [one for one in fields if one.name not in DROPPED]
     present = {one.name for one in kept}
     moment = format_datetime(now)

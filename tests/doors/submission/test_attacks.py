@@ -431,6 +431,10 @@ def test_bcc_and_claims_of_the_way_are_taken_out(known, ben, inbox) -> None:
     assert found.count(b"Date:") == found.count(b"Message-ID:") == 1
 
 
+def test_a_message_that_goes_round_in_circles_is_not_taken(known) -> None:
+    assert send(known, b"Received: by x;\r\n now\r\n" * 101 + b"From: anna@ahaus.net\r\n").startswith("554 5.4.6")
+
+
 def test_the_log_counts_replies_and_says_nothing_more(door, known) -> None:
     send(known, b"From: anna@ahaus.net\r\nSubject: Kanarienvogel\r\n")
     known.close()
