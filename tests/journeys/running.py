@@ -31,7 +31,7 @@ class Running:
         self.folder = folder
         names = [name for name in config.SETTINGS if name.startswith("PORT_")]
         ports = dict(zip(names, _free_ports(len(names)), strict=True))
-        self.web, self.smtp = ports["PORT_WEB"], ports["PORT_SMTP"]
+        self.web, self.smtp, self.ports = ports["PORT_WEB"], ports["PORT_SMTP"], ports
         usual = {name: value for name, value in os.environ.items() if not name.startswith(("STADTMAIL_", "DJANGO_", "TEST_"))}
         (folder / "tmp").mkdir()
         self.environment = {
