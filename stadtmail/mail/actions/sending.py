@@ -20,7 +20,7 @@ from stadtmail.people import queries as people
 from stadtmail.people.models import Contract
 from stadtmail.tenants.models import Tenant
 from stadtmail.usage import limits
-from stadtmail.wire import dsn, mimewords, smtp, submitted
+from stadtmail.wire import dsn, mimewords, submitted
 
 __all__ = ["BadRecipient", "Loop", "MayNotSend", "NotYourAddress", "Sent", "To", "TooOften", "send"]
 MESSAGES_AN_HOUR, RECIPIENTS_AN_HOUR = 200, 500  # of one person
@@ -73,6 +73,10 @@ def send(
     Raises NotYourAddress, MayNotSend, TooOften, BadRecipient, Loop, outgoing.NoRecipient, and TryLater of a city that is closed.
     """
     who, mailbox = _holder(tenant, contract)
+    try:
+        sender = outgoing.address(sender)
+    except outgoing.NoRecipient:
+        raise NotYourAddress from None
     if not raw or b"\n" in raw.replace(b"\r\n", b"") or b"\r" in raw.replace(b"\r\n", b""):
         raw = _LINE_END.sub(b"\r\n", raw)
     _own(tenant, who, sender, raw)
@@ -124,13 +128,11 @@ def _sorted(to: Sequence[To], now: datetime) -> tuple[list[_Here], list[To]]:
     wrong: dict[int, errors.StadtmailError] = {}
     for position, one in enumerate(to):
         try:
-            address = smtp.address(one.address.encode(), utf8=True)
+            address = outgoing.address(one.address)
             if bounds.is_own(address.rpartition("@")[2]):
                 here.append(_Here(position, one, delivery.recipient(address, now=now)))
             else:
                 away.append(one)
-        except smtp.Malformed:
-            wrong[position] = outgoing.NoRecipient()
         except errors.StadtmailError as error:
             wrong[position] = error
     if wrong or not to:

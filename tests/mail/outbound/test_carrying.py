@@ -133,6 +133,15 @@ def test_a_server_with_dsn_gets_the_parameters_and_confirms_itself(send, sink, c
     assert inbox(ahaus, anna) == []
 
 
+def test_nothing_that_is_handed_in_becomes_a_command_of_its_own(send, sink, carry) -> None:
+    evil = "x\r\nRCPT TO:<evil@example.org>"
+    send(outgoing.To("a@example.org", ("SUCCESS", evil), f"rfc822;{evil}"), envid=evil, ret=evil)
+    carry()
+    assert not [line for line in sink.lines if "evil" in line]
+    with pytest.raises(sending.BadRecipient):
+        send(f"a@example.org>{evil}")
+
+
 def test_without_dsn_the_sender_hears_that_it_was_handed_over(send, sink, carry, ahaus, anna) -> None:
     sink.offers = ("PIPELINING",)
     send(outgoing.To("a@example.org", ("SUCCESS",)), "b@example.org")
