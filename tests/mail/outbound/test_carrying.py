@@ -67,6 +67,25 @@ def test_a_large_message_arrives_byte_for_byte(send, sink, carry) -> None:
     assert sink.taken[0].data.endswith(body)
 
 
+@pytest.mark.parametrize("filler", [b"", b"x" * 100_000], ids=["row", "blob"])
+def test_a_key_whose_copy_has_run_out_is_opened_anew_and_not_in_the_event_loop(filler, send, sink, carry, monkeypatch) -> None:
+    from stadtmail.vault import keys
+
+    opened, carried = transit.body, []
+
+    def body(row):
+        keys.drop_copies()  # the lease of a copy is five seconds: a backlog takes longer
+        carried.append(row)
+        yield from opened(row)
+
+    monkeypatch.setattr(transit, "body", body)
+    for _ in range(3):
+        send("a@example.org", raw=MAIL + filler)
+    carry()
+    assert len(sink.taken) == len(carried) == 3
+    assert not Leg.objects.exists()
+
+
 def test_each_recipient_has_an_answer_of_its_own(send, sink, carry, ahaus, anna, now) -> None:
     sink.answers = {"gone@example.org": "550 5.1.1 no such user", "later@example.org": "451 4.7.1 greylisted"}
     send("a@example.org", "gone@example.org", "later@example.org")
