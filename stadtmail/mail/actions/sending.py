@@ -21,7 +21,7 @@ from stadtmail.mail.transit import To
 from stadtmail.people import queries as people
 from stadtmail.people.models import Contract
 from stadtmail.tenants.models import Tenant
-from stadtmail.wire import dsn, mimewords, smtp, submitted
+from stadtmail.wire import dsn, mimewords, submitted
 
 __all__ = ["BadRecipient", "Loop", "MayNotSend", "NotYourAddress", "Sent", "To", "TooOften", "send"]
 _LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -70,6 +70,10 @@ def send(
     closed.
     """
     who, mailbox = _holder(tenant, contract)
+    try:
+        sender = outgoing.address(sender)
+    except outgoing.NoRecipient:
+        raise NotYourAddress from None
     if not raw or b"\n" in raw.replace(b"\r\n", b"") or b"\r" in raw.replace(b"\r\n", b""):
         raw = _LINE_END.sub(b"\r\n", raw)
     _check_own(tenant, who, sender, raw)
@@ -111,13 +115,11 @@ def _sorted(to: Sequence[To], now: datetime) -> tuple[list[_Here], list[To]]:
     wrong: dict[int, errors.StadtmailError] = {}
     for position, one in enumerate(to):
         try:
-            address = smtp.address(one.address.encode(), utf8=True)
+            address = outgoing.address(one.address)
             if bounds.is_own(address.rpartition("@")[2]):
                 here.append(_Here(position, one, delivery.recipient(address, now=now)))
             else:
                 away.append(one)
-        except smtp.Malformed:
-            wrong[position] = outgoing.NoRecipient()
         except errors.StadtmailError as error:
             wrong[position] = error
     if wrong or not to:

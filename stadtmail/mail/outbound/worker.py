@@ -230,11 +230,7 @@ class Worker:
             return await connection.carry(leg.envelope, part, body, size)
 
     async def _body(self, leg: Opened) -> AsyncIterator[bytes]:
-        pieces: Iterator[bytes] = transit.body(leg.row)
-        if leg.row.blob is None:  # in the row already: opening it costs less than a thread
-            for piece in pieces:
-                yield piece
-            return
+        pieces: Iterator[bytes] = transit.body(leg.row)  # in the thread: this process's copy of the key may have run out
         while (piece := await self._thread(partial(next, pieces, b""))) != b"":
             yield piece
 

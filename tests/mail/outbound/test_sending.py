@@ -43,7 +43,11 @@ def test_mail_to_another_city_of_this_instance_arrives_at_once(ahaus, musterstad
     assert len(inbox(musterstadt, clara)) == 1
 
 
-@pytest.mark.parametrize("sender", ["ben@ahaus.net", "anna@musterstadt.example", "", "anna@example.org", "postmaster@ahaus.net"])
+@pytest.mark.parametrize(
+    "sender",
+    ["ben@ahaus.net", "anna@musterstadt.example", "", "anna@example.org", "postmaster@ahaus.net",
+     "anna+x>\r\nRCPT TO:<y@ahaus.net", "anna+ @ahaus.net", "<anna@ahaus.net>"],
+)
 def test_a_sender_that_is_not_theirs_is_refused(sender, ahaus, musterstadt, anna, ben, now) -> None:
     with pytest.raises(sending.NotYourAddress):
         send(ahaus, anna, "x@example.org", sender=sender, now=now)
