@@ -242,6 +242,10 @@ class Migration(migrations.Migration):
             model_name='message',
             index=models.Index(fields=['folder', 'modseq'], name='mail_messag_folder__2d84b9_idx'),
         ),
+        migrations.AddIndex(
+            model_name='message',
+            index=models.Index(fields=['folder', 'uid', 'flags', 'modseq', 'size_bytes'], name='folder_map'),
+        ),
         migrations.AddConstraint(
             model_name='message',
             constraint=models.UniqueConstraint(fields=('folder', 'uid'), name='uid_once'),
