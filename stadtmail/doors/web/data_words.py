@@ -62,8 +62,10 @@ def section(part: Any, *, policy: Policy, lang: str) -> Shown:
     records = list(part.records)
     if part.category == "BD-OPT":
         return Shown(part, (), 0, tuple(_voluntary(one) for one in records))
-    if records and all("folder" in record for record in records):
-        return Shown(part, _folders(records), 0, is_short=True)
+    places = [record for record in records if "folder" in record]
+    if places:
+        others = tuple(tuple(lines(record, policy=policy, lang=lang)) for record in records if "folder" not in record)
+        return Shown(part, (*_folders(places), *others[:MOST]), max(0, len(others) - MOST), is_short=not others)
     shown = tuple(tuple(lines(record, policy=policy, lang=lang)) for record in records[:MOST])
     return Shown(part, tuple(one for one in shown if one), max(0, len(records) - MOST))
 
@@ -280,4 +282,10 @@ def _labels() -> dict[str, str]:
         "scopes": _("Wofür"),
         "made_on": _("Seit"),
         "source": _("Herkunft"),
+        "keyword": _("Schlagwort"),
+        "script": _("Filter"),
+        "sieve": _("Text des Filters (Sieve)"),
+        "active": _("Läuft"),
+        "forward_to": _("Weiterleitung an"),
+        "confirmed": _("Bestätigt"),
     }
