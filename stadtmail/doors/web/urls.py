@@ -22,6 +22,7 @@ from stadtmail.doors.web import (
     recovery,
     restricting,
     searching,
+    setup,
 )
 
 urlpatterns = [
@@ -29,6 +30,14 @@ urlpatterns = [
     path("stadt.css", looks.stylesheet, name="looks"),
     path("robots.txt", pages.robots, name="robots"),
     path("hilfe", pages.help_page, name="help"),
+    path("einrichten", setup.setup, name="setup"),
+    path("einrichten/apple.mobileconfig", setup.apple, name="apple"),
+    path(".well-known/autoconfig/mail/config-v1.1.xml", setup.autoconfig, name="autoconfig"),
+    path("mail/config-v1.1.xml", setup.autoconfig, name="autoconfig_host"),
+    path(".well-known/mta-sts.txt", setup.mta_sts, name="mta_sts"),
+    *(path(f"{folder}/{folder}.xml", setup.autodiscover, name="autodiscover") for folder in setup.SPELLINGS),
+    *(path(f"{folder}/{folder}.json", setup.autodiscover_v2, name="autodiscover_v2") for folder in setup.SPELLINGS),
+    *(path(f"{folder}/{folder}.json/v1.0/<str:address>", setup.autodiscover_v2, name="autodiscover_v2_path") for folder in setup.SPELLINGS),
     path("agb", pages.terms, name="terms"),
     path("impressum", notice.imprint, name="imprint"),
     path("barrierefreiheit", pages.accessibility, name="accessibility"),
