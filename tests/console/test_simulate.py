@@ -17,7 +17,7 @@ from stadtmail.people.actions import contracts
 from stadtmail.people.models import Identity
 from stadtmail.privacy import erasure, holds, policy, sweep, units
 from stadtmail.privacy.models import Unit
-from stadtmail.vault import keys
+from stadtmail.vault import epochs, keys
 from tests.instance import POSTGRES
 from tests.people.people import form
 
@@ -65,21 +65,39 @@ def test_a_larger_city_keeps_every_date_over_two_years() -> None:
     assert {"ends", "returns", "holds", "releases", "crashes", "corrections", "withdrawals", "swept"} <= set(totals["lived"])
 
 
-MUTATIONS = {
-    checking.ERASED_EARLY: "periods.last_day = lambda event, period, real=periods.last_day: real(event, period) - timedelta(days=3)",
-    checking.STILL_THERE: "periods.last_day = lambda event, period, real=periods.last_day: real(event, period) + timedelta(days=3)",
-}
+LAST_DAY = "periods.last_day = lambda event, period, real=periods.last_day: real(event, period)"
+MUTATIONS = {  # a protection that is patched away -> (word of the checker, residents, days, patch)
+    "three days early": (checking.ERASED_EARLY, 100, 120, f"{LAST_DAY} - timedelta(days=3)"),
+    "three days late": (checking.STILL_THERE, 100, 120, f"{LAST_DAY} + timedelta(days=3)"),
+    "holds are not asked for": (checking.HELD_ERASED, 100, 150, "holds.open_at = lambda now: Q(pk__in=[])"),
+    "keys stay": (checking.HALF, 10, 60, "keys.destroy = lambda ids: None; erasure._left = lambda *_: 0"),
+    "a month of a role never ends": (checking.WRONG_MONTH, 3, 15, "rolekeys.is_over = lambda pair, now: pair is None"),
+    "the clock of a role's month does not start": (
+        checking.STILL_THERE, 3, 200,
+        "events.record = lambda real=events.record, **given: None if given['name'] == 'month_end' else real(**given)",
+    ),
+    "the clock of a role's month starts with its beginning": (
+        checking.ERASED_EARLY, 3, 165,
+        "events.record = lambda real=events.record, **given:"
+        " real(**{**given, 'at': given['at'] - timedelta(days=29 * (given['name'] == 'month_end'))})",
+    ),
+    "epochs stay in the ring": (checking.OLD_EPOCH, 3, 12, "epochs.retire = lambda now: []"),
+    "keys are not rewrapped": (checking.OLD_EPOCH, 3, 3, "epochs._rewrap = lambda newest: 0"),
+}  # fmt: skip
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("word", list(MUTATIONS))
-def test_a_broken_engine_is_found_out(word) -> None:
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("mutation", list(MUTATIONS))
+def test_a_broken_engine_is_found_out(mutation) -> None:
+    word, residents, days, patch = MUTATIONS[mutation]
     program = (
         "import sys, django; django.setup()\n"
-        "from datetime import timedelta\nfrom stadtmail.privacy import periods\n"
-        f"{MUTATIONS[word]}\n"
-        "from stadtmail.doors.console.simulation import run\nsys.exit(1 if run.main(100, 120, 2) else 0)"
+        "from datetime import timedelta\nfrom django.db.models import Q\n"
+        "from stadtmail.mail.actions import rolekeys\n"
+        "from stadtmail.privacy import erasure, events, holds, periods\nfrom stadtmail.vault import epochs, keys\n"
+        f"{patch}\n"
+        f"from stadtmail.doors.console.simulation import run\nsys.exit(1 if run.main({residents}, {days}, 2) else 0)"
     )
     with simulate._world() as environment:
         command = [sys.executable, "-c", program]
@@ -95,7 +113,7 @@ class Case:
     """A contract that has ended, and a checker that knows of it."""
 
     def __init__(self, city, now) -> None:
-        self.city, self.now = city, now
+        self.city, self.now, self.began = city, now, now
         self.checker = checking.Checker(config.load().data, {city.slug: policy.current(city).source})
         opened = accounts.open_account(form(), tenant=city, now=now)
         self.contract = people.contract(city, opened.contract)
@@ -107,6 +125,9 @@ class Case:
         return next(unit for unit in units.of_anchor(self.city, self.contract.id) if unit.category == category)
 
     def check(self, at) -> set[str]:
+        for days in range(min(9, (at - self.began).days), -1, -1):  # as the last midnights have done
+            epochs.turn(at - timedelta(days=days))
+            epochs.retire(at - timedelta(days=days))
         return {problem.partition(":")[0] for problem in self.checker.check(at)}
 
     def sweep_until(self, at) -> None:

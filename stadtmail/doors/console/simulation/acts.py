@@ -16,6 +16,7 @@ from stadtmail.usage import sessions
 if TYPE_CHECKING:
     from stadtmail.tenants.models import Tenant
 
+LEAVES = 0.02
 RETURNS, CORRECTED, HELD = 0.005, 0.05, 0.08  # returns: of those who have gone, a day; most stay away, so that dates come
 
 
@@ -148,6 +149,17 @@ class Acts(Town):
         self.checker.happened(payer.hex, "last_collection", self.now, self.now)
         self._count("collections")
 
+    def _change_desk(self) -> None:
+        """Somebody leaves the desk, and somebody else comes: the account of who has left goes within the day."""
+        city = self.random.choice(self.cities)
+        if self.random.random() > LEAVES:
+            return
+        leaver, self._desk[city.id] = self._desk[city.id], self._appoint(city)
+        anchor = self._anchor_of(city, leaver)
+        staff.dismiss(leaver, tenant=city, now=self.now)
+        self.checker.happened(anchor, "role_end", self.now, self.now)
+        self._count("changes at the desk")
+
     def _look(self) -> None:
         resident = self._someone()
         if resident is None or self.random.random() > 0.3:
@@ -164,13 +176,22 @@ class Acts(Town):
         resident = self._someone()
         if resident is None:
             return
+        self._count("mails", self._delivered(resident.address))
+
+    def _write_to_a_role(self) -> None:
+        """Somebody asks the city: the message must go with its month, whenever nobody has renewed the pair yet."""
+        city = self.random.choice(self.cities)
+        if self._delivered(f"postmaster@{city.domain}"):
+            self.checker.role_got_mail(city.slug, "postmaster", self.now)
+            self._count("enquiries")
+
+    def _delivered(self, address: str) -> bool:
         raw = b"From: Somebody <x@example.org>\r\nTo: you\r\nSubject: " + uuid4().hex.encode() + b"\r\n\r\nHello\r\n"
         try:
-            to = delivery.recipient(resident.address, now=self.now)
+            to = delivery.recipient(address, now=self.now)
         except errors.StadtmailError:
-            return
-        answers = self._writer.submit(raw, [to], received=b"", now=self.now).result()
-        self._count("mails", sum(answer is None for answer in answers))
+            return False
+        return self._writer.submit(raw, [to], received=b"", now=self.now).result() == [None]
 
     def _use(self) -> None:
         resident = self._someone(lambda resident: resident.ended_at is None)

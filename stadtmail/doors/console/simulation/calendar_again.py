@@ -26,3 +26,10 @@ def end_of(start: datetime, period: str, kind: str, zone: ZoneInfo) -> datetime:
         day = date(day.year, day.month, min(begun.day, calendar.monthrange(day.year, day.month)[1]))
     after = day + timedelta(weeks=weeks, days=days + 1)
     return datetime(after.year, after.month, after.day, tzinfo=zone).astimezone(UTC)
+
+
+def month_of(at: datetime, zone: ZoneInfo) -> tuple[tuple[int, int], datetime]:
+    """Year and month of a moment in that zone, and the month's last second."""
+    local = at.astimezone(zone)
+    days = calendar.monthrange(local.year, local.month)[1]
+    return (local.year, local.month), datetime(local.year, local.month, days, 23, 59, 59, tzinfo=zone).astimezone(UTC)

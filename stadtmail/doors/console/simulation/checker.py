@@ -1,8 +1,9 @@
 """The independent checker: nothing late, nothing early, nothing held erased, nothing half erased.
 
-It is told what happened (a contract ended, a hold was placed), reads the city's policy file and the raw SQLite files itself, and
-counts the days itself (BGB §§ 187, 188): an error of the engine is not repeated here. It shares no code with the engine: its two
-modules, raw and calendar_again, import the standard library only.
+It is told what happened (a contract ended, a hold was placed, a role got mail), reads the city's policy file and the raw SQLite
+files itself, and counts the days itself (BGB §§ 187, 188): an error of the engine is not repeated here. A unit of which nobody told is
+a problem too: nothing lives unjudged. It shares no code with the engine: its two modules, raw and calendar_again, import the
+standard library only.
 """
 
 import tomllib
@@ -12,13 +13,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from stadtmail.doors.console.simulation.calendar_again import end_of
-from stadtmail.doors.console.simulation.raw import filled, moment, opened
+from stadtmail.doors.console.simulation.calendar_again import end_of, month_of
+from stadtmail.doors.console.simulation.raw import filled, moment, newest_pair, opened, ring
 
 USUAL_LATENESS, YEAR_END_LATENESS = timedelta(minutes=15), timedelta(hours=24)
+BACKUP_DAYS = 7  # of a keystore: from then on an ended day's key must be out of the ring
 ERASED_EARLY, ERASED_LATE, STILL_THERE, HELD_ERASED, VANISHED, HALF = (
     "erased early", "erased late", "still there", "erased though held", "vanished", "half erased",
 )  # fmt: skip
+UNJUDGED, WRONG_MONTH, OLD_EPOCH = "nobody told of it", "under another month", "old epoch"
 
 
 @dataclass
@@ -53,6 +56,8 @@ class Checker:
         self._dead: set[str] = set()  # what the ledger calls erased
         self._of_anchor: dict[str, set[str]] = {}
         self._dates: dict[str, tuple[datetime, datetime, timedelta] | None] = {}
+        self._key_of: dict[str, str] = {}  # of the units that lived at the last check
+        self._months: dict[str, tuple[int, int]] = {}  # of the pairs of role mailboxes
         self._found: list[str] = []  # by a look at the ledger since the last check
         self.checked = self.erased = 0
         self.worst_lateness = timedelta(0)
@@ -91,6 +96,25 @@ class Checker:
             if unit in self._units:
                 self._units[unit].given_up = at
 
+    def month_began(self, at: datetime) -> None:
+        """Role mailboxes may have got a pair at this moment: for the local month, whose last second starts the pair's clock."""
+        with opened(self._folder / "default.sqlite3") as rows:
+            cities = dict(rows.execute("select id, slug from tenants_tenant").fetchall())
+            found = rows.execute("select id, tenant_id, anchor from privacy_unit where category = 'CONT'").fetchall()
+        for unit, tenant, anchor in found:
+            if unit not in self._months:
+                self._months[unit], last = month_of(at, self._zone(cities[tenant]))
+                self.happened(anchor, "month_end", last, at)
+                self.learn([anchor])
+
+    def role_got_mail(self, city: str, role: str, at: datetime) -> None:
+        """A message for a role has been stored: it must lie under the pair of its own month."""
+        self.month_began(at)
+        with opened(self._folder / "default.sqlite3") as rows:
+            unit = newest_pair(rows, city, role)
+        if unit is None or self._months[unit] != month_of(at, self._zone(city))[0]:
+            self._found.append(f"{WRONG_MONTH}: CONT {unit}")
+
     # -- what the checker sees -----------------------------------------------------------------------------------------
 
     def learn(self, anchors: list[str]) -> list[str]:
@@ -109,14 +133,19 @@ class Checker:
     def check(self, now: datetime) -> list[str]:
         """Everything that is wrong at this moment, one sentence each."""
         with opened(self._folder / "default.sqlite3") as rows:
-            living = {unit for (unit,) in rows.execute("select id from privacy_unit where state != 'erasing'")}
+            anchors = dict(rows.execute("select id, anchor from privacy_unit where state != 'erasing'"))
             keys_of = dict(rows.execute("select id, key from privacy_unit where key is not null"))
-            full = filled(rows)
+            full, living = filled(rows), set(anchors)
         with opened(self._folder / "keys.sqlite3") as rows:
             keys = {key for (key,) in rows.execute("select id from vault_key where kind = 'unit'")}
+            epochs = {epoch for (epoch,) in rows.execute("select distinct epoch from vault_key")}
+        unmet = {unit: anchor for unit, anchor in anchors.items() if unit not in self._units}
+        self.learn(sorted({anchor for anchor in unmet.values() if anchor in self._anchors or anchor in self._of_anchor}))
         held = {unit for unit in self._units if self._is_held(unit, now)}
         self._look_at_ledger()
         problems, self._found = self._found, []
+        problems += [f"{UNJUDGED}: unit {unit}" for unit in sorted(set(unmet) - set(self._units))]
+        problems += self._epochs(now, epochs)
         for unit, known in list(self._units.items()):
             problems += self._unit(unit, known, now, unit in living, unit in held)
             if unit not in living:
@@ -125,8 +154,19 @@ class Checker:
         problems += [f"{HALF}: {unit}" for unit in sorted(living - whole)]
         problems += [f"{HALF}: {unit} is erased by the ledger and lives" for unit in sorted(living & self._dead)]
         problems += [f"{HALF}: rows of {unit} outlive it" for unit in sorted(full - living)]
+        problems += [f"{HALF}: the key of {unit} outlives it" for unit, key in self._key_of.items() if unit not in living and key in keys]
+        self._key_of = {unit: key for unit, key in keys_of.items() if unit in living}
         self.checked += len(living)
         return problems
+
+    def _epochs(self, now: datetime, named: set[int]) -> list[str]:
+        """Each day has its key: every living key lies under today's, and what ended more than a week ago opens nothing any more."""
+        days, today = ring(self._folder / "ring"), now.toordinal()
+        problems = [f"{OLD_EPOCH}: keys lie under {number}" for number in named if days.get(number) != today]
+        return problems + [f"{OLD_EPOCH}: {number} is in the ring" for number, day in days.items() if day + 1 + BACKUP_DAYS <= today]
+
+    def _zone(self, city: str) -> ZoneInfo:
+        return ZoneInfo(self._policies[city]["city"]["time_zone"])
 
     def due(self, unit: Unit) -> tuple[datetime, datetime, timedelta] | None:
         """(due, since when it could go, lateness) of a unit by the events that happened, None while no clock runs."""

@@ -53,9 +53,14 @@ class Town:
         self._writer.start()
         for city in cities:
             accounts.open_roles(city, now=begin)
+        self.checker.month_began(begin)
 
     def _appoint(self, city: "Tenant") -> UUID:
-        return staff.appoint(city, role="desk", name="Desk", login="desk", password=f"Satz {self.random.random()}", now=self.now)
+        self._number += 1
+        password, login = f"Satz {self.random.random()}", f"desk.{self._number}"
+        made = staff.appoint(city, role="desk", name="Desk", login=login, password=password, now=self.now)
+        self.checker.learn([self._anchor_of(city, made)])
+        return made
 
     def stop(self) -> None:
         """Stop what runs beside the simulation."""

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 YEAR_DAYS = 365
 ENDS_A_YEAR, CRASHES_A_DAY = 0.3, 0.05
-EPOCH_DAYS = 7  # every key is rewrapped at its end: a day would be most of the simulation's work and change no date
 
 
 class Crash(BaseException):
@@ -45,10 +44,11 @@ class World(Acts):
                 self._walk(act[0])
                 act[1]()
             self._walk(min(midnight, until))
-            if self.now.toordinal() % EPOCH_DAYS == 0:
+            if self.now == midnight:
                 epochs.turn(self.now)
                 epochs.retire(self.now)
-            mail_jobs.renew_role_keys(self.now)
+                mail_jobs.renew_role_keys(self.now)
+                self.checker.month_began(self.now)
 
     # -- the clock -----------------------------------------------------------------------------------------------------
 
@@ -108,7 +108,7 @@ class World(Acts):
         acts += [lambda: self._order(self.random.choice(self.cities))] * max(0, min(wanted, 1 + self.residents // 50))
         acts += [self._end] * self._times(len(self.living) * ENDS_A_YEAR / YEAR_DAYS)
         acts += [self._return, self._correct, self._hold, self._let_go, self._withdraw, self._collect_money]
-        acts += [self._look, self._receive, self._use, self._submit, self._decide]
+        acts += [self._change_desk, self._look, self._receive, self._write_to_a_role, self._use, self._submit, self._decide]
         return [(self.now + timedelta(seconds=self.random.uniform(0, span)), act) for act in acts]
 
     def _times(self, expected: float) -> int:
