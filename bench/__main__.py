@@ -1,4 +1,4 @@
-"""The command: python -m bench all [--quick] | delivery | together | rows | sweep | new_year [--quick] [--json FILE].
+"""The command: python -m bench all [--quick] | delivery | together | submission | rows | sweep | new_year [--quick] [--json FILE].
 
 Each measurement runs in a process of its own; tables go to standard output, what is going on to standard error.
 """
@@ -18,6 +18,7 @@ from bench.servers import NotThere
 TITLES = {
     "delivery": "Delivery of 10 KB messages, 16 sessions",
     "together": "Delivery and page writes at the same time",
+    "submission": "Submission: processor time of a login and of a 10 KB message",
     "rows": "Erasure: rows erased a second",
     "sweep": "Sweep: 1,000 due among what is stored",
     "new_year": "One New Year's midnight",
