@@ -21,6 +21,7 @@ TITLES = {
     "imap": "IMAP: the session mix beside Dovecot",
     "large": "IMAP: a folder of 200,000 messages",
     "together": "Delivery and page writes at the same time",
+    "submission": "Submission: processor time of a login and of a 10 KB message",
     "rows": "Erasure: rows erased a second",
     "sweep": "Sweep: 1,000 due among what is stored",
     "new_year": "One New Year's midnight",

@@ -23,9 +23,11 @@ def folder(**settings: str) -> Iterator[Path]:
     """An empty instance, with Django set up on it. `settings` are STADTMAIL_ settings without their prefix."""
     data = Path(tempfile.mkdtemp(prefix="stadtmail-bench-"))
     os.environ |= {"STADTMAIL_DATA": str(data), "DJANGO_SETTINGS_MODULE": "stadtmail.settings"}
-    os.environ |= {f"STADTMAIL_{name.upper()}": value for name, value in settings.items()}
-    from stadtmail.kit import instance
+    from bench import servers
+    from stadtmail.kit import config, instance
 
+    free = {name: str(servers.free_port()) for name in config.SETTINGS if name.startswith("PORT_")}  # doors of others may be open
+    os.environ |= {f"STADTMAIL_{name}": value for name, value in (free | {n.upper(): v for n, v in settings.items()}).items()}
     instance.create(data, kind="test", root_key=data / "root.key")
     import django
 

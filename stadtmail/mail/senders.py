@@ -2,9 +2,16 @@
 
 from uuid import UUID
 
-from stadtmail.mail.models import Route
+from stadtmail.kit import store
 from stadtmail.people import queries as people
 from stadtmail.tenants.models import Tenant
+
+_LEADS = """
+    SELECT box.id
+    FROM people_address address
+    JOIN mail_route route ON route.address_id = address.id
+    JOIN mail_mailbox box ON box.id = route.mailbox_id
+    WHERE address.tenant_id = %s AND address.blind = %s AND address.open AND box.contract_id = %s"""
 
 
 def is_own(tenant: Tenant, contract: UUID, address: str) -> bool:
@@ -13,5 +20,4 @@ def is_own(tenant: Tenant, contract: UUID, address: str) -> bool:
     if domain.lower() != tenant.domain:
         return False
     digest = people.address_digest(tenant, localpart.partition("+")[0])
-    rows = Route.objects.filter(address__tenant=tenant, address__blind=digest, address__open=True)
-    return rows.filter(mailbox__contract=contract, mailbox__tenant=tenant).exists()
+    return bool(store.select(_LEADS, [tenant.id, digest, contract]))

@@ -4,6 +4,7 @@ A limit is exact in every window, also across midnight, when the key of the hash
 looked up under its key while they still matter.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 from struct import iter_unpack, pack
@@ -13,9 +14,12 @@ from stadtmail.usage import marks, volatile
 DAY_SECONDS = 86_400
 
 
-def allow(scope: str, key: str, *, limit: int, per_seconds: int, now: datetime, count: int = 1) -> bool:
-    """Count one attempt (or `count` at once). False where more than `limit` would have been allowed within the last `per_seconds`;
-    refused ones do not count."""
+def allow(
+    scope: str, key: str, *, limit: int, per_seconds: int, now: datetime, count: int = 1, within: Sequence[tuple[int, int]] = ()
+) -> bool:
+    """Count one attempt (or `count` at once). False where more than `limit` would have been allowed within the last `per_seconds`,
+    or within a shorter time that `within` names with its own limit; refused ones do not count.
+    """
     assert 0 < per_seconds <= DAY_SECONDS
     moment, since = now.timestamp(), now.timestamp() - per_seconds
     today = now.astimezone(UTC).date()
@@ -28,7 +32,9 @@ def allow(scope: str, key: str, *, limit: int, per_seconds: int, now: datetime, 
     def step(value: bytes | None) -> tuple[bytes, datetime] | None:
         nonlocal allowed
         counted = _moments(value, since)
-        allowed = len(before) + len(counted) + count <= limit
+        all_of_them = [*before, *counted]
+        windows = ((limit, per_seconds), *within)
+        allowed = all(sum(one > moment - seconds for one in all_of_them) + count <= most for most, seconds in windows)
         if not allowed:
             return None
         counted += [moment] * count

@@ -73,6 +73,17 @@ def test_a_session_without_cookies(chromium: Driver, javascript: bool) -> None:
     assert seen["steps"] == ["still inside", "/anmelden", "/anmelden"]
 
 
+@pytest.mark.parametrize("prefix", ["", "/en"])
+def test_app_passwords(chromium: Driver, prefix: str) -> None:
+    name = f"erika.app{prefix.replace('/', '.')}"
+    chromium("order", javascript=True, given={**GIVEN, "localpart": name}, widths=[])
+    seen = chromium("programs", address=f"{name}@ahaus.net", password=GIVEN["password"], prefix=prefix)
+    assert len(seen["code"].replace("-", "")) == 26
+    assert seen["cookies"] == ["stadtmail"]
+    assert seen["overflow"] == []
+    assert seen["violations"] == []
+
+
 def test_on_paper(chromium: Driver) -> None:
     seen = chromium("print", paths=["/agb", "/datenschutz", "/datenschutz/verzeichnis"])
     assert seen["steps"] == ["title"] * 3

@@ -169,6 +169,37 @@ const tasks = {
     seen.steps.push(page.url());
   },
 
+  async programs(browser) {
+    const [context, page] = await open(browser);
+    await page.goto(`${base}/anmelden`);
+    await fill(page, { address: options.address, password: options.password });
+    await page.locator('button[value="cookie"]').click();
+    await page.waitForURL(/postfach/);
+    const here = `${base}${options.prefix}/datenschutz/meine-daten/mailprogramme`;
+    await page.goto(here);
+    await look(page, "no app password yet");
+    await page.locator("#submission").uncheck();
+    await page.locator("#imap").uncheck();
+    await fill(page, { label: "Telefon", password: options.password });
+    await page.locator('form[action$="/mailprogramme"] button').click();
+    await page.locator("#fehler").waitFor();
+    await look(page, "an app password for nothing");
+    await page.locator("#imap").check();
+    await fill(page, { label: "Telefon", password: options.password });
+    await page.locator('form[action$="/mailprogramme"] button').click();
+    seen.code = await page.locator('[data-code="app-password"]').textContent();
+    await look(page, "a new app password");
+    await page.goto(here);
+    await look(page, "one app password");
+    await page.goto(`${here}/loginpasswort`);
+    await look(page, "the switch, off");
+    await fill(page, { password: options.password });
+    await page.locator('button[value="on"]').click();
+    await page.goto(`${here}/loginpasswort`);
+    await look(page, "the switch, on");
+    seen.cookies.push(...(await context.cookies()).map((cookie) => cookie.name));
+  },
+
   async link(browser) {
     const [context, page] = await open(browser, { javaScriptEnabled: options.javascript });
     await page.goto(`${base}/anmelden`);

@@ -43,6 +43,7 @@ class Entered:
 
     tenant: Tenant
     contract: UUID
+    person: UUID
     connection: Connection
 
 
@@ -94,7 +95,7 @@ class Porch:
         if not maillogin.stands(tenant, who, service=self.service):  # revoked while it came in
             connection.end()
             raise WrongCredentials
-        return Entered(tenant, who.contract.id, connection)
+        return Entered(tenant, who.contract.id, who.person, connection)
 
     def _may_try(self, tenant: Tenant | None, name: str) -> None:
         now, seconds = self.now(), _memory(tenant)

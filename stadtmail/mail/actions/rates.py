@@ -33,11 +33,10 @@ class TooOften(errors.OverQuota):
 def count(person: UUID, recipients: int, *, rates: Rates, now: datetime) -> None:
     """Count a message to so many recipients. Raises TooOften."""
     wanted = (
-        ("sent.hour", rates.messages_an_hour, HOUR, 1),
-        ("sent.day", rates.messages_a_day, DAY, 1),
-        ("sent.to.hour", rates.recipients_an_hour, HOUR, recipients),
-        ("sent.to.day", rates.recipients_a_day, DAY, recipients),
+        ("sent", 1, rates.messages_a_day, rates.messages_an_hour),
+        ("sent.to", recipients, rates.recipients_a_day, rates.recipients_an_hour),
     )
-    for scope, limit, seconds, number in wanted:
-        if not limits.allow(scope, str(person), limit=limit, per_seconds=seconds, now=now, count=number):
+    for scope, number, a_day, an_hour in wanted:
+        hour = [(an_hour, HOUR)]
+        if not limits.allow(scope, str(person), limit=a_day, per_seconds=DAY, within=hour, now=now, count=number):
             raise TooOften

@@ -82,13 +82,13 @@ def submit(who: Entered, letter: Letter, message: Octets, *, limits: rates.Rates
 
 
 def _submit(who: Entered, letter: Letter, raw: bytes, limits: rates.Rates, now: datetime) -> sending.Sent:
-    contract = people.contract(who.tenant, who.contract)
-    _check_authors(who, raw)
-    may_send_as(who, letter.sender)
+    for author in {*_authors(raw), letter.sender}:
+        may_send_as(who, author)
     if not who.connection.beat(now):
         raise LoginEnded
     sender, recipients = letter.sender, list(letter.recipients)
     if not sender:  # nobody wants to hear what becomes of it, and the sender stays somebody
+        contract = people.contract(who.tenant, who.contract)
         sender, recipients = people.holder(who.tenant, contract).address, [replace(one, notify=("NEVER",)) for one in recipients]
     return sending.send(
         who.tenant, contract=who.contract, sender=sender, recipients=recipients, raw=raw, now=now, ret=letter.ret, envid=letter.envid,
@@ -96,10 +96,8 @@ def _submit(who: Entered, letter: Letter, raw: bytes, limits: rates.Rates, now: 
     )  # fmt: skip
 
 
-def _check_authors(who: Entered, raw: bytes) -> None:
+def _authors(raw: bytes) -> list[str]:
     try:
-        authors = header.authors(header.split(raw)[0])
+        return header.authors(header.split(raw)[0])
     except header.Malformed:
         raise UnclearHeader from None
-    for author in set(authors):
-        may_send_as(who, author)

@@ -4,18 +4,26 @@ Which of it was wrong is told to nobody, and an unknown name costs the same work
 random bits need no slow hash, and nobody can guess them. A proof (SCRAM) is checked against all of them.
 """
 
-import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from django.db.models import QuerySet
 
+from stadtmail.kit import store
 from stadtmail.people import queries, scram, verified
 from stadtmail.people.actions import app_passwords, credentials
 from stadtmail.people.actions.credentials import SignedIn, WrongCredentials
 from stadtmail.people.models import AppPassword, Contract, Credential
 from stadtmail.privacy import units
 from stadtmail.tenants.models import Tenant
+
+_APP = """
+    SELECT contract.id, app.unit_id
+    FROM people_address address
+    JOIN people_contract contract ON contract.id = address.contract_id AND contract.state = 'active'
+    JOIN people_apppassword app ON app.contract_id = contract.id AND app.{service}
+    JOIN privacy_unit unit ON unit.id = app.unit_id AND unit.state <> 'erasing'
+    WHERE address.tenant_id = %s AND address.blind = %s AND address.open AND app.digest = %s"""
 
 
 @dataclass(frozen=True)
@@ -33,11 +41,16 @@ def sign_in(tenant: Tenant, address: str, password: str, *, service: str = "imap
 
 def by_app_password(tenant: Tenant, address: str, password: str, *, service: str) -> SignedIn | None:
     """Is it one of the person's app passwords for this service?"""
+    assert service in queries.SCOPES
+    localpart, _, domain = address.strip().lower().rpartition("@")
     digest = app_passwords.digest(tenant, password)
-    contract = _contract(tenant, address)
-    rows = list(_for(service, tenant, contract)) if contract else []
-    found = [row for row in rows if hmac.compare_digest(bytes(row.digest), digest)]
-    return SignedIn(contract.person_id, contract, via=found[0].unit_id) if contract and found else None
+    if domain != tenant.domain:
+        return None
+    found = store.select(_APP.format(service=service), [tenant.id, queries.address_digest(tenant, localpart), digest])
+    if not found:
+        return None
+    contract = queries.contract(tenant, store.as_id(found[0][0]))
+    return SignedIn(contract.person_id, contract, via=store.as_id(found[0][1]))
 
 
 def by_login_password(tenant: Tenant, address: str, password: str, *, slowly: Callable[[], None] = lambda: None) -> SignedIn:
@@ -83,12 +96,10 @@ def by_proof(
 
 def stands(tenant: Tenant, who: SignedIn, *, service: str) -> bool:
     """Does what somebody signed in with still open this service? Asked after a connection began: a revocation may have passed it."""
-    if Contract.objects.filter(id=who.contract.id, tenant=tenant, state="active").first() is None:
-        return False
+    if _for(service, tenant, who.contract).filter(unit=who.via, contract__state="active").exists():
+        return True
     credential = queries.credential(tenant, who.contract)
-    if credential is not None and credential.unit_id == who.via:
-        return credential.mail_login
-    return _for(service, tenant, who.contract).filter(unit=who.via).exists()
+    return credential is not None and credential.unit_id == who.via and credential.mail_login and credential.contract.state == "active"
 
 
 def _contract(tenant: Tenant, address: str) -> Contract | None:
