@@ -60,9 +60,12 @@ def _lesson(source: UUID, to: UUID) -> bool | None:
 def _learn(o: Opened, folder: UUID, uids: Sequence[int], is_spam: bool, now: datetime) -> None:
     key = deliverykeys.ensured(o, now=now)
     hashing = filters.word_key(key)
-    lessons: list[Lesson] = [(message, hashed, is_spam) for message, hashed in _read(o, folder, uids, hashing)]
-    wanted = filters.state(key)
-    missing = wanted.spam + len(lessons) - wanted.good
+    known = LEARNED_SPAM if is_spam else LEARNED_GOOD
+    lessons: list[Lesson] = [(message, hashed, is_spam) for message, hashed in _read(o, folder, uids, hashing, but=known)]
+    if not lessons:
+        return
+    state = filters.state(key)
+    missing = state.spam + len(lessons) - state.good
     if is_spam and missing > 0:
         lessons += _quiet(o, min(missing, MOST_AT_ONCE), hashing)
     with store.writing():
@@ -70,8 +73,9 @@ def _learn(o: Opened, folder: UUID, uids: Sequence[int], is_spam: bool, now: dat
         _count(key, lessons)
 
 
-def _read(o: Opened, folder: UUID, uids: Sequence[int], hashing: bytes) -> list[tuple[UUID, list[Hash]]]:
-    mails = views.mails(o, folder, uids, with_bodies=True)
+def _read(o: Opened, folder: UUID, uids: Sequence[int], hashing: bytes, *, but: int = 0) -> list[tuple[UUID, list[Hash]]]:
+    """(message, its words) of those that do not carry the mark `but`."""
+    mails = [mail for mail in views.mails(o, folder, uids, with_bodies=True) if not mail.flags & but]
     return [(mail.id, hashes(hashing, words.words(b"".join(mail.between(0, words.MOST_BYTES))))) for mail in mails]
 
 
