@@ -15,8 +15,7 @@ from django.db.models import F
 
 from stadtmail.kit import errors, store
 from stadtmail.mail import queries
-from stadtmail.mail.actions import learning, removing
-from stadtmail.mail.actions.deliverykeys import StandardOnly
+from stadtmail.mail.actions import removing
 from stadtmail.mail.folders import DELETED, KEYWORD_BITS, LEARNED
 from stadtmail.mail.models import Folder, Keyword, Mailbox, Message
 from stadtmail.mail.queries import Opened
@@ -29,6 +28,10 @@ ADD, REMOVE, REPLACE = "+", "-", ""
 
 class TooManyKeywords(errors.OverQuota):
     """The mailbox has all the keywords that it can have."""
+
+
+class StandardOnly(errors.NotAllowed):
+    """A role's mailbox has its standard folders and no keywords: no name can hang on keys that change by the month."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,8 @@ def move(o: Opened, folder: UUID, uids: Sequence[int], *, to: UUID, now: datetim
 
     Nothing is opened, unless it goes into Junk or out of it: the mailbox's filter learns from that.
     """
+    from stadtmail.mail.actions import learning  # which stands on this module
+
     moved = _moved(o, folder, uids, to)
     learning.moved(o, moved.new, source=folder, to=to, now=now)
     return moved

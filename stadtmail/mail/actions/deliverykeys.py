@@ -5,16 +5,13 @@ It opens filters and their memory, and no message. It ends with the contract, li
 
 from datetime import datetime
 
-from stadtmail.kit import errors, store
+from stadtmail.kit import store
 from stadtmail.mail import filtering, sealing
+from stadtmail.mail.actions.changing import StandardOnly
 from stadtmail.mail.models import DeliveryKey, Mailbox
 from stadtmail.mail.queries import Opened
 from stadtmail.privacy import units
 from stadtmail.privacy.models import ERASING, Unit
-
-
-class StandardOnly(errors.NotAllowed):
-    """A role's mailbox has its standard folders, no keywords and no filters: nothing can hang on keys that change by the month."""
 
 
 def ensured(o: Opened, *, now: datetime) -> DeliveryKey:

@@ -10,8 +10,7 @@ from uuid import UUID
 from stadtmail.kit import errors, store
 from stadtmail.mail import queries, views
 from stadtmail.mail.actions import removing
-from stadtmail.mail.actions.changing import locked, move
-from stadtmail.mail.actions.deliverykeys import StandardOnly
+from stadtmail.mail.actions.changing import StandardOnly, locked, move
 from stadtmail.mail.folders import INBOX
 from stadtmail.mail.models import Expunged, Folder, Mailbox, Message
 from stadtmail.mail.queries import Opened
