@@ -5,13 +5,17 @@ reply codes (C-4.2).
 """
 
 import asyncio
+import os
 import ssl
+import stat
 import time
 from collections import Counter
 from collections.abc import Awaitable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
+from ipaddress import ip_address, ip_network
 from typing import Any, Protocol, Self
 
 from stadtmail.doors.smtp import replies
@@ -63,9 +67,12 @@ class Server:
         bounds: Bounds | None = None,
         threads: int = 4,
         examine: Examine | None = None,
+        allowed: Sequence[str] | None = None,
     ) -> None:
         self.recipient, self.deliver, self.hostname, self.tls = recipient, deliver, hostname, tls
         self.examine = examine
+        self.is_lmtp = allowed is not None  # RFC 2033: only for servers of our own, and one reply a recipient
+        self._allowed = [ip_network(one) for one in allowed or ()]
         self.postmaster = postmaster or f"postmaster@{hostname}"
         self.bounds = bounds or Bounds()
         self.draining = False
@@ -84,6 +91,18 @@ class Server:
         loop = asyncio.get_running_loop()
         self.crew = Crew(threads=self._threads)
         self._listener = await loop.create_server(lambda: Stream(self._arrived), host, port, backlog=512)
+        self._ticker = loop.create_task(self._tick())
+        return self
+
+    async def listen_at(self, path: str) -> Self:
+        """Open a Unix socket instead; a dead one in its place is removed."""
+        loop = asyncio.get_running_loop()
+        self.crew = Crew(threads=self._threads)
+        with suppress(FileNotFoundError):
+            if stat.S_ISSOCK(os.stat(path).st_mode):  # noqa: PTH116
+                os.unlink(path)  # noqa: PTH108
+        self._listener = await loop.create_unix_server(lambda: Stream(self._arrived), path, backlog=512)
+        os.chmod(path, 0o660)  # noqa: PTH101 - owner and group, as Postfix's own sockets
         self._ticker = loop.create_task(self._tick())
         return self
 
@@ -114,6 +133,9 @@ class Server:
 
     def _arrived(self, stream: Stream) -> None:
         network = limits.network(stream.peer)
+        if self.is_lmtp and not self._is_allowed(stream.peer):
+            self._turn_away(stream, replies.NOT_FOR_YOU)
+            return
         is_full = len(self._running) >= self.bounds.connections
         is_many = not self._is_trusted(network) and self._networks[network] >= self.bounds.connections_a_network
         if is_full or is_many or self.draining:
@@ -155,10 +177,17 @@ class Server:
         now, most = clock.now(), self.bounds.arrivals_a_minute
         if not self._is_trusted(network) and not limits.allow("smtp.arrival", network, limit=most, per_seconds=60, now=now):
             return None
-        return connections.begin("smtp", peer=peer, tenant=None, person=None, now=now)
+        return connections.begin("lmtp" if self.is_lmtp else "smtp", peer=peer, tenant=None, person=None, now=now)
 
     def _is_trusted(self, network: str) -> bool:
-        return network in self.bounds.trusted_networks
+        return self.is_lmtp or network in self.bounds.trusted_networks
+
+    def _is_allowed(self, peer: str) -> bool:
+        """May this server deliver by LMTP? A Unix socket has no address: who gets in there, its folder says."""
+        if not peer:
+            return True
+        address = ip_address(peer.partition("%")[0])
+        return any(address in network for network in self._allowed)
 
     def _turn_away(self, stream: Stream, reply: Reply) -> None:
         self.counts[reply.code] += 1

@@ -4,6 +4,7 @@ TLS is offered to every server and demanded of none, because most would then sen
 """
 
 import ssl
+from collections.abc import Sequence
 
 from stadtmail.doors.smtp.bounds import Bounds
 from stadtmail.doors.smtp.listener import Deliver, Examine, Recipient, Server
@@ -29,6 +30,21 @@ async def start(
     rooms = {"recipient": recipient, "deliver": deliver, "examine": examine}
     server = Server(**rooms, hostname=hostname, tls=tls, postmaster=postmaster, bounds=bounds)  # type: ignore[arg-type]
     return await server.listen(host, port)
+
+
+async def start_lmtp(
+    place: tuple[str, int] | str,
+    *,
+    recipient: Recipient,
+    deliver: Deliver,
+    hostname: str,
+    allowed: Sequence[str] = (),
+    examine: Examine | None = None,
+) -> Server:
+    """Open the LMTP door (RFC 2033) for a server in front: (host, port) for the networks `allowed`, or the path of a Unix socket."""
+    rooms = {"recipient": recipient, "deliver": deliver, "examine": examine}
+    server = Server(**rooms, hostname=hostname, allowed=tuple(allowed))  # type: ignore[arg-type]
+    return await (server.listen_at(place) if isinstance(place, str) else server.listen(*place))
 
 
 def tls_context(chain: str, key: str) -> ssl.SSLContext:
