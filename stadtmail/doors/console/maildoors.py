@@ -32,6 +32,7 @@ def run() -> None:
 async def _run() -> None:
     from stadtmail.mail.actions import delivery
     from stadtmail.mail.inbound import examining
+    from stadtmail.mail.spam import peers
 
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for sign in (signal.SIGTERM, signal.SIGINT):
@@ -42,7 +43,8 @@ async def _run() -> None:
     memory = await loop.run_in_executor(None, _memory_seconds)
     writer = delivery.Writer(enqueue=_enqueue, names=await loop.run_in_executor(None, _own_names, name))
     writer.start()
-    examiner = examining.Examiner(resolver.configured(chosen.resolver), name)
+    scanners = peers.configured({"clamd": chosen.clamd, "rspamd_url": chosen.rspamd_url})
+    examiner = examining.Examiner(resolver.configured(chosen.resolver), name, scanners)
     try:
         server = await smtp.start(
             chosen.host,
