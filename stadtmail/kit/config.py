@@ -6,7 +6,9 @@ A STADTMAIL_ name that is not in the table is refused, so that a typing error ca
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
 
 
 class BadSetting(Exception):
@@ -21,7 +23,7 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "PORT_SMTP": ("2525", "Port of incoming mail."),
     "PORT_SUBMISSION": ("2587", "Port of submission with STARTTLS."),
     "PORT_SUBMISSIONS": ("2465", "Port of submission over TLS."),
-    "PORT_LMTP": ("2424", "Port of LMTP (opened when the door exists)."),
+    "PORT_LMTP": ("2424", "Port of LMTP (opened where STADTMAIL_LMTP_FROM says who may come)."),
     "PORT_IMAP": ("2143", "Port of IMAP with STARTTLS."),
     "PORT_IMAPS": ("2993", "Port of IMAP over TLS."),
     "PORT_SIEVE": ("24190", "Port of ManageSieve with STARTTLS."),
@@ -33,6 +35,11 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "TLS_CERT": ("", "Certificate chain (PEM); empty: self-signed, made under the data folder."),
     "TLS_KEY": ("", "Private key of the certificate (PEM)."),
     "RESOLVER": ("", "Name server: IP[:port] [trust-ad]; empty: the system's (demo, test: no look-ups); none: no look-ups."),
+    "LMTP_FROM": ("", "Addresses or networks, with commas, that may deliver by LMTP: a Postfix in front; empty: nobody."),
+    "LMTP_SOCKET": ("", "Unix socket for LMTP, for whoever the folder's rights let in; empty: none."),
+    "LMTP_TRUSTS": ("", "Name in Authentication-Results of the server in front whose SPF, DKIM and DMARC count; empty: none."),
+    "RSPAMD_URL": ("", "rspamd's normal worker, http://host:11333, with user information as password; empty: none."),
+    "CLAMD": ("", "ClamAV's clamd, host:port or the path of its socket; empty: none."),
     "SMARTHOST": ("", "Relay for outgoing mail: smtp://[user:password@]host[:port] or smtps://…; empty: direct delivery."),
     "DEMO_PASSWORD": ("", "Login password of the demo people (demo instances only); empty: made at first start and printed."),
 }
@@ -53,6 +60,11 @@ class Config:
     tls_cert: str
     tls_key: str
     resolver: str
+    lmtp_from: tuple[str, ...]
+    lmtp_socket: str
+    lmtp_trusts: str
+    rspamd_url: str
+    clamd: str
     smarthost: str
     demo_password: str
 
@@ -83,6 +95,11 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
         tls_cert=value["TLS_CERT"],
         tls_key=value["TLS_KEY"],
         resolver=value["RESOLVER"],
+        lmtp_from=_networks("LMTP_FROM", value["LMTP_FROM"]),
+        lmtp_socket=value["LMTP_SOCKET"],
+        lmtp_trusts=value["LMTP_TRUSTS"],
+        rspamd_url=_url("RSPAMD_URL", value["RSPAMD_URL"]),
+        clamd=value["CLAMD"],
         smarthost=value["SMARTHOST"],
         demo_password=value["DEMO_PASSWORD"],
     )
@@ -91,6 +108,19 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
 def without_settings() -> dict[str, str]:
     """The environment without our settings: what a process on a data folder of its own begins with."""
     return {name: value for name, value in os.environ.items() if not name.startswith("STADTMAIL_")}
+
+
+def _networks(name: str, text: str) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_network(one.strip(), strict=False)) for one in text.split(",") if one.strip())
+    except ValueError:
+        raise BadSetting(f"STADTMAIL_{name} must be IP addresses or networks, with commas between them") from None
+
+
+def _url(name: str, text: str) -> str:
+    if text and not (text.startswith("http://") and urlsplit(text).hostname):
+        raise BadSetting(f"STADTMAIL_{name} must be empty or start with http://")
+    return text
 
 
 def _port(name: str, text: str) -> int:

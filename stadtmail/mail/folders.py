@@ -6,6 +6,8 @@ from types import MappingProxyType
 
 SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = 1, 2, 4, 8, 16  # RFC 9051 2.3.2
 FLAG_NAMES = {SEEN: "\\Seen", ANSWERED: "\\Answered", FLAGGED: "\\Flagged", DELETED: "\\Deleted", DRAFT: "\\Draft"}
+LEARNED_SPAM, LEARNED_GOOD = 32, 64  # what the mailbox's filter has learned from a message: no flag of anybody's
+LEARNED = LEARNED_SPAM | LEARNED_GOOD
 KEYWORD_BITS = range(8, 63)  # of the flags: the mailbox's own keywords (models.Keyword)
 INBOX = "inbox"
 

@@ -316,3 +316,13 @@ class SigningKey(models.Model):
 
     def __str__(self) -> str:
         return f"signing key {self.selector}"
+
+
+class JunkFilter(models.Model):
+    """What a mailbox's filter for spam has learned: counts of keyed hashes of words, sealed under the delivery key."""
+
+    delivery = models.OneToOneField(DeliveryKey, primary_key=True, on_delete=models.CASCADE, related_name="junk")
+    state = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"junk filter {self.pk}"

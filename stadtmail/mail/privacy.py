@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import models as db
 from django.db import transaction
-from django.db.models import F, Sum
+from django.db.models import F, Q, Sum
 
 from stadtmail.kit.holdings import Column, Holding
 from stadtmail.mail import filtering, queries, transit
@@ -26,6 +26,7 @@ from stadtmail.mail.models import (
     Folder,
     Forward,
     IndexWork,
+    JunkFilter,
     Keyword,
     Leg,
     Mailbox,
@@ -38,7 +39,8 @@ from stadtmail.mail.models import (
     Wrap,
 )
 from stadtmail.mail.sealing import RESIDENT, ROLE
-from stadtmail.people.models import Address
+from stadtmail.mail.spam import filters
+from stadtmail.people.models import Address, Alias
 from stadtmail.privacy import holdings, scan, units
 from stadtmail.privacy.models import Unit
 
@@ -135,6 +137,8 @@ def register() -> None:
         ),
         _holding("IndexWork", lambda ids: IndexWork.objects.filter(pair__in=ids), harmless={"pair": REF, "mark": NUMBER},
                  purge=_purge_indexes, find=_indexes_left),
+        _holding("JunkFilter", lambda ids: JunkFilter.objects.filter(delivery__in=ids), sealed={"state": None},
+                 harmless={"delivery": REF}, export=_learned),
         Holding(table="mail.BlobGone", personal={}, harmless={"blob": "random id of bytes that are being unlinked", "unit": ID}),
     )  # fmt: skip
 
@@ -173,7 +177,8 @@ def _open(ids: Sequence[UUID]) -> None:
     for part in _parts(ids):
         Mailbox.objects.filter(unit__in=part).update(state=OPEN)
         for mailbox in Mailbox.objects.filter(unit__in=part):
-            for address in Address.objects.filter(contract=mailbox.contract_id):
+            further = Alias.objects.filter(contract=mailbox.contract_id).values("unit")
+            for address in Address.objects.filter(Q(contract=mailbox.contract_id) | Q(unit__in=further)):
                 Route.objects.update_or_create(address=address, defaults={"mailbox": mailbox})
 
 
@@ -284,6 +289,13 @@ def _forwards(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
     for key in DeliveryKey.objects.filter(unit=unit_id).select_related("unit"):
         for one in filtering.forwards(key):
             yield {"forward_to": one.address, "confirmed": one.is_confirmed}
+
+
+def _learned(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
+    """How much the filter has learned. Which words they were, its hashes tell nobody."""
+    for row in JunkFilter.objects.filter(delivery=unit_id).select_related("delivery__unit"):
+        state = filters.state(row.delivery)
+        yield {"learned_spam": state.spam, "learned_good": state.good}
 
 
 def _messages(unit_id: UUID) -> Iterable[Mapping[str, Any]]:

@@ -37,6 +37,7 @@ class Target:
     public: bytes = field(repr=False)
     address: str = field(default="", repr=False)  # as the sender wrote it
     script: UUID | None = None  # the filter that decides where it goes
+    filter: UUID | None = None  # the delivery key of its filter for spam, where that has learned anything
 
     @property
     def category(self) -> str:

@@ -237,3 +237,18 @@ class Access(models.Model):
 
     def __str__(self) -> str:
         return f"access {self.pk}"
+
+
+class Alias(models.Model):
+    """ALI: a further address of a contract. It is found by Address (its blind index, of the same unit); this is what its owner sees.
+
+    One unit on an anchor of its own, so that each can end alone, at once or on the day that was set for it.
+    """
+
+    unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="aliases")
+    address = models.BinaryField()
+    until = models.BinaryField(null=True)  # the day after which it ends, as its owner set it
+
+    def __str__(self) -> str:
+        return f"alias {self.pk}"

@@ -95,6 +95,11 @@ def folded(localpart: str) -> str:
     return seen
 
 
+def is_localpart(text: str) -> bool:
+    """Has it the form of a local part that somebody may order?"""
+    return bool(_LOCALPART.match(text))
+
+
 def is_reserved(localpart: str, policy: Policy) -> bool:
     """Is the name, or one that looks like it, reserved by the city?"""
     plain = re.sub(r"[._-]", "", localpart.lower())

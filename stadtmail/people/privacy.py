@@ -65,6 +65,13 @@ def _export_accesses(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
         yield {name: record[name] for name in ("at", "role", "purpose", "categories")}
 
 
+def _export_aliases(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
+    """The address, and until when where its owner has set an end."""
+    for row in list(models.Alias.objects.filter(unit=unit_id).select_related("unit")):
+        until = {"until": units.text(row.unit, "until", row.until)} if row.until else {}
+        yield {"further_address": units.text(row.unit, "address", row.address), **until}
+
+
 def _export_orders(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
     """What was ordered and when. The check value of the password and those of the codes tell nobody anything and stay inside."""
     for row in list(models.Order.objects.filter(unit=unit_id).select_related("unit")):
@@ -109,13 +116,25 @@ def _open_addresses(ids: Sequence[UUID]) -> None:
         models.Address.objects.filter(contract__in=list(contracts)).update(open=True)
 
 
+def _close_aliases(ids: Sequence[UUID]) -> None:
+    """At contract end further addresses stop being ones, too; a take-back opens them again."""
+    for part in _parts(ids):
+        models.Address.objects.filter(unit__in=part).update(open=False)
+
+
+def _open_aliases(ids: Sequence[UUID]) -> None:
+    for part in _parts(ids):
+        models.Address.objects.filter(unit__in=part).update(open=True)
+
+
 def _tidy(anchors: Sequence[tuple[str, UUID]]) -> None:
     _drop_shells([anchor for kind, anchor in anchors if kind == "contract"])
 
 
 def _drop_shells(contracts: Sequence[UUID]) -> None:
     """A contract is an empty shell when no unit hangs on it and no consent or access names it; so is a person without one."""
-    named = [db.Exists(model._default_manager.filter(contract=db.OuterRef("id"))) for model in (models.Consent, models.Access)]
+    naming = (models.Consent, models.Access, models.Alias)
+    named = [db.Exists(model._default_manager.filter(contract=db.OuterRef("id"))) for model in naming]
     anchored = db.Exists(Unit.objects.filter(anchor=db.OuterRef("id")))
     for part in _parts(contracts):
         shells = models.Contract.objects.filter(~anchored, *(~one for one in named), id__in=part)
@@ -178,7 +197,11 @@ def register() -> None:
             table="people.Address",
             personal={"blind": Column("BD-CRED", "keyed_hash", None)},
             harmless={"id": ID, "tenant": "the city", "contract": REF, "role": STATE, "unit": ID, "open": "mark"},
-            purge=_forget_addresses, find=_addresses_left,
+            purge=_forget_addresses, find=_addresses_left, also=("ALI",),
+        ),
+        _holding(
+            models.Alias, "ALI", sealed={"address": "further_address", "until": "until"}, harmless={"contract": REF},
+            restrict=_close_aliases, release=_open_aliases, purge=_purge_and_tidy(models.Alias), export=_export_aliases,
         ),
         _holding(models.Quarantine, "TOMB", sealed={}, hashed=["digest", "reclaim"], harmless={"tenant": "the city"}),
         _holding(

@@ -14,6 +14,7 @@ from stadtmail.people import passwords
 from stadtmail.people.models import (
     Access,
     Address,
+    Alias,
     AppPassword,
     Collection,
     Consent,
@@ -90,9 +91,38 @@ def address(tenant: Tenant, localpart: str) -> Address | None:
     return Address.objects.filter(tenant=tenant, blind=address_digest(tenant, localpart), open=True).first()
 
 
+@dataclass(frozen=True, repr=False)
+class AliasRow:
+    """A further address, opened for its owner. `until`: the moment at which it ends by itself."""
+
+    id: UUID
+    address: str
+    until: datetime | None
+
+
+def aliases(tenant: Tenant, of: Contract) -> list[AliasRow]:
+    """The further addresses of a contract that stand. Raises units.Gone."""
+    rows = Alias.objects.filter(contract=of, contract__tenant=tenant).exclude(unit__state=ERASING).select_related("unit")
+    found = [
+        AliasRow(
+            row.unit_id, units.text(row.unit, "address", row.address),
+            datetime.fromisoformat(units.text(row.unit, "until", row.until)) if row.until else None,
+        )
+        for row in rows
+    ]  # fmt: skip
+    return sorted(found, key=lambda one: one.address)
+
+
 def owned_addresses(tenant: Tenant, of: Contract) -> list[str]:
-    """Every address from which the contract's holder may write, in lower case: their own. Raises units.Gone."""
-    return [holder(tenant, of).address.lower()]
+    """Every address from which the contract's holder may write, in lower case: their own, then the further ones. Raises units.Gone."""
+    return [holder(tenant, of).address.lower(), *(one.address for one in aliases(tenant, of))]
+
+
+def is_own_quarantine(tenant: Tenant, localpart: str, of: Contract) -> bool:
+    """Is the address in no quarantine, or in that of the contract's own holder?"""
+    digest = blind.digest(tenant.id, "quarantine", f"{localpart.lower()}@{tenant.domain}")
+    rows = Quarantine.objects.filter(tenant=tenant, digest=digest).exclude(unit__state=ERASING)
+    return all(subject == of.person_id for subject in rows.values_list("unit__subject", flat=True))
 
 
 def code_digest(tenant: Tenant, code: str) -> bytes:
@@ -192,11 +222,15 @@ def access_units(tenant: Tenant, of: Contract) -> list[Unit]:
 
 
 def anchors(tenant: Tenant, of: Contract) -> list[UUID]:
-    """Everything that clocks of this contract hang on: the contract, its consents, the accesses to its data."""
+    """Everything that clocks of this contract hang on: the contract, its consents and further addresses, the accesses to its data."""
     # mail of theirs that waits to be delivered hangs on anchors of its own, and its units name the person
     waiting = Unit.objects.filter(tenant=tenant, subject=of.person_id, anchor_kind="transit").values_list("anchor", flat=True)
     consents_of = Consent.objects.filter(contract=of, contract__tenant=tenant).values_list("unit__anchor", flat=True)
-    return [of.id, *consents_of, *waiting, *_accesses(tenant, of).values_list("unit__anchor", flat=True)]
+    further = Alias.objects.filter(contract=of, contract__tenant=tenant).values_list("unit__anchor", flat=True)
+    # the quarantine of one that was given up names the person only
+    quiet = Unit.objects.filter(tenant=tenant, subject=of.person_id, anchor_kind="alias", category="TOMB").values_list("anchor", flat=True)
+    looked = _accesses(tenant, of).values_list("unit__anchor", flat=True)
+    return [of.id, *consents_of, *dict.fromkeys([*further, *quiet]), *waiting, *looked]
 
 
 def units_of(tenant: Tenant, of: Contract) -> list[Unit]:

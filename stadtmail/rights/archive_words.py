@@ -10,6 +10,8 @@ _LABELS = {
     "town": ("Ort", "town"),
     "birth_date": ("Geburtsdatum", "birth date"),
     "mail_address": ("E-Mail-Adresse", "mail address"),
+    "further_address": ("weitere Adresse", "further address"),
+    "until": ("endet am; fehlt: bis Sie sie aufgeben", "ends at; missing: until you give it up"),
     "contract_dates": ("Beginn und Ende des Vertrags", "begin and end of the contract"),
     "display_name": ("Anzeigename", "display name"),
     "salutation": ("Vertrag mit: Person oder Organisation", "contract with: person or organisation"),

@@ -78,8 +78,8 @@ MUTATIONS = {  # a protection that is patched away -> (word of the checker, resi
     ),
     "the clock of a role's month starts with its beginning": (
         checking.ERASED_EARLY, 3, 165,
-        "events.record = lambda real=events.record, **given:"
-        " real(**{**given, 'at': given['at'] - timedelta(days=29 * (given['name'] == 'month_end'))})",
+        ("events.record = lambda real=events.record, **given:"
+        " real(**{**given, 'at': given['at'] - timedelta(days=29 * (given['name'] == 'month_end'))})"),
     ),
     "epochs stay in the ring": (checking.OLD_EPOCH, 3, 12, "epochs.retire = lambda now: []"),
     "keys are not rewrapped": (checking.OLD_EPOCH, 3, 3, "epochs._rewrap = lambda newest: 0"),

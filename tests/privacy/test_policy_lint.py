@@ -229,6 +229,8 @@ def test_there_are_sixteen_lands_with_complete_addresses():
     [
         ("STADTMAIL_SMARTHOST", "relay.example.org:25"),
         ("STADTMAIL_RESOLVER", "192.0.2.53:53"),
+        ("STADTMAIL_RSPAMD_URL", "http://192.0.2.53:11333"),
+        ("STADTMAIL_CLAMD", "192.0.2.53:3310"),
         ("STADTMAIL_DATABASE_URL", "postgresql://u:p@db.example.org/x"),
         ("STADTMAIL_KEYS_URL", "postgresql://u:p@db.example.org/x"),
     ],
@@ -245,7 +247,7 @@ def test_a_configured_destination_must_be_listed(setting, value):  # C-1.2
 
 
 def test_loopback_is_no_destination():
-    local = {"STADTMAIL_SMARTHOST": "127.0.0.1:25", "STADTMAIL_RESOLVER": "[::1]:53", "STADTMAIL_KEYS_URL": "postgresql://localhost/k"}
+    local = {"STADTMAIL_CLAMD": "/run/clamd.sock", "STADTMAIL_RSPAMD_URL": "http://[::1]:11333", "STADTMAIL_SMARTHOST": "127.0.0.1:25", "STADTMAIL_RESOLVER": "[::1]:53", "STADTMAIL_KEYS_URL": "postgresql://localhost/k"}
     assert destinations(policy(), config.load(local)) == []
 
 

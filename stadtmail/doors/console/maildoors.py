@@ -6,6 +6,7 @@ Doors do not import each other: they are named as text. The SMTP door gets the t
 import asyncio
 import importlib
 import signal
+from dataclasses import replace
 
 from stadtmail.doors.console import certificate
 from stadtmail.kit import config, resolver
@@ -28,6 +29,7 @@ def run() -> None:
 async def _run() -> None:
     from stadtmail.mail.actions import delivery, outgoing
     from stadtmail.mail.inbound import examining
+    from stadtmail.mail.spam import peers
 
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for sign in (signal.SIGTERM, signal.SIGINT):
@@ -38,7 +40,8 @@ async def _run() -> None:
     memory = await loop.run_in_executor(None, _memory_seconds)
     writer = delivery.Writer(enqueue=outgoing.enqueue, names=await loop.run_in_executor(None, _own_names, name))
     writer.start()
-    examiner = examining.Examiner(resolver.configured(chosen.resolver), name)
+    scanners = peers.configured({"clamd": chosen.clamd, "rspamd_url": chosen.rspamd_url})
+    examiner = examining.Examiner(resolver.configured(chosen.resolver), name, scanners)
     try:
         server = await smtp.start(
             chosen.host,
@@ -50,6 +53,9 @@ async def _run() -> None:
             memory_seconds=memory,
             examine=None if examiner.is_idle else examiner.look,
         )
+        front = replace(examiner, trusted=chosen.lmtp_trusts)
+        rooms = {"recipient": delivery.recipient, "deliver": writer.submit, "examine": None if front.is_idle else front.look}
+        lmtp = [await smtp.start_lmtp(place, allowed=chosen.lmtp_from, hostname=name, **rooms) for place in _lmtp_places(chosen)]
         readers, _ = await imap.start(
             chosen.host, port=chosen.ports["imap"], tls_port=chosen.ports["imaps"], tls=smtp.tls_context(str(chain), str(key))
         )
@@ -61,12 +67,17 @@ async def _run() -> None:
             chosen.host, port=chosen.ports["sieve"], tls=smtp.tls_context(str(chain), str(key)), enqueue=outgoing.enqueue
         )
         await stop.wait()
-        await asyncio.gather(
-            server.drain(seconds=20), readers.drain(seconds=10), senders.drain(seconds=20), filters.drain(seconds=10)
-        )
+        doors = [one.drain(seconds=20) for one in (server, senders, *lmtp)]
+        await asyncio.gather(*doors, readers.drain(seconds=10), filters.drain(seconds=10))
     finally:
         examiner.close()
         await loop.run_in_executor(None, writer.stop)  # after the last connection: everything taken is committed
+
+
+def _lmtp_places(chosen: config.Config) -> list[tuple[str, int] | str]:
+    """Where the settings want LMTP: nowhere, unless they say for whom."""
+    tcp = [(chosen.host, chosen.ports["lmtp"])] if chosen.lmtp_from else []
+    return [*tcp, *([chosen.lmtp_socket] if chosen.lmtp_socket else [])]
 
 
 def _own_names(name: str) -> list[str]:

@@ -44,17 +44,20 @@ class Conversation:
         self._helo, self._extended, self._tls, self._errors = "", False, line.is_tls, 0
         self._envelope: Envelope | None = None
         self._recipients: dict[str, Any] = {}
+        self._named: list[Any] = []  # LMTP answers for each that was named, also for one that was named twice
         self._intake: intake.Intake | None = None
         self._verbs: dict[str, Callable[[bytes], Awaitable[Reply | None]]] = {
             "HELO": self._say_helo, "EHLO": self._say_ehlo, "MAIL": self._mail, "RCPT": self._rcpt, "DATA": self._data,
             "BDAT": self._bdat, "RSET": self._rset, "NOOP": self._noop, "QUIT": self._quit, "VRFY": self._vrfy, "HELP": self._help,
             "EXPN": self._not_here, "AUTH": self._auth, "ETRN": self._not_here, "TURN": self._not_here, "STARTTLS": self._starttls,
         }  # fmt: skip
+        if server.is_lmtp:  # RFC 2033 4.1: LHLO in place of both
+            self._verbs = {"LHLO": self._say_ehlo, **{name: verb for name, verb in self._verbs.items() if name not in ("HELO", "EHLO")}}
 
     async def run(self) -> None:
         """Greet, listen and answer until one of the two has enough."""
         try:
-            self._say(Reply(220, "", f"{self._server.hostname} ESMTP"))
+            self._say(Reply(220, "", f"{self._server.hostname} {'LMTP' if self._server.is_lmtp else 'ESMTP'}"))
             count = 0
             while True:
                 self._answer(await self._one())
@@ -155,6 +158,7 @@ class Conversation:
             self._recipients[address] = await self._server.crew.quick(partial(self._server.recipient, address, now=clock.now()))
         except Exception as error:  # noqa: BLE001 - a bug is 451, not a lost connection
             return await self._failed(error)
+        self._named.append(self._recipients[address])
         return replies.RECIPIENT_OK
 
     async def _failed(self, error: Exception) -> Reply:
@@ -170,19 +174,19 @@ class Conversation:
         scope, network, most = f"{self._server.service}.stranger", limits.network(peer), self._bounds.strangers
         return limits.allow(scope, network, limit=most, per_seconds=self._bounds.memory_seconds, now=clock.now())
 
-    async def _data(self, rest: bytes) -> Reply:
+    async def _data(self, rest: bytes) -> Reply | None:
         if rest:
             return replies.BAD_ARGUMENT
         if self._envelope is None or self._intake is not None:
             return replies.BAD_SEQUENCE
         if not self._recipients:
-            return replies.NO_RECIPIENTS
+            return replies.BAD_SEQUENCE if self._server.is_lmtp else replies.NO_RECIPIENTS  # RFC 2033 4.2
         self._say(replies.GO_AHEAD)
         self._intake = self._new_intake()
         await self._intake.data(seconds=self._server.patience(self._bounds.data_seconds))
         return await self._deliver()
 
-    async def _bdat(self, rest: bytes) -> Reply:
+    async def _bdat(self, rest: bytes) -> Reply | None:
         try:
             chunk = smtp.chunk(rest)
         except Malformed:
@@ -207,8 +211,18 @@ class Conversation:
     def _new_intake(self) -> intake.Intake:
         return intake.Intake(self._stream, self._bounds, self._server.crew.long, self._server.places)
 
-    async def _deliver(self) -> Reply:
-        """Hand the message over and wait until it is stored."""
+    async def _deliver(self) -> Reply | None:
+        """Hand the message over and wait until it is stored. LMTP: the replies have been said, one a recipient (RFC 2033 4.2)."""
+        named = self._named
+        found = await self._delivered(named if self._server.is_lmtp else list(self._recipients.values()))
+        if not self._server.is_lmtp:
+            return found if isinstance(found, Reply) else self._as_one(found)
+        for reply in [found] * len(named) if isinstance(found, Reply) else [self._of(answer) for answer in found]:
+            self._say(reply)
+        return None
+
+    async def _delivered(self, recipients: list[Any]) -> "Reply | list[StadtmailError | None]":
+        """An answer for each recipient, or a reply for all."""
         assert self._intake is not None
         assert self._envelope is not None
         message = await self._intake.finish()
@@ -217,8 +231,7 @@ class Conversation:
             await self._forget()
             assert refusal is not None
             return refusal
-        received, recipients = self._trace(self._envelope), list(self._recipients.values())
-        sender = self._envelope.sender
+        received, sender = self._trace(self._envelope), self._envelope.sender
         await self._forget()
         self._stream.flush()
         crew = self._server.crew
@@ -236,18 +249,26 @@ class Conversation:
     async def _examined(self, message: bytes | Spooled, sender: str) -> dict[str, Any]:
         if self._server.examine is None:
             return {}
-        return {"verdict": await self._server.examine(message, address=self._stream.peer, helo=self._helo, sender=sender)}
+        peer = "" if self._server.is_lmtp else self._stream.peer  # the sending server came to the one in front
+        return {"verdict": await self._server.examine(message, address=peer, helo=self._helo, sender=sender)}
 
-    async def _outcome(self, future: "Future[list[StadtmailError | None]]") -> Reply:
+    async def _outcome(self, future: "Future[list[StadtmailError | None]]") -> "Reply | list[StadtmailError | None]":
         await self._answered(future)
         if not future.done() or future.cancelled():
             return replies.TRY_LATER
         if (error := future.exception()) is not None:
             return await self._undelivered(error)
-        failed = [result for result in future.result() if result is not None]
+        return future.result()
+
+    def _of(self, answer: StadtmailError | None) -> Reply:
+        return replies.STORED if answer is None else replies.of_error(answer)
+
+    def _as_one(self, answers: "list[StadtmailError | None]") -> Reply:
+        """SMTP has one reply for all."""
+        failed = [answer for answer in answers if answer is not None]
         if not failed:
             return replies.STORED
-        if len(failed) < len(future.result()):  # one reply for all: rather twice to one than never to another; 5xx comes at RCPT then
+        if len(failed) < len(answers):  # rather twice to one than never to another; 5xx comes at RCPT then
             return replies.TRY_LATER
         return next((reply for error in failed if (reply := replies.of_error(error)).code < 500), replies.of_error(failed[0]))
 
@@ -275,7 +296,7 @@ class Conversation:
             helo=self._helo,
             peer=self._stream.peer,
             hostname=self._server.hostname,
-            protocol=trace.protocol(extended=self._extended, tls=self._tls, utf8=envelope.utf8),
+            protocol=trace.protocol(extended=self._extended, tls=self._tls, utf8=envelope.utf8, lmtp=self._server.is_lmtp),
             recipients=list(self._recipients),
             now=clock.now(),
         )
@@ -296,7 +317,7 @@ class Conversation:
         if self._intake is not None:
             taken, self._intake = self._intake, None
             await taken.abandon()
-        self._envelope, self._recipients = None, {}
+        self._envelope, self._recipients, self._named = None, {}, []
 
     async def _rset(self, rest: bytes) -> Reply:
         if rest:

@@ -5,13 +5,17 @@ reply codes (C-4.2).
 """
 
 import asyncio
+import os
 import ssl
+import stat
 import time
 from collections import Counter
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
+from ipaddress import ip_address, ip_network
 from typing import Any, Protocol, Self
 
 from stadtmail.doors.smtp import replies
@@ -65,9 +69,12 @@ class Server:
         service: str = "smtp",
         converse: type[Conversation] = Conversation,
         examine: Examine | None = None,
+        allowed: Sequence[str] | None = None,
     ) -> None:
         self.recipient, self.deliver, self.hostname, self.tls = recipient, deliver, hostname, tls
         self.examine = examine
+        self.is_lmtp = allowed is not None  # RFC 2033: only for servers of our own, and one reply a recipient
+        self._allowed = [ip_network(one) for one in allowed or ()]
         self.postmaster = postmaster or f"postmaster@{hostname}"
         self.bounds = bounds or Bounds()
         self.draining = False
@@ -84,14 +91,28 @@ class Server:
 
     async def listen(self, host: str, port: int, *, tls: bool = False) -> Self:
         """Open a port (0: any free one); with TLS from the first octet (RFC 8314), or as it is."""
+        context, patience = (self.tls, self.bounds.handshake_seconds) if tls else (None, None)
+        make, loop = self._ready(), asyncio.get_running_loop()
+        self._listeners.append(await loop.create_server(make, host, port, backlog=512, ssl=context, ssl_handshake_timeout=patience))
+        return self
+
+    async def listen_at(self, path: str) -> Self:
+        """Open a Unix socket instead; a dead one in its place is removed."""
+        with suppress(FileNotFoundError):
+            if stat.S_ISSOCK(os.stat(path).st_mode):  # noqa: PTH116
+                os.unlink(path)  # noqa: PTH108
+        make = self._ready()
+        self._listeners.append(await asyncio.get_running_loop().create_unix_server(make, path, backlog=512))
+        os.chmod(path, 0o660)  # noqa: PTH101 - owner and group, as Postfix's own sockets
+        return self
+
+    def _ready(self) -> Callable[[], Stream]:
+        """How a connection begins; with the first port, the threads and timers of all."""
         loop = asyncio.get_running_loop()
         if not self._listeners:
             self.crew = Crew(threads=self._threads)
             self._tickers = [loop.create_task(self._tick()), loop.create_task(self._watch())]
-        context, patience = (self.tls, self.bounds.handshake_seconds) if tls else (None, None)
-        make = partial(Stream, self._arrived)
-        self._listeners.append(await loop.create_server(make, host, port, backlog=512, ssl=context, ssl_handshake_timeout=patience))
-        return self
+        return partial(Stream, self._arrived)
 
     @property
     def ports(self) -> list[int]:
@@ -124,6 +145,9 @@ class Server:
 
     def _arrived(self, stream: Stream) -> None:
         network = limits.network(stream.peer)
+        if self.is_lmtp and not self._is_allowed(stream.peer):
+            self._turn_away(stream, replies.NOT_FOR_YOU)
+            return
         is_full = len(self._running) >= self.bounds.connections
         is_many = not self._is_trusted(network) and self._networks[network] >= self.bounds.connections_a_network
         if is_full or is_many or self.draining:
@@ -175,7 +199,14 @@ class Server:
         return connections.begin(self.service, peer=peer, tenant=None, person=None, now=now)
 
     def _is_trusted(self, network: str) -> bool:
-        return network in self.bounds.trusted_networks
+        return self.is_lmtp or network in self.bounds.trusted_networks
+
+    def _is_allowed(self, peer: str) -> bool:
+        """May this server deliver by LMTP? A Unix socket has no address: who gets in there, its folder says."""
+        if not peer:
+            return True
+        address = ip_address(peer.partition("%")[0])
+        return any(address in network for network in self._allowed)
 
     def _turn_away(self, stream: Stream, reply: Reply) -> None:
         self.counts[reply.code] += 1

@@ -4,6 +4,7 @@ TLS is offered to every server and demanded of none, because most would then sen
 """
 
 import ssl
+from collections.abc import Sequence
 from typing import Any, Never
 
 from stadtmail.doors.smtp.bounds import Bounds
@@ -47,6 +48,21 @@ async def start_submission(
         if number is not None:
             await server.listen(host, number, tls=is_tls)
     return server
+
+
+async def start_lmtp(
+    place: tuple[str, int] | str,
+    *,
+    recipient: Recipient,
+    deliver: Deliver,
+    hostname: str,
+    allowed: Sequence[str] = (),
+    examine: Examine | None = None,
+) -> Server:
+    """Open the LMTP door (RFC 2033) for a server in front: (host, port) for the networks `allowed`, or the path of a Unix socket."""
+    rooms = {"recipient": recipient, "deliver": deliver, "examine": examine}
+    server = Server(**rooms, hostname=hostname, service="lmtp", allowed=tuple(allowed))  # type: ignore[arg-type]
+    return await (server.listen_at(place) if isinstance(place, str) else server.listen(*place))
 
 
 def tls_context(chain: str, key: str) -> ssl.SSLContext:

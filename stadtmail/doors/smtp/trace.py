@@ -21,8 +21,10 @@ def lines(*, sender: str, helo: str, peer: str, hostname: str, protocol: str, re
     ).encode()
 
 
-def protocol(*, extended: bool, tls: bool, utf8: bool) -> str:
+def protocol(*, extended: bool, tls: bool, utf8: bool, lmtp: bool = False) -> str:
     """The word after `with` (RFC 3848, RFC 6531 3.7.3)."""
+    if lmtp:
+        return ("UTF8" if utf8 else "") + "LMTP" + ("S" if tls else "")
     if not extended:
         return "SMTP"
     return ("UTF8SMTP" if utf8 else "ESMTP") + ("S" if tls else "")

@@ -249,6 +249,8 @@ def _labels() -> dict[str, str]:
         "town": _("Ort"),
         "birth_date": _("Geburtsdatum"),
         "mail_address": _("E-Mail-Adresse"),
+        "further_address": _("Weitere Adresse"),
+        "until": _("Bis"),
         "concluded": _("Vertragsbeginn"),
         "ended": _("Vertragsende"),
         "display_name": _("Anzeigename"),

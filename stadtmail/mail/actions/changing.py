@@ -15,7 +15,7 @@ from django.db.models import F
 from stadtmail.kit import errors, store
 from stadtmail.mail import queries, views
 from stadtmail.mail.actions import removing
-from stadtmail.mail.folders import DELETED, KEYWORD_BITS
+from stadtmail.mail.folders import DELETED, KEYWORD_BITS, LEARNED
 from stadtmail.mail.models import Folder, Keyword, Mailbox, Message
 from stadtmail.mail.queries import Opened
 from stadtmail.mail.views import Change, NoSuchFolder
@@ -92,7 +92,7 @@ def store_flags(
                 if unchanged_since is not None and at > unchanged_since:
                     modified.append(uid)
                     continue
-                new = {ADD: old | flags, REMOVE: old & ~flags, REPLACE: flags}[how]
+                new = {ADD: old | flags, REMOVE: old & ~flags, REPLACE: flags | old & LEARNED}[how]
                 found.append((uid, new, at if new == old else modseq))
                 if new != old:
                     changed.append((new, modseq, store.as_id(message)))
@@ -119,8 +119,19 @@ def expunge(o: Opened, folder: UUID, *, uids: Collection[int] | None = None, now
     return gone
 
 
-def move(o: Opened, folder: UUID, uids: Sequence[int], *, to: UUID, now: datetime) -> Moved:  # noqa: ARG001
-    """Move messages to another folder (or the same: they get new uids). Nothing is opened. Raises NoSuchFolder."""
+def move(o: Opened, folder: UUID, uids: Sequence[int], *, to: UUID, now: datetime) -> Moved:
+    """Move messages to another folder (or the same: they get new uids). Raises NoSuchFolder.
+
+    Nothing is opened, unless it goes into Junk or out of it: the mailbox's filter learns from that.
+    """
+    from stadtmail.mail.actions import learning  # which stands on this module
+
+    moved = _moved(o, folder, uids, to)
+    learning.moved(o, moved.new, source=folder, to=to, now=now)
+    return moved
+
+
+def _moved(o: Opened, folder: UUID, uids: Sequence[int], to: UUID) -> Moved:
     with store.writing():
         places = {row.id: row for row in store.locked(Folder.objects.filter(id__in=[folder, to], mailbox_id=o.mailbox.id))}
         if folder not in places or to not in places:

@@ -24,6 +24,7 @@ from stadtmail.mail.actions.storing import MailboxClosed, MailboxFull
 from stadtmail.mail.inbound import judging
 from stadtmail.mail.inbound.judging import Refused
 from stadtmail.mail.models import OPEN, DeliveryKey, Mailbox, Message
+from stadtmail.mail.spam import filters
 from stadtmail.mail.verdicts import Verdict
 from stadtmail.people import queries as people
 from stadtmail.privacy import units
@@ -38,12 +39,15 @@ __all__ = ["Answers", "Incoming", "MailboxClosed", "MailboxFull", "NoSuchMailbox
 MOST_IN_BATCH = 256
 LARGE_AT_ONCE = 2  # messages over 64 KiB that are opened in memory at the same time
 _WAY = """
-    SELECT box.id, box.role, box.state, box.used_bytes, box.quota_bytes, box.script, address.open, pair.unit_id, pair.public, unit.state
+    SELECT box.id, box.role, box.state, box.used_bytes, box.quota_bytes, box.script, address.open, pair.unit_id, pair.public, unit.state,
+        junk.delivery_id
     FROM people_address address
     JOIN mail_route route ON route.address_id = address.id
     JOIN mail_mailbox box ON box.id = route.mailbox_id
     LEFT JOIN mail_mailboxkey pair ON pair.mailbox_id = box.id AND pair.current
     LEFT JOIN privacy_unit unit ON unit.id = pair.unit_id
+    LEFT JOIN mail_deliverykey own ON own.mailbox_id = box.id
+    LEFT JOIN mail_junkfilter junk ON junk.delivery_id = own.unit_id
     WHERE address.tenant_id = %s AND address.blind = %s"""
 Recipient = sealing.Target
 Answers = list[errors.StadtmailError | None]
@@ -86,7 +90,7 @@ def recipient(address: str, *, now: datetime) -> Recipient:
     found = store.select(_WAY, [tenant.id, digest])
     if not found:
         raise NoSuchMailbox
-    mailbox, role, state, used, quota, script, address_open, pair, public, pair_state = found[0]
+    mailbox, role, state, used, quota, script, address_open, pair, public, pair_state, junk = found[0]
     if not address_open or state != OPEN:
         raise MailboxClosed
     if role:
@@ -96,8 +100,8 @@ def recipient(address: str, *, now: datetime) -> Recipient:
         raise MailboxClosed
     if used >= quota:
         raise MailboxFull
-    own = f"{localpart}@{tenant.domain}"
-    return Recipient(tenant.id, store.as_id(mailbox), role, store.as_id(pair), bytes(public), own, store.as_id(script) if script else None)
+    ids = (store.as_id(one) if one else None for one in (script, junk))
+    return Recipient(tenant.id, store.as_id(mailbox), role, store.as_id(pair), bytes(public), f"{localpart}@{tenant.domain}", *ids)
 
 
 @dataclass(eq=False)
@@ -189,6 +193,7 @@ class Writer:
         plain = envelope.packed(envelope.summary(raw, now=now))
         job = _Job([], [one.mailbox for one in recipients], now)
         targets = {one.mailbox: one for one in recipients}
+        verdicts = filters.asked(verdicts, targets, raw)
         rulings = {} if _is_simple(targets, verdicts) else self._decided(targets, raw, _sender(received), now, verdicts)
         try:
             for mailbox, target in targets.items():

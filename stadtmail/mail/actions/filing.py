@@ -10,7 +10,7 @@ from uuid import UUID
 
 from stadtmail.kit import store
 from stadtmail.mail import envelope, queries, sealing, views
-from stadtmail.mail.actions import changing, indexing, removing
+from stadtmail.mail.actions import changing, indexing, learning, removing
 from stadtmail.mail.actions.changing import Moved, locked
 from stadtmail.mail.actions.incoming import Incoming
 from stadtmail.mail.actions.storing import MailboxClosed, MailboxFull
@@ -57,7 +57,7 @@ def append(o: Opened, folder: UUID, news: Sequence[New], *, now: datetime) -> Ap
         raise
 
 
-def copy(o: Opened, folder: UUID, uids: Sequence[int], *, to: UUID, now: datetime) -> Moved:  # noqa: ARG001
+def copy(o: Opened, folder: UUID, uids: Sequence[int], *, to: UUID, now: datetime) -> Moved:
     """Copy messages with flags and internal dates; where one does not fit none stays. Raises MailboxFull, NoSuchFolder."""
     old: list[int] = []
     new: list[int] = []
@@ -72,6 +72,7 @@ def copy(o: Opened, folder: UUID, uids: Sequence[int], *, to: UUID, now: datetim
     except BaseException:
         _take_back(o, to, new)
         raise
+    learning.moved(o, new, source=folder, to=to, now=now)
     if not old:
         with store.writing():
             validity = locked(o, to).uidvalidity

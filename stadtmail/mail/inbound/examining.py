@@ -91,7 +91,8 @@ class Examiner:
     async def _authenticated(self, client: Client, message: Message, fields: list[Field]) -> Verdict:
         verdict = Verdict(prior=structure.prior(fields))
         if self.trusted and (known := self._from_upstream(fields)) is not None:
-            return replace(_judged(known, fields), prior=verdict.prior)
+            told = _judged(known, fields)
+            return replace(told, prior=_with_results(verdict.prior, told.dmarc, told.spf))
         if not self.resolver.is_on:
             return verdict
         mail = Signatures(fields, int(time.time()))

@@ -38,6 +38,12 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='DeliveryKey',
+            fields=[
+                ('unit', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='privacy.unit')),
+            ],
+        ),
+        migrations.CreateModel(
             name='Folder',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
@@ -90,6 +96,13 @@ class Migration(migrations.Migration):
                 ('sealed', models.BinaryField()),
             ],
         ),
+        migrations.CreateModel(
+            name='JunkFilter',
+            fields=[
+                ('delivery', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='junk', serialize=False, to='mail.deliverykey')),
+                ('state', models.BinaryField()),
+            ],
+        ),
         migrations.AddField(
             model_name='message',
             name='folder',
@@ -126,12 +139,10 @@ class Migration(migrations.Migration):
             name='mailbox',
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='folders', to='mail.mailbox'),
         ),
-        migrations.CreateModel(
-            name='DeliveryKey',
-            fields=[
-                ('unit', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='privacy.unit')),
-                ('mailbox', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='delivery', to='mail.mailbox')),
-            ],
+        migrations.AddField(
+            model_name='deliverykey',
+            name='mailbox',
+            field=models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='delivery', to='mail.mailbox'),
         ),
         migrations.CreateModel(
             name='Remembered',

@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from stadtmail.kit import errors, store
 from stadtmail.people import passwords, queries
 from stadtmail.people.actions import contracts
-from stadtmail.people.models import Address, AppPassword, Collection, Consent, Contract, Credential, Identity, Quarantine
+from stadtmail.people.models import Address, Alias, AppPassword, Collection, Consent, Contract, Credential, Identity, Quarantine
 from stadtmail.privacy import erasure, events, units
 from stadtmail.privacy.models import ERASING, Event, Unit
 from stadtmail.tenants.models import Tenant
@@ -109,7 +109,7 @@ def resume(place: Collection, *, tenant: Tenant, until: datetime | None, now: da
         _note_end(contract, None)
         Collection.objects.filter(unit=place.unit).update(kept=None)
         events.revoke(tenant=tenant, anchor=contract.id, name="contract_end", now=now)
-        for anchor in _consents(contract):
+        for _, anchor in _others(contract):
             events.revoke(tenant=tenant, anchor=anchor, name="contract_end", now=now)
     contract.refresh_from_db()
     return contract
@@ -157,8 +157,8 @@ def _end_again(contract: Contract, now: datetime) -> bool:
             units.save([tomb])
             reclaim = bytes(place.reclaim) if place else b""
             contracts.enter_quarantine(contract, tomb, address=_note_end(contract, at), reclaim=reclaim)
-        for anchor in _consents(contract):
-            events.record(tenant=tenant, anchor_kind="consent", anchor=anchor, name="contract_end", at=at, now=now)
+        for kind, anchor in _others(contract):
+            events.record(tenant=tenant, anchor_kind=kind, anchor=anchor, name="contract_end", at=at, now=now)
     return True
 
 
@@ -173,8 +173,7 @@ def _take_effect(contract: Contract, tomb: units.Prepared, *, at: datetime, know
     AppPassword.objects.filter(contract=contract).update(imap=False, submission=False, sieve=False)  # a take-back restores none
     units.save([tomb])
     contracts.enter_quarantine(contract, tomb, address=address, reclaim=bytes(place.reclaim))
-    anchors = [("contract", contract.id), *(("consent", anchor) for anchor in _consents(contract))]
-    for kind, anchor in anchors:
+    for kind, anchor in [("contract", contract.id), *_others(contract)]:
         events.record(tenant=tenant, anchor_kind=kind, anchor=anchor, name="contract_end", at=at, known_at=known_at, now=now)
 
 
@@ -199,8 +198,8 @@ def _move_past(contract: Contract, at: datetime, now: datetime) -> None:
             raise CannotMove
         _note_end(contract, at)
         events.record(tenant=tenant, anchor_kind="contract", anchor=contract.id, name="contract_end", at=at, now=now)
-        for anchor in _consents(contract):
-            events.record(tenant=tenant, anchor_kind="consent", anchor=anchor, name="contract_end", at=at, now=now)
+        for kind, anchor in _others(contract):
+            events.record(tenant=tenant, anchor_kind=kind, anchor=anchor, name="contract_end", at=at, now=now)
 
 
 def _is_going(tenant: Tenant, contract: Contract, now: datetime) -> bool:
@@ -246,8 +245,11 @@ def _ended_apps() -> QuerySet[AppPassword]:
     return AppPassword.objects.filter(imap=False, submission=False, sieve=False).exclude(unit__state=ERASING)
 
 
-def _consents(contract: Contract) -> list[UUID]:
-    return list(Consent.objects.filter(contract=contract).values_list("unit__anchor", flat=True))
+def _others(contract: Contract) -> list[tuple[str, UUID]]:
+    """(kind, anchor) of what ends with the contract and has a clock of its own: consents, further addresses."""
+    consents = Consent.objects.filter(contract=contract).values_list("unit__anchor", flat=True)
+    further = Alias.objects.filter(contract=contract).values_list("unit__anchor", flat=True)
+    return [*(("consent", anchor) for anchor in consents), *(("alias", anchor) for anchor in further)]
 
 
 def _wanted(category: str, contract: Contract) -> units.Wanted:

@@ -64,6 +64,15 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='Alias',
+            fields=[
+                ('unit', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='privacy.unit')),
+                ('address', models.BinaryField()),
+                ('until', models.BinaryField(null=True)),
+                ('contract', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='aliases', to='people.contract')),
+            ],
+        ),
+        migrations.CreateModel(
             name='Access',
             fields=[
                 ('unit', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='privacy.unit')),

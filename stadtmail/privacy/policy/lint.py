@@ -86,6 +86,8 @@ def destinations(policy: Policy, config: Config) -> Findings:
         ("STADTMAIL_KEYS_URL", urlsplit(config.keys_url).hostname or "", stores),
         ("STADTMAIL_SMARTHOST", smarthost.host(config.smarthost), others),
         ("STADTMAIL_RESOLVER", resolver.host(config.resolver), others),
+        ("STADTMAIL_RSPAMD_URL", urlsplit(config.rspamd_url).hostname or "", others),
+        ("STADTMAIL_CLAMD", "" if config.clamd.startswith("/") else config.clamd.rpartition(":")[0], others),
     ]
     return [_error("destination_not_listed", name) for name, host, listed in wanted if host and not _local(host) and host not in listed]
 

@@ -43,7 +43,7 @@ class MailRoom:
         kinds = {"closed": MailboxClosed, "full": MailboxFull, "later": errors.TryLater, "bug": ZeroDivisionError, "race": errors.Conflict}
         if local in kinds:
             raise kinds[local]("a text that nobody may see")
-        if local not in ("anna", "ben", "postmaster", "jürgen") and not local.startswith("r"):
+        if local not in ("anna", "ben", "postmaster", "jürgen") and not local.lstrip("0123456789").startswith("r"):
             raise NoSuchMailbox
         return address
 
@@ -64,8 +64,10 @@ class MailRoom:
 class Door:
     """A door in an event loop of its own thread."""
 
-    def __init__(self, room: MailRoom, *, tls: ssl.SSLContext | None = None, loop: str = "uvloop", **bounds) -> None:
-        self.room = room
+    def __init__(
+        self, room: MailRoom, *, tls: ssl.SSLContext | None = None, loop: str = "uvloop", allowed=None, path: str = "", **bounds
+    ) -> None:
+        self.room, self._allowed, self.path = room, allowed, path
         self.loop = uvloop.new_event_loop() if loop == "uvloop" else asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
@@ -73,8 +75,9 @@ class Door:
 
     async def _open(self, tls: ssl.SSLContext | None, bounds: Bounds) -> Server:
         mail_room = {"recipient": self.room.recipient, "deliver": self.room.deliver, "examine": getattr(self.room, "examine", None)}
-        server = Server(**mail_room, hostname="mx.ahaus.net", tls=tls, postmaster="postmaster@ahaus.net", bounds=bounds)
-        return await server.listen("127.0.0.1", 0)
+        names = {"hostname": "mx.ahaus.net", "postmaster": "postmaster@ahaus.net"}
+        server = Server(**mail_room, **names, tls=tls, bounds=bounds, allowed=self._allowed)
+        return await (server.listen_at(self.path) if self.path else server.listen("127.0.0.1", 0))
 
     def call(self, work, seconds: float = 20):
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(seconds)
