@@ -25,6 +25,7 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "PORT_IMAP": ("2143", "Port of IMAP with STARTTLS."),
     "PORT_IMAPS": ("2993", "Port of IMAP over TLS."),
     "PORT_SIEVE": ("24190", "Port of ManageSieve (opened when the door exists)."),
+    "IMAP_PROCESSES": ("0", "Processes of the IMAP door; 0: one a core."),
     "DATABASE_URL": ("", "Main database: empty for SQLite in the data folder, or postgresql://user:password@host/name."),
     "KEYS_URL": ("", "Keystore: empty for its own SQLite file in the data folder, or postgresql://…"),
     "VOLATILE_URL": ("", "Volatile store: empty for SQLite on tmpfs, or a folder on another tmpfs."),
@@ -45,6 +46,7 @@ class Config:
     data: Path
     host: str
     ports: Mapping[str, int]
+    imap_processes: int
     database_url: str
     keys_url: str
     volatile_url: str
@@ -75,6 +77,7 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
         data=Path(value["DATA"]).absolute(),
         host=value["HOST"],
         ports={name[5:].lower(): _port(name, value[name]) for name in SETTINGS if name.startswith("PORT_")},
+        imap_processes=_few("IMAP_PROCESSES", value["IMAP_PROCESSES"]),
         database_url=value["DATABASE_URL"],
         keys_url=value["KEYS_URL"],
         volatile_url=value["VOLATILE_URL"],
@@ -91,6 +94,12 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
 def without_settings() -> dict[str, str]:
     """The environment without our settings: what a process on a data folder of its own begins with."""
     return {name: value for name, value in os.environ.items() if not name.startswith("STADTMAIL_")}
+
+
+def _few(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or int(text) > 64:
+        raise BadSetting(f"STADTMAIL_{name} must be a number from 0 to 64")
+    return int(text)
 
 
 def _port(name: str, text: str) -> int:

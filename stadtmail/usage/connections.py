@@ -41,13 +41,13 @@ class UsageRecord:
 class Connection:
     """One living connection of this process. Not a record of anybody: that is sealed in the store."""
 
-    def __init__(self, record: UsageRecord, *, tenant: UUID, until: datetime) -> None:
+    def __init__(self, record: UsageRecord, *, tenant: UUID, until: datetime, network: bytes = b"") -> None:
         self.id = record.id
         self._tenant, self._service, self._until = tenant, record.service, until
         self._key = bytearray(os.urandom(32))
         self._value = seal(bytes(self._key), _written(record), tenant=tenant, category=SERVICES[record.service], object=f"use {self.id}")
         lease = min(record.begin_at + LEASE, until)
-        volatile.put("connection", self.id.bytes, self._value, until=lease, person=record.subject_ref)
+        volatile.put("connection", self.id.bytes, self._value, until=lease, person=record.subject_ref or network)
 
     def beat(self, now: datetime) -> bool:
         """Renew the lease. False: the connection is over and has to be cut."""
@@ -70,8 +70,8 @@ class Connection:
         self._key[:] = bytes(len(self._key))
 
 
-def begin(service: str, *, peer: str, tenant: UUID | None, person: UUID | None, now: datetime) -> Connection:
-    """Begin a connection; whoever begins one ends it (or uses open_connection)."""
+def begin(service: str, *, peer: str, tenant: UUID | None, person: UUID | None, now: datetime, network: str = "") -> Connection:
+    """Begin a connection; whoever begins one ends it (or uses open_connection). `network`: of a stranger, to be counted (of_network)."""
     rules = policy.current(tenants.city(tenant)) if tenant else None
     limit = rules.limits["session_absolute"] if rules else None
     zone = rules.tz if rules else ZoneInfo("UTC")
@@ -85,7 +85,8 @@ def begin(service: str, *, peer: str, tenant: UUID | None, person: UUID | None, 
         service=service,
     )
     lasts = timedelta(days=limit.days, seconds=limit.seconds) if limit else ABSOLUTE
-    return Connection(record, tenant=tenant or _NO_CITY, until=now + lasts)
+    counted = marks.of_network(network) if network and person is None else b""
+    return Connection(record, tenant=tenant or _NO_CITY, until=now + lasts, network=counted)
 
 
 @contextmanager
@@ -101,6 +102,16 @@ def open_connection(service: str, *, peer: str, tenant: UUID | None, person: UUI
 def count(now: datetime) -> int:
     """How many connections are alive, over all processes."""
     return volatile.count("connection", now)
+
+
+def of_person(tenant: UUID, person: UUID, now: datetime) -> int:
+    """How many connections a person has, over all services and processes."""
+    return len(volatile.of_person("connection", marks.of_person(tenant, person), now))
+
+
+def of_network(network: str, now: datetime) -> int:
+    """How many connections of a network have not said yet who they are, over all processes."""
+    return len(volatile.of_person("connection", marks.of_network(network), now))
 
 
 def end_lost(now: datetime) -> int:

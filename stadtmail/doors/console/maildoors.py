@@ -11,7 +11,6 @@ from stadtmail.doors.console import certificate
 from stadtmail.kit import config
 
 SMTP = "stadtmail.doors.smtp.server"
-IMAP = "stadtmail.doors.imap.server"
 
 
 def run() -> None:
@@ -30,7 +29,7 @@ async def _run() -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for sign in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sign, stop.set)
-    smtp, imap, chosen = importlib.import_module(SMTP), importlib.import_module(IMAP), config.load()
+    smtp, chosen = importlib.import_module(SMTP), config.load()
     name, chain, key = await loop.run_in_executor(None, certificate.of_instance)
     memory = await loop.run_in_executor(None, _memory_seconds)
     writer = delivery.Writer()
@@ -45,11 +44,8 @@ async def _run() -> None:
             tls=smtp.tls_context(str(chain), str(key)),
             memory_seconds=memory,
         )
-        readers, _ = await imap.start(
-            chosen.host, port=chosen.ports["imap"], tls_port=chosen.ports["imaps"], tls=smtp.tls_context(str(chain), str(key))
-        )
         await stop.wait()
-        await asyncio.gather(server.drain(seconds=20), readers.drain(seconds=10))
+        await server.drain(seconds=20)
     finally:
         await loop.run_in_executor(None, writer.stop)  # after the last connection: everything taken is committed
 

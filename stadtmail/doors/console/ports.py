@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from stadtmail.kit import config, errors, processes
 
-OPENED = {"web": ("web",), "doors": ("smtp", "imap", "imaps"), "work": ()}
+OPENED = {"web": ("web",), "doors": ("smtp",), "imap": ("imap", "imaps"), "work": ()}
 
 
 class Taken(errors.Conflict):

@@ -8,7 +8,6 @@ import binascii
 from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from stadtmail.doors.imap.replies import No
 from stadtmail.doors.imap.stream import Gone
@@ -172,19 +171,16 @@ async def _sign_in(session: "Session", name: bytes, password: bytes) -> bytes:
         words = name.decode(), password.decode()
     except UnicodeDecodeError:
         raise No(*_WRONG) from None
-    o, contract, connection = await session.server.login(partial(_opened, session, *words))
+    o, connection = await session.server.login(partial(_opened, session, *words))
     old, session.connection = session.connection, connection
     await session.pool(old.end if old is not None else _nothing)
-    if session.server.persons[contract] >= session.server.bounds.connections_a_person:
-        raise No("Too many connections", "LIMIT")
-    session.server.persons[contract] += 1
     session.server.counts["logins"] += 1
-    session.o, session.contract = o, contract
+    session.o = o
     session.stream.deadline = float("inf")  # from here on the registered connection has its own
     return b"OK [CAPABILITY %b] Welcome" % capabilities(session)
 
 
-def _opened(session: "Session", name: str, password: str) -> tuple[queries.Opened, UUID, Connection]:
+def _opened(session: "Session", name: str, password: str) -> tuple[queries.Opened, Connection]:
     """The mailbox of who has this name and password, and the connection registered anew as theirs. Raises No."""
     now, bounds, peer = clock.now(), session.server.bounds, session.stream.peer
     keys = [("imap.login.net", limits.network(peer), bounds.logins_a_network), ("imap.login.name", name.lower(), bounds.logins_a_name)]
@@ -201,7 +197,9 @@ def _opened(session: "Session", name: str, password: str) -> tuple[queries.Opene
         raise No(*_WRONG) from None
     except (Busy, TryLater):
         raise No("Try again later", "UNAVAILABLE") from None
-    return o, who.contract.id, connections.begin("imap", peer=peer, tenant=tenant.id, person=who.person, now=now)
+    if connections.of_person(tenant.id, who.person, now) >= bounds.connections_a_person:  # over all processes
+        raise No("Too many connections", "LIMIT")
+    return o, connections.begin("imap", peer=peer, tenant=tenant.id, person=who.person, now=now)
 
 
 def _nothing() -> None:

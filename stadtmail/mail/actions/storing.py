@@ -6,10 +6,11 @@ The statements are prepared once a batch: through models a message cost three ti
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import connections
+from django.db import connections, transaction
 from django.db.models import Model
 
 from stadtmail.kit import errors, store
@@ -17,6 +18,7 @@ from stadtmail.mail.folders import INBOX
 from stadtmail.mail.models import OPEN, Body, Folder, Mailbox, Message
 from stadtmail.mail.sealing import Sealed
 from stadtmail.privacy.models import LIVE
+from stadtmail.usage import bell
 
 CHUNK = 400
 _INBOXES = """
@@ -101,6 +103,13 @@ def _write(placed: list[tuple[Sealed, _Inbox, int, int]]) -> None:
     changed = {inbox.mailbox: inbox for _, inbox, *_ in placed}.values()
     _update(Mailbox, ("used_bytes",), [(inbox.used, inbox.mailbox) for inbox in changed])
     _update(Folder, ("uidnext", "modseq"), [(inbox.uidnext, inbox.modseq, inbox.folder) for inbox in changed])
+    transaction.on_commit(partial(_ring, [inbox.folder for inbox in changed]))
+
+
+def _ring(folders: Sequence[UUID]) -> None:
+    """Mail programs that wait hear of it at once, in whichever process they are."""
+    for folder in folders:
+        bell.ring(folder)
 
 
 def _insert(model: type[Model], names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
