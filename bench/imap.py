@@ -86,7 +86,7 @@ def _ours(boxes: int, count: int) -> Iterator[Side]:
         people = world.residents(world.city(), boxes)
         for address in people:
             fill(address, count)
-        with servers.ours("doors", port) as process:
+        with servers.ours("imap", port) as process:
             yield Side("stadtmail", port, (process,), [f"{address}:{world.PASSWORD}" for address in people])
 
 

@@ -24,7 +24,7 @@ def run(*, quick: bool) -> list[Row]:
         world.say(f"storing {count} rows")
         _stretch(count)
         imap.fill(address, REAL)
-        with servers.ours("doors", port) as process:
+        with servers.ours("imap", port) as process:
             client = imap_client.Client(port)
             client.login(f"{address}:{world.PASSWORD}")
             rows = [_step("first SELECT after a start", process, lambda: client.ask(b"SELECT INBOX"), 1)]

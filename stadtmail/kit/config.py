@@ -27,6 +27,7 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "PORT_IMAP": ("2143", "Port of IMAP with STARTTLS."),
     "PORT_IMAPS": ("2993", "Port of IMAP over TLS."),
     "PORT_SIEVE": ("24190", "Port of ManageSieve with STARTTLS."),
+    "IMAP_PROCESSES": ("0", "Processes of the IMAP door; 0: one a core."),
     "DATABASE_URL": ("", "Main database: empty for SQLite in the data folder, or postgresql://user:password@host/name."),
     "KEYS_URL": ("", "Keystore: empty for its own SQLite file in the data folder, or postgresql://…"),
     "VOLATILE_URL": ("", "Volatile store: empty for SQLite on tmpfs, or a folder on another tmpfs."),
@@ -52,6 +53,7 @@ class Config:
     data: Path
     host: str
     ports: Mapping[str, int]
+    imap_processes: int
     database_url: str
     keys_url: str
     volatile_url: str
@@ -87,6 +89,7 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
         data=Path(value["DATA"]).absolute(),
         host=value["HOST"],
         ports={name[5:].lower(): _port(name, value[name]) for name in SETTINGS if name.startswith("PORT_")},
+        imap_processes=_few("IMAP_PROCESSES", value["IMAP_PROCESSES"]),
         database_url=value["DATABASE_URL"],
         keys_url=value["KEYS_URL"],
         volatile_url=value["VOLATILE_URL"],
@@ -121,6 +124,12 @@ def _url(name: str, text: str) -> str:
     if text and not (text.startswith("http://") and urlsplit(text).hostname):
         raise BadSetting(f"STADTMAIL_{name} must be empty or start with http://")
     return text
+
+
+def _few(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or int(text) > 64:
+        raise BadSetting(f"STADTMAIL_{name} must be a number from 0 to 64")
+    return int(text)
 
 
 def _port(name: str, text: str) -> int:

@@ -21,7 +21,8 @@ from stadtmail.kit import config, instance, log
 # purposes of a role. A recipient's mail server can be anybody's: `mail` and `mail_policy` (MTA-STS, RFC 8461) go to any host
 ROLES: Mapping[str, tuple[str, ...]] = {
     "web": ("database",),
-    "doors": ("database", "resolver"),
+    "doors": ("database", "resolver", "scanner"),
+    "imap": ("database",),
     "work": ("database", "resolver", "smarthost", "mail", "mail_policy"),
     "console": ("database", "resolver"),
 }
@@ -112,6 +113,7 @@ def _ways(role: str, chosen: config.Config) -> dict[str, frozenset[Way]]:
     wanted = {
         "database": {Way(url.hostname or "", url.port or 5432) for url in databases if url.hostname},
         "resolver": set(_resolvers(chosen.resolver)),
+        "scanner": set(_scanners(chosen)),
         "smarthost": {_relay(chosen.smarthost)} if chosen.smarthost else set(),
         "mail": {Way("", 25)} if not chosen.smarthost else set(),
         "mail_policy": {Way("", 443)},
@@ -137,6 +139,16 @@ def _resolvers(setting: str) -> Iterator[Way]:
     elif not place and Path("/etc/resolv.conf").is_file():
         lines = (line.split() for line in Path("/etc/resolv.conf").read_text().splitlines())
         yield from (Way(words[1].partition("%")[0], 53) for words in lines if len(words) > 1 and words[0] == "nameserver")
+
+
+def _scanners(chosen: config.Config) -> Iterator[Way]:
+    """rspamd and ClamAV, where the operator has set them up and they are no sockets of this machine."""
+    if chosen.rspamd_url:
+        url = urlsplit(chosen.rspamd_url)
+        yield Way(url.hostname or "", url.port or 80)
+    host, _, port = chosen.clamd.rpartition(":")
+    if host and not chosen.clamd.startswith("/") and port.isdecimal():
+        yield Way(host.strip("[]"), int(port))
 
 
 def _relay(setting: str) -> Way:

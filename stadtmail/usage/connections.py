@@ -41,13 +41,13 @@ class UsageRecord:
 class Connection:
     """One living connection of this process. Not a record of anybody: that is sealed in the store."""
 
-    def __init__(self, record: UsageRecord, *, tenant: UUID, until: datetime, via: bytes = b"") -> None:
+    def __init__(self, record: UsageRecord, *, tenant: UUID, until: datetime, via: bytes = b"", network: bytes = b"") -> None:
         self.id = record.id
         self._tenant, self._service, self._until = tenant, record.service, until
         self._key = bytearray(os.urandom(32))
         self._value = seal(bytes(self._key), _written(record), tenant=tenant, category=SERVICES[record.service], object=f"use {self.id}")
         lease = min(record.begin_at + LEASE, until)
-        volatile.put("connection", self.id.bytes, self._value, until=lease, person=record.subject_ref, via=via)
+        volatile.put("connection", self.id.bytes, self._value, until=lease, person=record.subject_ref or network, via=via)
 
     def beat(self, now: datetime) -> bool:
         """Renew the lease. False: the connection is over and has to be cut."""
@@ -70,8 +70,13 @@ class Connection:
         self._key[:] = bytes(len(self._key))
 
 
-def begin(service: str, *, peer: str, tenant: UUID | None, person: UUID | None, now: datetime, via: UUID | None = None) -> Connection:
-    """Begin a connection; whoever begins one ends it (or uses open_connection). `via`: the credential that it began with."""
+def begin(
+    service: str, *, peer: str, tenant: UUID | None, person: UUID | None, now: datetime, via: UUID | None = None, network: str = ""
+) -> Connection:
+    """Begin a connection; whoever begins one ends it (or uses open_connection).
+
+    `via`: the credential that it began with. `network`: of a stranger, to be counted (of_network).
+    """
     rules = policy.current(tenants.city(tenant)) if tenant else None
     limit = rules.limits["session_absolute"] if rules else None
     zone = rules.tz if rules else ZoneInfo("UTC")
@@ -86,7 +91,8 @@ def begin(service: str, *, peer: str, tenant: UUID | None, person: UUID | None, 
     )
     lasts = timedelta(days=limit.days, seconds=limit.seconds) if limit else ABSOLUTE
     mark = marks.of_person(tenant, via) if tenant and via else b""
-    return Connection(record, tenant=tenant or _NO_CITY, until=now + lasts, via=mark)
+    counted = marks.of_network(network) if network and person is None else b""
+    return Connection(record, tenant=tenant or _NO_CITY, until=now + lasts, via=mark, network=counted)
 
 
 @contextmanager
@@ -117,6 +123,16 @@ def end_credential(tenant: UUID, credential: UUID) -> int:
 def endings() -> int:
     """Changes whenever connections were ended from elsewhere: a door that sees it change beats at once."""
     return volatile.endings()
+
+
+def of_person(tenant: UUID, person: UUID, now: datetime) -> int:
+    """How many connections a person has, over all services and processes."""
+    return len(volatile.of_person("connection", marks.of_person(tenant, person), now))
+
+
+def of_network(network: str, now: datetime) -> int:
+    """How many connections of a network have not said yet who they are, over all processes."""
+    return len(volatile.of_person("connection", marks.of_network(network), now))
 
 
 def end_lost(now: datetime) -> int:

@@ -26,6 +26,11 @@ def of_challenge(tenant: UUID, mark: str) -> bytes:
     return hmac.digest(_key("challenge", until=_FOR_EVER, now=_ALWAYS), tenant.bytes + mark.encode(), "sha256")
 
 
+def of_network(network: str) -> bytes:
+    """Keyed hash of the network of a stranger's connection, another one after each start."""
+    return hmac.digest(_key("network", until=_FOR_EVER, now=_ALWAYS), network.encode(), "sha256")
+
+
 def of_limit(scope: str, key: str, day: date, *, now: datetime) -> bytes:
     """Keyed hash of whatever is limited, under the key of that day (UTC). The key is gone two days later."""
     until = datetime.combine(day + timedelta(days=2), time(), UTC)

@@ -12,7 +12,6 @@ from stadtmail.doors.console import certificate
 from stadtmail.kit import config, resolver
 
 SMTP = "stadtmail.doors.smtp.server"
-IMAP = "stadtmail.doors.imap.server"
 SIEVE = "stadtmail.doors.sieve.server"
 
 
@@ -34,7 +33,7 @@ async def _run() -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for sign in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sign, stop.set)
-    smtp, imap, sieve = (importlib.import_module(door) for door in (SMTP, IMAP, SIEVE))
+    smtp, sieve = (importlib.import_module(door) for door in (SMTP, SIEVE))
     chosen = config.load()
     name, chain, key = await loop.run_in_executor(None, certificate.of_instance)
     memory = await loop.run_in_executor(None, _memory_seconds)
@@ -56,9 +55,6 @@ async def _run() -> None:
         front = replace(examiner, trusted=chosen.lmtp_trusts)
         rooms = {"recipient": delivery.recipient, "deliver": writer.submit, "examine": None if front.is_idle else front.look}
         lmtp = [await smtp.start_lmtp(place, allowed=chosen.lmtp_from, hostname=name, **rooms) for place in _lmtp_places(chosen)]
-        readers, _ = await imap.start(
-            chosen.host, port=chosen.ports["imap"], tls_port=chosen.ports["imaps"], tls=smtp.tls_context(str(chain), str(key))
-        )
         senders = await smtp.start_submission(
             chosen.host, port=chosen.ports["submission"], tls_port=chosen.ports["submissions"], hostname=name,
             tls=smtp.tls_context(str(chain), str(key)),
@@ -68,7 +64,7 @@ async def _run() -> None:
         )
         await stop.wait()
         doors = [one.drain(seconds=20) for one in (server, senders, *lmtp)]
-        await asyncio.gather(*doors, readers.drain(seconds=10), filters.drain(seconds=10))
+        await asyncio.gather(*doors, filters.drain(seconds=10))
     finally:
         examiner.close()
         await loop.run_in_executor(None, writer.stop)  # after the last connection: everything taken is committed

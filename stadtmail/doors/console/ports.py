@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from stadtmail.kit import config, errors, processes
 
 # lmtp: only where a setting says who may come
-OPENED = {"web": ("web",), "doors": ("smtp", "submission", "submissions", "imap", "imaps", "sieve"), "work": ()}
+OPENED = {"web": ("web",), "doors": ("smtp", "submission", "submissions", "sieve"), "imap": ("imap", "imaps"), "work": ()}
 
 
 class Taken(errors.Conflict):

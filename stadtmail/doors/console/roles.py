@@ -1,4 +1,4 @@
-"""The three roles of `stadtmail serve`, each of which can also be started alone: web, doors, work."""
+"""The four roles of `stadtmail serve`, each of which can also be started alone: web, doors, imap, work."""
 
 import os
 import signal
@@ -45,6 +45,23 @@ def doors() -> None:
     maildoors.run()
 
 
+def imap() -> None:
+    """The IMAP door: one asyncio process of several, until SIGTERM."""
+    from stadtmail.doors.console import imapdoor
+
+    imapdoor.run()
+
+
+def processes_of(role: str) -> int:
+    """How many processes the supervisor starts: mail programs get one a core (docs/operate.md), every other role one."""
+    return config.load().imap_processes or os.cpu_count() or 1 if role == "imap" else 1
+
+
+def every() -> list[str]:
+    """All roles, each as often as it has processes."""
+    return [role for role in ROLES for _ in range(processes_of(role))]
+
+
 def work() -> None:
     """Everything that happens by itself, until SIGTERM. The round that has begun is finished first."""
     from django.db import close_old_connections
@@ -63,7 +80,7 @@ def work() -> None:
                     jobs.round(clock.now())
 
 
-ROLES: dict[str, Callable[[], None]] = {"web": web, "doors": doors, "work": work}
+ROLES: dict[str, Callable[[], None]] = {"web": web, "doors": doors, "imap": imap, "work": work}
 
 
 def run(name: str) -> None:

@@ -1,4 +1,4 @@
-"""`stadtmail serve`: all three roles under one supervisor, or one role alone."""
+"""`stadtmail serve`: all roles under one supervisor, or one role alone."""
 
 import argparse
 import sys
@@ -15,7 +15,7 @@ class CouldNotServe(errors.TryLater):
 
 def add(verbs: Any) -> None:
     """Register the verb."""
-    verb = verbs.add_parser("serve", help="serve the instance until SIGTERM: web, doors and work, or one of them alone")
+    verb = verbs.add_parser("serve", help="serve the instance until SIGTERM: web, doors, imap and work, or one of them alone")
     verb.add_argument("role", nargs="?", choices=sorted(roles.ROLES))
     verb.set_defaults(run=run)
 
@@ -29,10 +29,10 @@ def run(chosen: argparse.Namespace) -> None:
 
 
 def everything(*, when_ready: Callable[[], None]) -> None:
-    """Come up and run the three roles. Raises what `run` raises, and CouldNotServe."""
+    """Come up and run all roles. Raises what `run` raises, and CouldNotServe."""
     held = start.serving(first=lambda: ports.check(list(roles.ROLES)))
     try:
-        supervisor.Supervisor(list(roles.ROLES)).run(when_ready)
+        supervisor.Supervisor(roles.every()).run(when_ready)
     except supervisor.NotReady as problem:
         where = config.load().data / "log" / "stadtmail.log"
         raise CouldNotServe(f"{problem}: see above, or the last lines of {where}") from None

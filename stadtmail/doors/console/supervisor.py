@@ -1,4 +1,4 @@
-"""The supervisor: three children, each of which comes back when it dies, with a growing pause; SIGTERM drains them all."""
+"""The supervisor: its children, each of which comes back when it dies, with a growing pause; SIGTERM drains them all."""
 
 import signal
 import subprocess

@@ -15,9 +15,9 @@ class Bounds:
     line_bytes: int = 64 * 1024  # of a command, and of its small literals together
     strange_bytes: int = 4 * 1024  # the same before login
     discarded_bytes: int = 64 * 1024 * 1024  # of a LITERAL+ that is refused: it is read and forgotten
-    connections: int = 10_000
-    connections_a_network: int = 200
-    connections_a_person: int = 50
+    connections: int = 10_000  # of a process
+    connections_a_network: int = 200  # of those who have not logged in yet, over all processes
+    connections_a_person: int = 50  # over all processes and services
     arrivals_a_minute: int = 600  # new connections from one network
     logins_a_name: int = 30  # failed in a quarter of an hour
     logins_a_network: int = 100

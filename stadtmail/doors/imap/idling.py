@@ -14,7 +14,9 @@ async def idle(session: "Session", cursor: Cursor) -> bytes:
     cursor.end()
     bounds, stream = session.server.bounds, session.stream
     stream.write(b"+ Waiting\r\n")
-    session.watched = session.view.folder.id if session.view is not None else None
+    folder = session.view.folder.id if session.view is not None else None
+    if folder is not None:
+        session.server.wait_in(folder, session)
     try:
         while True:
             if session.view is not None:
@@ -25,7 +27,8 @@ async def idle(session: "Session", cursor: Cursor) -> bytes:
             if not happened:
                 session.say(b"OK Still here")
     finally:
-        session.watched = None
+        if folder is not None:
+            session.server.wait_no_more(folder, session)
     line = await stream.line(limit=bounds.strange_bytes, seconds=bounds.literal_seconds)
     if line.strip().upper() != b"DONE":
         raise BadSyntax("DONE is expected")

@@ -26,7 +26,7 @@ from stadtmail.doors.imap.stream import Stream
 from stadtmail.kit import clock, log, store
 from stadtmail.kit.errors import StadtmailError
 from stadtmail.mail import views
-from stadtmail.usage import connections, limits
+from stadtmail.usage import bell, connections, limits
 from stadtmail.usage.connections import Connection
 
 T = TypeVar("T")
@@ -42,29 +42,34 @@ class Server:
         self.tls, self.bounds = tls, bounds or Bounds()
         self.counts: Counter[str] = Counter()
         self.large = asyncio.Semaphore(self.bounds.large_at_once)
-        self.persons: Counter[UUID] = Counter()
+        self._waiting: dict[UUID, set[Session]] = {}  # folder -> who waits in it (IDLE)
+        self._bell: bell.Bell | None = None
         self.shelf = Shelf()
         self._count, self._threads = threads, ThreadPoolExecutor(threads, thread_name_prefix="imap")
         self._logins = ThreadPoolExecutor(LOGIN_THREADS, thread_name_prefix="imap-login")  # a flood of them stops nobody who reads
         self._looked_after = local()
         self._sessions: dict[Session, asyncio.Task[None]] = {}
-        self._networks: Counter[str] = Counter()
         self._listeners: list[asyncio.Server] = []
         self._tickers: list[asyncio.Task[None]] = []
         self._draining = False
         self._is_near = store.is_near()
 
-    async def listen(self, host: str, port: int, *, tls: bool) -> int:
-        """Open a port (0: any free one); with TLS from the first octet, or offering STARTTLS. Returns the port."""
+    async def listen(self, host: str, port: int, *, tls: bool, shared: bool = False) -> int:
+        """Open a port (0: any free one); with TLS from the first octet, or offering STARTTLS. Returns the port.
+
+        `shared`: other processes of ours listen there too, and the kernel deals out the connections.
+        """
         loop = asyncio.get_running_loop()
         make = partial(Stream, self._arrived, reading_seconds=self.bounds.reading_seconds)
         patience = self.bounds.handshake_seconds if tls else None
         listener = await loop.create_server(
-            make, host, port, backlog=1024, ssl=self.tls if tls else None, ssl_handshake_timeout=patience
+            make, host, port, backlog=1024, ssl=self.tls if tls else None, ssl_handshake_timeout=patience, reuse_port=shared
         )
         self._listeners.append(listener)
         if not self._tickers:
             self._tickers = [loop.create_task(self._beats()), loop.create_task(self._looks())]
+            self._bell = bell.Bell()
+            loop.add_reader(self._bell.fileno(), self._heard)
         return int(listener.sockets[0].getsockname()[1])
 
     async def drain(self, *, seconds: float = 5.0) -> Self:
@@ -101,31 +106,46 @@ class Server:
         return await asyncio.get_running_loop().run_in_executor(self._logins, self._with_care, work)
 
     def changed(self, folder: UUID, by: Session) -> None:
-        """A session has changed a folder: the others that wait in it look at once."""
-        for session in self._sessions:
-            if session is not by and session.watched == folder:
+        """A session has changed a folder: the others that wait in it look at once, in every process."""
+        self._look(folder, by)
+        bell.ring(folder, besides=self._bell)
+
+    def wait_in(self, folder: UUID, session: Session) -> None:
+        """The session waits in this folder."""
+        self._waiting.setdefault(folder, set()).add(session)
+
+    def wait_no_more(self, folder: UUID, session: Session) -> None:
+        """It does not any more."""
+        waiting = self._waiting.get(folder, set())
+        waiting.discard(session)
+        if not waiting:
+            self._waiting.pop(folder, None)
+
+    def _look(self, folder: UUID, by: Session | None = None) -> None:
+        for session in self._waiting.get(folder, ()):
+            if session is not by:
                 session.stream.look()
+
+    def _heard(self) -> None:
+        assert self._bell is not None
+        for folder in self._bell.heard():
+            self._look(folder)
 
     def _arrived(self, stream: Stream) -> None:
         network = limits.network(stream.peer)
         is_trusted = network in self.bounds.trusted_networks
-        is_many = not is_trusted and self._networks[network] >= self.bounds.connections_a_network
-        if len(self._sessions) >= self.bounds.connections or is_many or self._draining:
+        if len(self._sessions) >= self.bounds.connections or self._draining:
             stream.write(b"* BYE [UNAVAILABLE] Too many connections\r\n")
             stream.close()
             return
-        self._networks[network] += 1
         session = Session(self, stream)
         self._sessions[session] = task = asyncio.get_running_loop().create_task(self._serve(session, None if is_trusted else network))
-        task.add_done_callback(partial(self._left, session, network))
+        task.add_done_callback(partial(self._left, session))
 
-    def _left(self, session: Session, network: str, task: "asyncio.Task[None]") -> None:
+    def _left(self, session: Session, task: "asyncio.Task[None]") -> None:
         self._sessions.pop(session, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.bug(error, role="doors")
-        self._networks[network] -= 1
-        if not self._networks[network]:
-            del self._networks[network]  # the name of a network does not stay longer than its connections
 
     async def _serve(self, session: Session, network: str | None) -> None:
         """The life of one connection: registered first, served, and gone from RAM at its end whatever ended it."""
@@ -145,10 +165,14 @@ class Server:
             session.forget()
 
     def _register(self, peer: str, network: str | None) -> Connection | None:
+        """Counted over all processes: arrivals of a network, and those of it that have not logged in yet."""
         now = clock.now()
-        if network is not None and not limits.allow("imap.arrival", network, limit=self.bounds.arrivals_a_minute, per_seconds=60, now=now):
-            return None
-        return connections.begin("imap", peer=peer, tenant=None, person=None, now=now)
+        if network is not None:
+            if not limits.allow("imap.arrival", network, limit=self.bounds.arrivals_a_minute, per_seconds=60, now=now):
+                return None
+            if connections.of_network(network, now) >= self.bounds.connections_a_network:
+                return None
+        return connections.begin("imap", peer=peer, tenant=None, person=None, now=now, network=network or "")
 
     async def _beats(self) -> None:
         """Keep the leases of living connections; cut those that have ended and those whose mailbox is being erased."""
@@ -183,11 +207,10 @@ class Server:
                 before, ended = ended, await self.pool(connections.endings)
                 if before not in (None, ended):
                     await self._beat()
-                waiting = {session: session.watched for session in self._sessions if session.watched is not None}
-                if waiting:
-                    marks = await self.pool(partial(views.marks, list(set(waiting.values()))))
-                    for session, folder in waiting.items():
-                        if session.view is not None and marks.get(folder) != session.view.synced:
+                if self._waiting:
+                    marks = await self.pool(partial(views.marks, list(self._waiting)))
+                    for session in [one for waiting in self._waiting.values() for one in waiting]:
+                        if session.view is not None and marks.get(session.view.folder.id) != session.view.synced:
                             session.stream.look()
             except Exception as error:  # noqa: BLE001 - the next look may succeed
                 log.bug(error, role="doors")
@@ -200,6 +223,9 @@ class Server:
     async def _end(self) -> None:
         for ticker in self._tickers:
             ticker.cancel()
+        if self._bell is not None:
+            asyncio.get_running_loop().remove_reader(self._bell.fileno())
+            self._bell.close()
         if self._tickers:
             await asyncio.wait(self._tickers)
         await self.pool(self._write_counts)
@@ -225,12 +251,12 @@ class Server:
 
 
 async def start(
-    host: str, *, port: int | None, tls_port: int | None, tls: ssl.SSLContext | None, bounds: Bounds | None = None
+    host: str, *, port: int | None, tls_port: int | None, tls: ssl.SSLContext | None, bounds: Bounds | None = None, shared: bool = False
 ) -> tuple[Server, list[int]]:
-    """Open the door on its two ports (None: not this one; 0: any free one). Returns it with the ports."""
+    """Open the door on its two ports (None: not this one; 0: any free one), alone or `shared`. Returns it with the ports."""
     server = Server(tls=tls, bounds=bounds)
-    ports = [await server.listen(host, number, tls=is_tls) for number, is_tls in ((port, False), (tls_port, True)) if number is not None]
-    return server, ports
+    wanted = [(number, is_tls) for number, is_tls in ((port, False), (tls_port, True)) if number is not None]
+    return server, [await server.listen(host, number, tls=is_tls, shared=shared) for number, is_tls in wanted]
 
 
 def _close_databases(together: Barrier) -> None:

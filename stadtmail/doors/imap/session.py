@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
-from uuid import UUID
 
 from stadtmail.doors.imap import commands, telling
 from stadtmail.doors.imap.bounds import Bounds
@@ -48,16 +47,14 @@ class _Taken:
 class Session:
     """The state of one client."""
 
-    __slots__ = ("_farewell", "_forgets", "connection", "contract", "enabled", "is_aware", "keywords", "o", "server", "stream", "tag",
-                 "view", "watched")  # fmt: skip
+    __slots__ = ("_farewell", "_forgets", "connection", "enabled", "is_aware", "keywords", "o", "server", "stream", "tag",
+                 "view")  # fmt: skip
 
     def __init__(self, server: "Server", stream: Stream) -> None:
         self.server, self.stream = server, stream
         self.connection: Connection | None = None
-        self.contract: UUID | None = None
         self.o: queries.Opened | None = None  # once logged in
         self.view: View | None = None  # once a folder is selected
-        self.watched: UUID | None = None  # the folder in which it waits (IDLE)
         self.keywords: dict[int, str] = {}
         self.enabled: frozenset[str] = frozenset()
         self.tag = b"*"  # of the present command
@@ -102,12 +99,8 @@ class Session:
 
     def forget(self) -> None:
         """What the connection held, at its end."""
-        if self.contract is not None:
-            self.server.persons[self.contract] -= 1
-            if not self.server.persons[self.contract]:
-                del self.server.persons[self.contract]
         self._forget_large()
-        self.o, self.view, self.watched, self.contract, self.keywords = None, None, None, None, {}
+        self.o, self.view, self.keywords = None, None, {}
 
     async def run(self) -> None:
         """Serve until it ends."""

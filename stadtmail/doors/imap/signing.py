@@ -17,6 +17,7 @@ from stadtmail.mail import queries
 from stadtmail.mail.actions import entering
 from stadtmail.mail.actions.entering import Entered
 from stadtmail.people.actions.credentials import WrongCredentials
+from stadtmail.usage import connections
 from stadtmail.wire import sasl
 from stadtmail.wire.imap import BadSyntax, Cursor
 
@@ -184,21 +185,21 @@ def _porch(session: "Session") -> entering.Porch:
 
 async def _come_in(session: "Session", enter: Callable[[], Entered]) -> bytes:
     """Open the mailbox of who comes in, in place of the stranger's connection."""
-    entered, o = await session.server.login(partial(_told, partial(_opened, enter)))
+    most = session.server.bounds.connections_a_person
+    entered, o = await session.server.login(partial(_told, partial(_opened, enter, most)))
     old, session.connection = session.connection, entered.connection
     await session.pool(old.end if old is not None else _nothing)
-    if session.server.persons[entered.contract] >= session.server.bounds.connections_a_person:
-        raise No("Too many connections", "LIMIT")
-    session.server.persons[entered.contract] += 1
     session.server.counts["logins"] += 1
-    session.o, session.contract = o, entered.contract
+    session.o = o
     session.stream.deadline = float("inf")  # from here on the registered connection has its own
     return b"OK [CAPABILITY %b] Welcome" % capabilities(session)
 
 
-def _opened(enter: Callable[[], Entered]) -> tuple[Entered, queries.Opened]:
+def _opened(enter: Callable[[], Entered], most: int) -> tuple[Entered, queries.Opened]:
     entered = enter()
     try:
+        if connections.of_person(entered.tenant.id, entered.person, clock.now()) > most:  # over all processes
+            raise No("Too many connections", "LIMIT")
         return entered, queries.opened(queries.mailbox_of(entered.tenant, entered.contract), holder=entered.contract)
     except BaseException:
         entered.connection.end()

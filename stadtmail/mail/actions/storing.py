@@ -6,11 +6,12 @@ The statements are prepared once a batch: through models a message cost three ti
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from django.db import connections
+from django.db import connections, transaction
 from django.db.models import Model
 
 from stadtmail.kit import errors, store
@@ -19,6 +20,7 @@ from stadtmail.mail.folders import INBOX
 from stadtmail.mail.models import OPEN, Body, Folder, Mailbox, Message
 from stadtmail.mail.sealing import Sealed
 from stadtmail.privacy.models import LIVE
+from stadtmail.usage import bell
 
 CHUNK = 400
 _INBOXES = """
@@ -138,10 +140,17 @@ def _write(placed: list[_Placed]) -> None:
     )  # fmt: skip
     _insert(Body, ("message", "sealed"), [(one.id, one.body) for one, *_ in placed if one.body is not None])
     boxes = {box.mailbox: box for _, box, *_ in placed}.values()
-    folders = {folder.id: folder for _, _, folder, *_ in placed}.values()
+    folders = {folder.id: folder for _, _, folder, *_ in placed}
     _update(Mailbox, ("used_bytes",), [(box.used, box.mailbox) for box in boxes])
-    _update(Folder, ("uidnext", "modseq"), [(folder.uidnext, folder.modseq, folder.id) for folder in folders])
+    _update(Folder, ("uidnext", "modseq"), [(folder.uidnext, folder.modseq, folder.id) for folder in folders.values()])
     indexing.note(one.target.pair for one, *_ in placed)
+    transaction.on_commit(partial(_ring, list(folders)))
+
+
+def _ring(folders: Sequence[UUID]) -> None:
+    """Mail programs that wait hear of it at once, in whichever process they are."""
+    for folder in folders:
+        bell.ring(folder)
 
 
 def _insert(model: type[Model], names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:

@@ -127,8 +127,7 @@ def open_door():
     for door in opened:
         door.close()
         assert not door.server._sessions
-        assert not door.server._networks
-        assert not door.server.persons
+        assert not door.server._waiting
     assert connections.count(clock.now()) == 0
     volatile.clear()
 
