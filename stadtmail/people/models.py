@@ -83,16 +83,40 @@ class Payment(models.Model):
 
 
 class Credential(models.Model):
-    """BD-CRED: Argon2id hash of the login password and of the recovery code, sealed once more; gone an hour after the end."""
+    """BD-CRED: Argon2id hash of the login password and of the recovery code, sealed once more; gone an hour after the end.
+
+    `scram` is there exactly while mail programs may use the login password: what they prove it with (people/scram.py).
+    """
 
     unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
     contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="credentials")
     password = models.BinaryField()
     recovery = models.BinaryField()  # keyed hash of the recovery code
     mail_login = models.BooleanField(default=False)  # "mail programs may use my login password"
+    scram = models.BinaryField(null=True)
 
     def __str__(self) -> str:
         return f"credential {self.pk}"
+
+
+class AppPassword(models.Model):
+    """BD-CRED: a random password for one mail program, one unit, so that each can be revoked alone and at once.
+
+    `digest` finds it where a program sends it, `scram` checks it where a program only proves it. No scope: it has ended.
+    """
+
+    unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="app_passwords")
+    label = models.BinaryField()
+    digest = models.BinaryField(max_length=32)
+    scram = models.BinaryField()
+    imap = models.BooleanField(default=False)
+    submission = models.BooleanField(default=False)
+    sieve = models.BooleanField(default=False)
+    made_on = models.DateField()
+
+    def __str__(self) -> str:
+        return f"app password {self.pk}"
 
 
 class Voluntary(models.Model):

@@ -72,6 +72,13 @@ def _export_orders(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
         yield {"order": {name: value for name, value in record.items() if name not in CHECK_VALUES}}
 
 
+def _export_app_passwords(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
+    """How its owner called it, what it is for and since which day; what is checked tells nobody anything and stays inside."""
+    for row in list(models.AppPassword.objects.filter(unit=unit_id).select_related("unit")):
+        scopes = [name for name in ("imap", "submission", "sieve") if getattr(row, name)]
+        yield {"app_password": units.text(row.unit, "label", row.label), "scopes": scopes, "made_on": row.made_on.isoformat()}
+
+
 def _readable(row: db.Model, name: str, column: Column) -> Any:
     if column.form != "sealed":
         return str(getattr(row, name))
@@ -154,8 +161,13 @@ def register() -> None:
         ),
         _holding(models.Payment, "BD-PAY", sealed={"iban": "iban", "holder": "account_holder"}, harmless=source, shown=["source"]),
         _holding(
-            models.Credential, "BD-CRED", sealed={"password": None}, hashed=["recovery"], shown=["mail_login"],
+            models.Credential, "BD-CRED", sealed={"password": None, "scram": None}, hashed=["recovery"], shown=["mail_login"],
             harmless={**contract, "mail_login": "switch on a random id"}, restrict=_close_addresses,
+        ),
+        _holding(
+            models.AppPassword, "BD-CRED", sealed={"label": "app_password", "scram": None}, hashed=["digest"],
+            harmless={**contract, "imap": "switch", "submission": "switch", "sieve": "switch", "made_on": "day on a random id"},
+            export=_export_app_passwords,
         ),
         _holding(models.Voluntary, "BD-OPT", sealed={"value": "value"}, shown=["field"], harmless={**contract, "field": STATE}),
         _holding(

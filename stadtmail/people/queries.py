@@ -3,7 +3,7 @@
 import hmac
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from stadtmail.people import passwords
 from stadtmail.people.models import (
     Access,
     Address,
+    AppPassword,
     Collection,
     Consent,
     Contract,
@@ -30,6 +31,7 @@ from stadtmail.tenants.models import Tenant
 from stadtmail.vault import blind, keys
 
 FREE, TAKEN, QUARANTINED = "free", "taken", "quarantined"
+SCOPES = ("imap", "submission", "sieve")  # what an app password may be for: a service each
 
 
 class NoSuchContract(errors.NotFound):
@@ -44,6 +46,16 @@ class Holder:
     display_name: str
     address: str
     language: str
+
+
+@dataclass(frozen=True, repr=False)
+class AppPasswordRow:
+    """An app password in its owner's list. `id` names it and opens nothing."""
+
+    id: UUID
+    label: str
+    scopes: tuple[str, ...]
+    made_on: date
 
 
 def contract(tenant: Tenant, contract_id: UUID) -> Contract:
@@ -126,6 +138,23 @@ def is_former_holder(waiting: Quarantine, reclaim: bytes) -> bool:
 def credential(tenant: Tenant, of: Contract) -> Credential | None:
     """The contract's credentials, as long as they live."""
     return Credential.objects.filter(contract=of, contract__tenant=tenant).exclude(unit__state=ERASING).select_related("unit").first()
+
+
+def living_app_passwords(tenant: Tenant, of: Contract) -> QuerySet[AppPassword]:
+    """The app passwords of a contract that have not ended, with their units."""
+    alive = Q(imap=True) | Q(submission=True) | Q(sieve=True)
+    rows = AppPassword.objects.filter(alive, contract=of, contract__tenant=tenant, unit__tenant=tenant)
+    return rows.exclude(unit__state=ERASING).select_related("unit").order_by("made_on", "unit_id")
+
+
+def app_passwords(tenant: Tenant, of: Contract) -> list[AppPasswordRow]:
+    """A person's app passwords, as the list shows them."""
+    return [
+        AppPasswordRow(
+            row.unit_id, units.text(row.unit, "label", row.label), tuple(name for name in SCOPES if getattr(row, name)), row.made_on
+        )
+        for row in living_app_passwords(tenant, of)
+    ]
 
 
 def collection(tenant: Tenant, digest: bytes) -> Collection | None:

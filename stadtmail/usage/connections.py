@@ -41,13 +41,13 @@ class UsageRecord:
 class Connection:
     """One living connection of this process. Not a record of anybody: that is sealed in the store."""
 
-    def __init__(self, record: UsageRecord, *, tenant: UUID, until: datetime) -> None:
+    def __init__(self, record: UsageRecord, *, tenant: UUID, until: datetime, via: bytes = b"") -> None:
         self.id = record.id
         self._tenant, self._service, self._until = tenant, record.service, until
         self._key = bytearray(os.urandom(32))
         self._value = seal(bytes(self._key), _written(record), tenant=tenant, category=SERVICES[record.service], object=f"use {self.id}")
         lease = min(record.begin_at + LEASE, until)
-        volatile.put("connection", self.id.bytes, self._value, until=lease, person=record.subject_ref)
+        volatile.put("connection", self.id.bytes, self._value, until=lease, person=record.subject_ref, via=via)
 
     def beat(self, now: datetime) -> bool:
         """Renew the lease. False: the connection is over and has to be cut."""
@@ -70,8 +70,8 @@ class Connection:
         self._key[:] = bytes(len(self._key))
 
 
-def begin(service: str, *, peer: str, tenant: UUID | None, person: UUID | None, now: datetime) -> Connection:
-    """Begin a connection; whoever begins one ends it (or uses open_connection)."""
+def begin(service: str, *, peer: str, tenant: UUID | None, person: UUID | None, now: datetime, via: UUID | None = None) -> Connection:
+    """Begin a connection; whoever begins one ends it (or uses open_connection). `via`: the credential that it began with."""
     rules = policy.current(tenants.city(tenant)) if tenant else None
     limit = rules.limits["session_absolute"] if rules else None
     zone = rules.tz if rules else ZoneInfo("UTC")
@@ -85,7 +85,8 @@ def begin(service: str, *, peer: str, tenant: UUID | None, person: UUID | None, 
         service=service,
     )
     lasts = timedelta(days=limit.days, seconds=limit.seconds) if limit else ABSOLUTE
-    return Connection(record, tenant=tenant or _NO_CITY, until=now + lasts)
+    mark = marks.of_person(tenant, via) if tenant and via else b""
+    return Connection(record, tenant=tenant or _NO_CITY, until=now + lasts, via=mark)
 
 
 @contextmanager
@@ -101,6 +102,21 @@ def open_connection(service: str, *, peer: str, tenant: UUID | None, person: UUI
 def count(now: datetime) -> int:
     """How many connections are alive, over all processes."""
     return volatile.count("connection", now)
+
+
+def of_credential(tenant: UUID, credential: UUID, now: datetime) -> int:
+    """How many living connections began with a credential: whether it is in use now, and nothing about before."""
+    return volatile.count_of_credential(marks.of_person(tenant, credential), now)
+
+
+def end_credential(tenant: UUID, credential: UUID) -> int:
+    """End all connections that began with a credential (it was revoked). Returns how many."""
+    return volatile.end_of_credential(marks.of_person(tenant, credential))
+
+
+def endings() -> int:
+    """Changes whenever connections were ended from elsewhere: a door that sees it change beats at once."""
+    return volatile.endings()
 
 
 def end_lost(now: datetime) -> int:

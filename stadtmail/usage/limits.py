@@ -13,8 +13,9 @@ from stadtmail.usage import marks, volatile
 DAY_SECONDS = 86_400
 
 
-def allow(scope: str, key: str, *, limit: int, per_seconds: int, now: datetime) -> bool:
-    """Count one attempt. False where `limit` attempts were allowed within the last `per_seconds`; refused ones do not count."""
+def allow(scope: str, key: str, *, limit: int, per_seconds: int, now: datetime, count: int = 1) -> bool:
+    """Count one attempt (or `count` at once). False where more than `limit` would have been allowed within the last `per_seconds`;
+    refused ones do not count."""
     assert 0 < per_seconds <= DAY_SECONDS
     moment, since = now.timestamp(), now.timestamp() - per_seconds
     today = now.astimezone(UTC).date()
@@ -27,10 +28,11 @@ def allow(scope: str, key: str, *, limit: int, per_seconds: int, now: datetime) 
     def step(value: bytes | None) -> tuple[bytes, datetime] | None:
         nonlocal allowed
         counted = _moments(value, since)
-        allowed = len(before) + len(counted) < limit
+        allowed = len(before) + len(counted) + count <= limit
         if not allowed:
             return None
-        return pack(f"<{len(counted) + 1}d", *counted, moment), now + timedelta(seconds=per_seconds)
+        counted += [moment] * count
+        return pack(f"<{len(counted)}d", *counted), now + timedelta(seconds=per_seconds)
 
     volatile.change("limit", marks.of_limit(scope, key, today, now=now), step, now=now)
     return allowed

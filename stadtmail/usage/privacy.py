@@ -29,7 +29,7 @@ SPACES: Mapping[str, Space] = MappingProxyType(
         "connection": Space(
             categories=("ND", "VD"),
             key="random id",
-            value="the UsageRecord, sealed under a key that only the process has",
+            value="the UsageRecord, sealed under a key that only the process has; keyed references of person and credential beside it",
             ends="end of the connection, 30 seconds after its process has died, absolute limit, start of serve",
         ),
         "limit": Space(
@@ -44,6 +44,7 @@ SPACES: Mapping[str, Space] = MappingProxyType(
             value="nothing",
             ends="the moment after which the challenge would not be accepted anyway",
         ),
+        "ended": Space(categories=(), key="a closed word", value="how often entries were ended together", ends="start of serve"),
         "start": Space(categories=(), key="a closed word", value="random bytes", ends="start of serve; keys of a day: two days"),
     }
 )

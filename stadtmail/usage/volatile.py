@@ -18,13 +18,16 @@ from stadtmail.usage.privacy import SPACES
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entry (
-    space TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, until INTEGER NOT NULL, person BLOB NOT NULL,
+    space TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, until INTEGER NOT NULL, person BLOB NOT NULL, via BLOB NOT NULL,
     PRIMARY KEY (space, key)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS entry_until ON entry (until);
 CREATE INDEX IF NOT EXISTS entry_person ON entry (person) WHERE person != x'';
+CREATE INDEX IF NOT EXISTS entry_via ON entry (via) WHERE via != x'';
 """
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FORM = 2  # of the table: what an older program left in RAM is of no use to anybody
+_ENDINGS = b"endings"
+_EPOCH, _FOR_EVER = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 Step = Callable[[bytes | None], tuple[bytes, datetime] | None]
 
@@ -40,6 +43,8 @@ class _Store:
             db.execute("PRAGMA journal_mode=WAL")
             for pragma in ("synchronous=OFF", "secure_delete=ON", "temp_store=MEMORY", "trusted_schema=OFF", "wal_autocheckpoint=100"):
                 db.execute(f"PRAGMA {pragma}")
+            if db.execute("PRAGMA user_version").fetchone()[0] != _FORM:
+                db.executescript(f"DROP TABLE IF EXISTS entry; PRAGMA user_version = {_FORM};")
             db.executescript(_SCHEMA)
 
     def disown(self) -> None:
@@ -66,18 +71,18 @@ _inherited: list[_Store] = []  # a child must neither use nor close the connecti
 _opening = threading.Lock()
 
 
-def put(space: str, key: bytes, value: bytes, *, until: datetime, person: bytes = b"") -> None:
-    """Store an entry, in place of an older one. `person` is a keyed reference (marks.of_person)."""
+def put(space: str, key: bytes, value: bytes, *, until: datetime, person: bytes = b"", via: bytes = b"") -> None:
+    """Store an entry, in place of an older one. `person` is a keyed reference (marks.of_person); so is `via`, of the credential."""
     with _store().writing() as db:
-        _put(db, space, key, (value, until), person)
+        _put(db, space, key, (value, until), owners=(person, via))
 
 
 def add(space: str, key: bytes, value: bytes, *, until: datetime, now: datetime) -> bool:
     """Store an entry unless a living one is there. Of any number that try at once exactly one is told True."""
     with _store().writing() as db:
         db.execute("DELETE FROM entry WHERE space = ? AND key = ? AND until <= ?", (_known(space), key, _number(now)))
-        row = (space, key, value, _number(until), b"")
-        return db.execute("INSERT OR IGNORE INTO entry VALUES (?, ?, ?, ?, ?)", row).rowcount == 1
+        row = (space, key, value, _number(until), b"", b"")
+        return db.execute("INSERT OR IGNORE INTO entry VALUES (?, ?, ?, ?, ?, ?)", row).rowcount == 1
 
 
 def replace(space: str, key: bytes, value: bytes, *, until: datetime, now: datetime) -> bool:
@@ -133,8 +138,27 @@ def of_person(space: str, person: bytes, now: datetime) -> list[bytes]:
 def end_of_person(person: bytes) -> int:
     """End all entries of a person, in every space. Returns how many."""
     assert person
-    with _store().writing() as db:
-        return db.execute("DELETE FROM entry WHERE person = ?", (person,)).rowcount
+    return _end("DELETE FROM entry WHERE person = ?", person)
+
+
+def end_of_credential(via: bytes) -> int:
+    """End all entries that began with a credential. Returns how many."""
+    assert via
+    return _end("DELETE FROM entry WHERE via = ?", via)
+
+
+def count_of_credential(via: bytes, now: datetime) -> int:
+    """How many living entries began with a credential."""
+    assert via
+    with _store().reading() as db:
+        return int(db.execute("SELECT count(*) FROM entry WHERE via = ? AND until > ?", (via, _number(now))).fetchone()[0])
+
+
+def endings() -> int:
+    """How often somebody's entries were ended together: whoever serves connections looks at them when this has changed."""
+    with _store().reading() as db:
+        row = db.execute("SELECT value FROM entry WHERE space = 'ended' AND key = ?", (_ENDINGS,)).fetchone()
+        return int.from_bytes(row[0], "big") if row else 0
 
 
 def every() -> list[tuple[str, datetime]]:
@@ -169,9 +193,20 @@ def close() -> None:
         _stores.clear()
 
 
-def _put(db: sqlite3.Connection, space: str, key: bytes, entry: tuple[bytes, datetime], person: bytes = b"") -> None:
-    row = (_known(space), key, entry[0], _number(entry[1]), person)
-    db.execute("INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?)", row)
+def _end(statement: str, mark: bytes) -> int:
+    with _store().writing() as db:
+        gone = db.execute(statement, (mark,)).rowcount
+        count = "SELECT coalesce(max(value), x'0000000000000000') FROM entry WHERE space = 'ended' AND key = ?"
+        next_one = int.from_bytes(db.execute(count, (_ENDINGS,)).fetchone()[0], "big") + 1
+        _put(db, "ended", _ENDINGS, (next_one.to_bytes(8, "big"), _FOR_EVER))
+        return gone
+
+
+def _put(
+    db: sqlite3.Connection, space: str, key: bytes, entry: tuple[bytes, datetime], *, owners: tuple[bytes, bytes] = (b"", b"")
+) -> None:
+    row = (_known(space), key, entry[0], _number(entry[1]), *owners)
+    db.execute("INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?)", row)
 
 
 def _get(db: sqlite3.Connection, space: str, key: bytes, now: datetime) -> bytes | None:

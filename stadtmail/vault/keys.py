@@ -22,7 +22,7 @@ from stadtmail.vault.models import Key
 
 CHUNK = 400  # ids in one statement: below SQLite's limit of variables
 BUSY_SECONDS = 30.0
-PURPOSES = ("signing", "blind.address", "blind.staff", "codes", "quarantine", "forms", "probe")  # of a city's own keys
+PURPOSES = ("signing", "blind.address", "blind.staff", "codes", "quarantine", "forms", "probe", "apps")  # of a city's own keys
 _cities = UUID("6f1f6a1e-2f0c-4a53-9f0f-5b7f6f8d2a10")
 
 

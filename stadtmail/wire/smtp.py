@@ -15,6 +15,8 @@ _DOT_STRING = re.compile(rf"{_ATEXT}(?:\.{_ATEXT})*\Z")
 _QUOTED = re.compile(r'"(?:[ !#-\[\]-~\x80-\U0010ffff]|\\[ -~])*"\Z')
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~]+))?\Z")
+_XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2}){0,100}\Z")  # RFC 3461 4
+_ORCPT = re.compile(r"[A-Za-z0-9-]{1,40};(?:[!-*,-<>-~]|\+[0-9A-F]{2}){1,500}\Z")
 _ROUTE = re.compile(r"@[^:<>\s\"]{1,255}:")
 _HELO = re.compile(r"[A-Za-z0-9._\[\]:-]{1,255}\Z")
 
@@ -34,6 +36,17 @@ class Envelope:
     sender: str = field(repr=False)
     size: int = 0  # 0: not announced (RFC 1870)
     utf8: bool = False  # RFC 6531
+    ret: str = ""  # FULL, HDRS, or nothing was asked (RFC 3461 4.3)
+    envid: str = field(default="", repr=False)  # as it came (4.4)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What RCPT says to a server that reports back (RFC 3461 4.1, 4.2). `notify` is empty where nothing was asked."""
+
+    address: str = field(repr=False)
+    notify: tuple[str, ...] = ()
+    orcpt: str = field(default="", repr=False)  # as it came: type;xtext
 
 
 @dataclass(frozen=True)
@@ -62,10 +75,18 @@ def helo(rest: bytes) -> str:
     return text
 
 
-def mail(rest: bytes) -> Envelope:
-    """The argument of MAIL: `FROM:<path> [parameters]` (4.1.1.2; RFC 1870, 6152, 6531). Raises Malformed."""
+def mail(rest: bytes, *, submitted: bool = False) -> Envelope:
+    """The argument of MAIL: `FROM:<path> [parameters]` (4.1.1.2; RFC 1870, 6152, 6531). Raises Malformed.
+
+    `submitted`: RET and ENVID (RFC 3461) are read too, and AUTH (RFC 4954 5), which is not believed.
+    """
     path, words = _path(rest, b"FROM:")
     given = _parameters(words)
+    ret, envid = (given.pop("RET", ""), given.pop("ENVID", "")) if submitted else ("", "")
+    if submitted and given.pop("AUTH", "<>") is None:
+        raise Malformed("value")
+    if ret is None or ret.upper() not in ("", "FULL", "HDRS") or envid is None or not _XTEXT.match(envid):
+        raise Malformed("value")
     utf8 = "SMTPUTF8" in given
     if given.pop("SMTPUTF8", None) is not None:
         raise Malformed("value")
@@ -76,7 +97,7 @@ def mail(rest: bytes) -> Envelope:
         raise Malformed("value")
     if size is None or not re.fullmatch(r"[0-9]{1,20}", size, re.ASCII):
         raise Malformed("value")
-    return Envelope(address(path, utf8=utf8) if path else "", int(size), utf8)
+    return Envelope(address(path, utf8=utf8) if path else "", int(size), utf8, ret.upper(), envid)
 
 
 def recipient(rest: bytes, *, utf8: bool = False, postmaster: str = "") -> str:
@@ -87,6 +108,23 @@ def recipient(rest: bytes, *, utf8: bool = False, postmaster: str = "") -> str:
     if postmaster and path.lower() == b"postmaster":
         return postmaster
     return address(path, utf8=utf8)
+
+
+def asked(rest: bytes, *, utf8: bool = False, postmaster: str = "") -> Asked:
+    """The argument of RCPT with NOTIFY and ORCPT (RFC 3461 4.1, 4.2). Raises Malformed."""
+    path, words = _path(rest, b"TO:")
+    given = _parameters(words)
+    wanted, orcpt = given.pop("NOTIFY", ""), given.pop("ORCPT", "")
+    if given:
+        raise Malformed("parameter")
+    notify = tuple(wanted.upper().split(",")) if wanted else ()
+    is_never = "NEVER" in notify and len(notify) > 1
+    if wanted is None or is_never or not set(notify) <= {"NEVER", "SUCCESS", "FAILURE", "DELAY"} or len(set(notify)) < len(notify):
+        raise Malformed("value")
+    if orcpt is None or (orcpt and not _ORCPT.match(orcpt)):
+        raise Malformed("value")
+    plain = b"<" + path + b">"
+    return Asked(recipient(b"TO:" + plain, utf8=utf8, postmaster=postmaster), notify, orcpt)
 
 
 def address(path: bytes, *, utf8: bool = False) -> str:

@@ -56,8 +56,12 @@ async def _run() -> None:
         filters, _ = await sieve.start(
             chosen.host, port=chosen.ports["sieve"], tls=smtp.tls_context(str(chain), str(key)), enqueue=_enqueue
         )
+        senders = await smtp.start_submission(
+            chosen.host, port=chosen.ports["submission"], tls_port=chosen.ports["submissions"], hostname=name,
+            tls=smtp.tls_context(str(chain), str(key)),
+        )  # fmt: skip
         await stop.wait()
-        await asyncio.gather(server.drain(seconds=20), readers.drain(seconds=10), filters.drain(seconds=10))
+        await asyncio.gather(server.drain(seconds=20), readers.drain(seconds=10), senders.drain(seconds=20), filters.drain(seconds=10))
     finally:
         await loop.run_in_executor(None, writer.stop)  # after the last connection: everything taken is committed
 

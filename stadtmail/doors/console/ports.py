@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from stadtmail.kit import config, errors, processes
 
-OPENED = {"web": ("web",), "doors": ("smtp", "imap", "imaps", "sieve"), "work": ()}
+OPENED = {"web": ("web",), "doors": ("smtp", "submission", "submissions", "imap", "imaps", "sieve"), "work": ()}
 
 
 class Taken(errors.Conflict):

@@ -165,10 +165,14 @@ class Server:
                 session.interrupt("The mailbox is closed")
 
     async def _looks(self) -> None:
-        """What came or changed meanwhile shows to those that wait in IDLE."""
+        """What came or changed meanwhile shows to those that wait in IDLE; connections that were ended from elsewhere are cut."""
+        ended = None
         while True:
             await asyncio.sleep(self.bounds.look_seconds)
             try:
+                before, ended = ended, await self.pool(connections.endings)
+                if before not in (None, ended):
+                    await self._beat()
                 waiting = {session: session.watched for session in self._sessions if session.watched is not None}
                 if waiting:
                     marks = await self.pool(partial(views.marks, list(set(waiting.values()))))

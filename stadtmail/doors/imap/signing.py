@@ -4,31 +4,28 @@ No password is read without TLS except from this machine itself. Attempts are co
 """
 
 import base64
-import binascii
+from collections.abc import Callable
 from functools import partial
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
-from uuid import UUID
+from typing import TYPE_CHECKING, TypeVar
 
 from stadtmail.doors.imap.replies import No
 from stadtmail.doors.imap.stream import Gone
 from stadtmail.kit import clock
 from stadtmail.kit.errors import NotFound, TryLater
 from stadtmail.mail import queries
-from stadtmail.people.actions import maillogin
+from stadtmail.mail.actions import entering
+from stadtmail.mail.actions.entering import Entered
 from stadtmail.people.actions.credentials import WrongCredentials
-from stadtmail.people.passwords import Busy
-from stadtmail.tenants import queries as tenants
-from stadtmail.usage import connections, limits
-from stadtmail.usage.connections import Connection
+from stadtmail.wire import sasl
 from stadtmail.wire.imap import BadSyntax, Cursor
 
 if TYPE_CHECKING:
     from stadtmail.doors.imap.session import Session
 
+T = TypeVar("T")
 BYE = b"OK Bye"
 BEGIN_TLS = b"OK Begin TLS now"
-MINUTES = 15
 _WRONG = ("Name or password is wrong", "AUTHENTICATIONFAILED")
 _ALWAYS = "IMAP4rev2 IMAP4rev1 LITERAL+ ENABLE ID"
 _KNOWN = (
@@ -44,7 +41,7 @@ def capabilities(session: "Session") -> bytes:
     if session.o is not None:
         words += [_KNOWN, f"APPENDLIMIT={session.server.bounds.message_bytes}"]
     elif may_sign_in(session):
-        words.append("SASL-IR AUTH=PLAIN")
+        words.append("SASL-IR " + " ".join(f"AUTH={name}" for name in entering.MECHANISMS))
     else:
         words.append("LOGINDISABLED")
     if session.o is None and session.server.tls is not None and not session.stream.is_tls:
@@ -117,35 +114,40 @@ async def login(session: "Session", cursor: Cursor) -> bytes:
     cursor.space()
     password = cursor.astring()
     cursor.end()
-    return await _sign_in(session, name, password)
+    if not may_sign_in(session):
+        raise No("Encrypt first", "PRIVACYREQUIRED")
+    try:
+        words = name.decode(), password.decode()
+    except UnicodeDecodeError:
+        raise No(*_WRONG) from None
+    return await _come_in(session, partial(_porch(session).enter, *words))
 
 
 async def authenticate(session: "Session", cursor: Cursor) -> bytes:
-    """AUTHENTICATE PLAIN (RFC 4616), with an initial response or without (RFC 4959)."""
+    """AUTHENTICATE with a mechanism of SASL, with an initial response or without (RFC 4959)."""
     cursor.space()
-    mechanism = cursor.astring().upper()
+    mechanism = cursor.astring().decode("ascii", "replace").upper()
     initial = None
     if not cursor.is_end():
         cursor.space()
         initial = cursor.astring()
     cursor.end()
-    if mechanism != b"PLAIN":
+    if mechanism not in entering.MECHANISMS:
         raise No("No such mechanism", "CANNOT")
     if not may_sign_in(session):
         raise No("Encrypt first", "PRIVACYREQUIRED")
-    if initial is None:
-        session.stream.write(b"+ \r\n")
-        bounds = session.server.bounds
-        initial = (await session.stream.line(limit=bounds.strange_bytes, seconds=bounds.login_seconds)).rstrip(b"\r\n")
-        if initial == b"*":
-            raise BadSyntax("cancelled")
+    steps = entering.MECHANISMS[mechanism](_porch(session))
+    challenge = next(steps)
     try:
-        who, name, password = base64.b64decode(b"" if initial == b"=" else initial, validate=True).split(b"\0")
-    except (binascii.Error, ValueError):
-        raise BadSyntax("three parts in Base64 are expected") from None
-    if who not in (b"", name):
-        raise No("Nobody acts for another here", "AUTHORIZATIONFAILED")
-    return await _sign_in(session, name, password)
+        while True:
+            answer = sasl.base64(initial if initial is not None else await _asked(session, challenge))
+            initial = None
+            came = await session.server.login(partial(_told, partial(entering.step, steps, answer)))
+            if isinstance(came, Entered):
+                return await _come_in(session, lambda came=came: came)  # type: ignore[misc]
+            challenge = came
+    except sasl.Malformed as bad:
+        raise BadSyntax(f"no {mechanism} is this: {bad}") from None
 
 
 async def enable(session: "Session", cursor: Cursor) -> bytes:
@@ -164,43 +166,56 @@ async def enable(session: "Session", cursor: Cursor) -> bytes:
     return b"OK Done"
 
 
-async def _sign_in(session: "Session", name: bytes, password: bytes) -> bytes:
-    if not may_sign_in(session):
-        raise No("Encrypt first", "PRIVACYREQUIRED")
-    try:
-        words = name.decode(), password.decode()
-    except UnicodeDecodeError:
-        raise No(*_WRONG) from None
-    o, contract, connection = await session.server.login(partial(_opened, session, *words))
-    old, session.connection = session.connection, connection
+async def _asked(session: "Session", challenge: bytes) -> bytes:
+    """Put a challenge to the client and read its answer."""
+    session.stream.write(b"+ " + base64.b64encode(challenge) + b"\r\n")
+    bounds = session.server.bounds
+    answer = (await session.stream.line(limit=bounds.strange_bytes, seconds=bounds.login_seconds)).rstrip(b"\r\n")
+    if answer == b"*":
+        raise BadSyntax("cancelled")
+    return answer
+
+
+def _porch(session: "Session") -> entering.Porch:
+    bounds = session.server.bounds
+    return entering.Porch("imap", session.stream.peer, clock.now, bounds.logins_a_name, bounds.logins_a_network)
+
+
+async def _come_in(session: "Session", enter: Callable[[], Entered]) -> bytes:
+    """Open the mailbox of who comes in, in place of the stranger's connection."""
+    entered, o = await session.server.login(partial(_told, partial(_opened, enter)))
+    old, session.connection = session.connection, entered.connection
     await session.pool(old.end if old is not None else _nothing)
-    if session.server.persons[contract] >= session.server.bounds.connections_a_person:
+    if session.server.persons[entered.contract] >= session.server.bounds.connections_a_person:
         raise No("Too many connections", "LIMIT")
-    session.server.persons[contract] += 1
+    session.server.persons[entered.contract] += 1
     session.server.counts["logins"] += 1
-    session.o, session.contract = o, contract
+    session.o, session.contract = o, entered.contract
     session.stream.deadline = float("inf")  # from here on the registered connection has its own
     return b"OK [CAPABILITY %b] Welcome" % capabilities(session)
 
 
-def _opened(session: "Session", name: str, password: str) -> tuple[queries.Opened, UUID, Connection]:
-    """The mailbox of who has this name and password, and the connection registered anew as theirs. Raises No."""
-    now, bounds, peer = clock.now(), session.server.bounds, session.stream.peer
-    keys = [("imap.login.net", limits.network(peer), bounds.logins_a_network), ("imap.login.name", name.lower(), bounds.logins_a_name)]
-    for scope, key, limit in keys:  # programs log in often: only failures count
-        if not limits.is_open(scope, key, limit=limit, per_seconds=MINUTES * 60, now=now):
-            raise No("Too many tries, wait a quarter of an hour", "LIMIT")
+def _opened(enter: Callable[[], Entered]) -> tuple[Entered, queries.Opened]:
+    entered = enter()
     try:
-        tenant = tenants.city_of_domain(name.strip().rpartition("@")[2])
-        who = maillogin.sign_in(tenant, name, password)
-        o = queries.opened(queries.mailbox_of(tenant, who.contract.id), holder=who.contract.id)
+        return entered, queries.opened(queries.mailbox_of(entered.tenant, entered.contract), holder=entered.contract)
+    except BaseException:
+        entered.connection.end()
+        raise
+
+
+def _told(work: Callable[[], T]) -> T:
+    """Do it; what went wrong becomes what the client is told."""
+    try:
+        return work()
+    except entering.TooManyTries:
+        raise No("Too many tries, wait some minutes", "LIMIT") from None
+    except entering.ActsForAnother:
+        raise No("Nobody acts for another here", "AUTHORIZATIONFAILED") from None
     except (WrongCredentials, NotFound):
-        for scope, key, limit in keys:
-            limits.allow(scope, key, limit=limit, per_seconds=MINUTES * 60, now=now)
         raise No(*_WRONG) from None
-    except (Busy, TryLater):
+    except TryLater:
         raise No("Try again later", "UNAVAILABLE") from None
-    return o, who.contract.id, connections.begin("imap", peer=peer, tenant=tenant.id, person=who.person, now=now)
 
 
 def _nothing() -> None:

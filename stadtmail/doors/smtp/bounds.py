@@ -28,4 +28,5 @@ class Bounds:
     delivery_seconds: float = 120.0
     handshake_seconds: float = 30.0
     beat_seconds: float = 10.0
+    watch_seconds: float = 1.0  # how soon a connection is cut whose password was revoked
     trusted_networks: tuple[str, ...] = ("127.0.0.0/24", "::/56", "local")  # a relay or test of our own: no limit per network

@@ -16,6 +16,7 @@ from stadtmail.doors.smtp.spool import Spooled
 from stadtmail.kit import clock, log
 from stadtmail.kit.errors import StadtmailError
 from stadtmail.usage import limits
+from stadtmail.usage.connections import Connection
 from stadtmail.wire import smtp
 from stadtmail.wire.smtp import Envelope, Malformed
 
@@ -37,16 +38,17 @@ class HangUp(Exception):
 class Conversation:
     """State of one connection. `run` is its whole life."""
 
-    def __init__(self, server: "Server", line: stream.Stream) -> None:
+    def __init__(self, server: "Server", line: stream.Stream, connection: Connection) -> None:
         self._server, self._stream, self._bounds = server, line, server.bounds
-        self._helo, self._extended, self._tls, self._errors = "", False, False, 0
+        self.connection = connection  # in RAM for as long as it lasts
+        self._helo, self._extended, self._tls, self._errors = "", False, line.is_tls, 0
         self._envelope: Envelope | None = None
         self._recipients: dict[str, Any] = {}
         self._intake: intake.Intake | None = None
         self._verbs: dict[str, Callable[[bytes], Awaitable[Reply | None]]] = {
             "HELO": self._say_helo, "EHLO": self._say_ehlo, "MAIL": self._mail, "RCPT": self._rcpt, "DATA": self._data,
             "BDAT": self._bdat, "RSET": self._rset, "NOOP": self._noop, "QUIT": self._quit, "VRFY": self._vrfy, "HELP": self._help,
-            "EXPN": self._not_here, "AUTH": self._not_here, "ETRN": self._not_here, "TURN": self._not_here, "STARTTLS": self._starttls,
+            "EXPN": self._not_here, "AUTH": self._auth, "ETRN": self._not_here, "TURN": self._not_here, "STARTTLS": self._starttls,
         }  # fmt: skip
 
     async def run(self) -> None:
@@ -120,10 +122,13 @@ class Conversation:
             return replies.BAD_ARGUMENT
         await self._forget()
         self._helo, self._extended = name, extended
+        return Reply(250, "", "\n".join([self._server.hostname, *(self._words() if extended else [])]))
+
+    def _words(self) -> list[str]:
+        """What EHLO offers."""
         size = f"SIZE {self._bounds.message_bytes}"
         words = ["PIPELINING", size, "8BITMIME", "SMTPUTF8", "CHUNKING", "ENHANCEDSTATUSCODES", "HELP"]
-        words += ["STARTTLS"] if self._server.tls and not self._tls else []
-        return Reply(250, "", "\n".join([self._server.hostname, *(words if extended else [])]))
+        return [*words, "STARTTLS"] if self._server.tls and not self._tls else words
 
     async def _mail(self, rest: bytes) -> Reply:
         if not self._helo or self._envelope is not None:
@@ -162,8 +167,8 @@ class Conversation:
 
     def _may_ask(self, peer: str) -> bool:
         """May this network ask for yet another stranger?"""
-        network, most = limits.network(peer), self._bounds.strangers
-        return limits.allow("smtp.stranger", network, limit=most, per_seconds=self._bounds.memory_seconds, now=clock.now())
+        scope, network, most = f"{self._server.service}.stranger", limits.network(peer), self._bounds.strangers
+        return limits.allow(scope, network, limit=most, per_seconds=self._bounds.memory_seconds, now=clock.now())
 
     async def _data(self, rest: bytes) -> Reply:
         if rest:
@@ -302,6 +307,9 @@ class Conversation:
         return replies.HELP
 
     async def _not_here(self, rest: bytes) -> Reply:  # noqa: ARG002
+        return replies.NOT_HERE
+
+    async def _auth(self, rest: bytes) -> Reply | None:  # noqa: ARG002 - residents send through submission
         return replies.NOT_HERE
 
     async def _unknown(self, rest: bytes) -> Reply:  # noqa: ARG002

@@ -17,6 +17,7 @@ from django.db import close_old_connections, connections
 from stadtmail.kit.errors import StadtmailError
 
 T = TypeVar("T")
+CHECKS = 2  # threads
 KEEP_SECONDS = 5.0  # a thread's database connections are looked after this often
 Waiting = tuple[Callable[[], Any], "asyncio.Future[Any]"]
 Outcome = tuple["asyncio.Future[Any]", Any, BaseException | None]
@@ -28,6 +29,7 @@ class Crew:
     def __init__(self, *, threads: int) -> None:
         self._count = threads
         self._long = ThreadPoolExecutor(threads, thread_name_prefix="smtp-long")
+        self._checks = ThreadPoolExecutor(CHECKS, thread_name_prefix="smtp-login")
         self._line: list[Waiting] = []
         self._batches: SimpleQueue[list[Waiting] | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
@@ -49,6 +51,10 @@ class Crew:
         """Run it in a thread of its own for as long as it takes."""
         return await self._loop.run_in_executor(self._long, self._with_care, work)
 
+    async def check(self, work: Callable[[], T]) -> T:
+        """Check a password: in threads of its own, because that may take long and many may ask."""
+        return await self._loop.run_in_executor(self._checks, self._with_care, work)
+
     def later(self, work: Callable[[], None]) -> None:
         """Run it some time, from any thread."""
         try:
@@ -58,11 +64,12 @@ class Crew:
 
     async def end(self) -> None:
         """Close each thread's databases, then end."""
-        together = Barrier(self._count, timeout=5.0)  # so that each thread closes its own
-        closing = [self.long(lambda: _close_databases(together)) for _ in range(self._count)]
+        long, checks = Barrier(self._count, timeout=5.0), Barrier(CHECKS, timeout=5.0)  # so that each thread closes its own
+        closing = [self.long(lambda: _close_databases(long)) for _ in range(self._count)]
+        closing += [self.check(lambda: _close_databases(checks)) for _ in range(CHECKS)]
         await asyncio.gather(self.quick(connections.close_all), *closing, return_exceptions=True)
         self._batches.put(None)
-        for wait in (self._quick.join, self._long.shutdown):
+        for wait in (self._quick.join, self._long.shutdown, self._checks.shutdown):
             await self._loop.run_in_executor(None, wait)
 
     def _begin(self) -> None:

@@ -56,6 +56,8 @@ class Server:
         postmaster: str = "",
         bounds: Bounds | None = None,
         threads: int = 4,
+        service: str = "smtp",
+        converse: type[Conversation] = Conversation,
     ) -> None:
         self.recipient, self.deliver, self.hostname, self.tls = recipient, deliver, hostname, tls
         self.postmaster = postmaster or f"postmaster@{hostname}"
@@ -64,32 +66,40 @@ class Server:
         self.counts: Counter[int] = Counter()
         self.places = asyncio.Semaphore(self.bounds.large_at_once)
         self.crew: Crew
-        self._threads = threads
+        self.service = service
+        self._threads, self._converse = threads, converse
         self._running: dict[asyncio.Task[None], Stream] = {}
         self._live: dict[Connection, Stream] = {}
         self._networks: Counter[str] = Counter()
-        self._listener: asyncio.Server | None = None
-        self._ticker: asyncio.Task[None] | None = None
+        self._listeners: list[asyncio.Server] = []
+        self._tickers: list[asyncio.Task[None]] = []
 
-    async def listen(self, host: str, port: int) -> Self:
-        """Open the port (0: any free one)."""
+    async def listen(self, host: str, port: int, *, tls: bool = False) -> Self:
+        """Open a port (0: any free one); with TLS from the first octet (RFC 8314), or as it is."""
         loop = asyncio.get_running_loop()
-        self.crew = Crew(threads=self._threads)
-        self._listener = await loop.create_server(lambda: Stream(self._arrived), host, port, backlog=512)
-        self._ticker = loop.create_task(self._tick())
+        if not self._listeners:
+            self.crew = Crew(threads=self._threads)
+            self._tickers = [loop.create_task(self._tick()), loop.create_task(self._watch())]
+        context, patience = (self.tls, self.bounds.handshake_seconds) if tls else (None, None)
+        make = partial(Stream, self._arrived)
+        self._listeners.append(await loop.create_server(make, host, port, backlog=512, ssl=context, ssl_handshake_timeout=patience))
         return self
 
     @property
+    def ports(self) -> list[int]:
+        """The ports on which it listens."""
+        return [int(one.sockets[0].getsockname()[1]) for one in self._listeners]
+
+    @property
     def port(self) -> int:
-        """The port on which it listens."""
-        assert self._listener is not None
-        return int(self._listener.sockets[0].getsockname()[1])
+        """The first of them."""
+        return self.ports[0]
 
     async def drain(self, *, seconds: float = 30.0) -> None:
         """Take no more connections, let messages under way finish, tell everybody else to come back; then end."""
         self.draining = True
-        if self._listener is not None:
-            self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         for stream in self._running.values():
             stream.interrupt(only_idle=True)
         if self._running:
@@ -137,17 +147,24 @@ class Server:
             return
         self._live[connection] = stream
         stream.deadline = asyncio.get_running_loop().time() + self.bounds.session_seconds
+        conversation = self._converse(self, stream, connection)
         try:
-            await Conversation(self, stream).run()
+            await conversation.run()
         finally:
-            del self._live[connection]
-            await self.crew.quick(connection.end)
+            del self._live[conversation.connection]
+            await self.crew.quick(conversation.connection.end)
+
+    async def known(self, conversation: Conversation, connection: Connection) -> None:
+        """Somebody said who they are: their connection takes the place of the stranger's."""
+        old, conversation.connection = conversation.connection, connection
+        self._live[connection] = self._live.pop(old)
+        await self.crew.quick(old.end)
 
     def _register(self, peer: str, network: str) -> Connection | None:
         now, most = clock.now(), self.bounds.arrivals_a_minute
-        if not self._is_trusted(network) and not limits.allow("smtp.arrival", network, limit=most, per_seconds=60, now=now):
+        if not self._is_trusted(network) and not limits.allow(f"{self.service}.arrival", network, limit=most, per_seconds=60, now=now):
             return None
-        return connections.begin("smtp", peer=peer, tenant=None, person=None, now=now)
+        return connections.begin(self.service, peer=peer, tenant=None, person=None, now=now)
 
     def _is_trusted(self, network: str) -> bool:
         return network in self.bounds.trusted_networks
@@ -163,24 +180,40 @@ class Server:
         while True:
             await asyncio.sleep(self.bounds.beat_seconds)
             try:
-                for connection in await self.crew.quick(partial(_lost, list(self._live))):
-                    if connection in self._live:
-                        self._live[connection].interrupt(only_idle=False)
+                await self._beat()
                 if time.monotonic() - logged >= LOG_SECONDS:
                     logged = time.monotonic()
                     await self.crew.quick(self._write_counts)
             except Exception as error:  # noqa: BLE001 - the next beat may succeed
                 log.bug(error, role="doors")
 
+    async def _beat(self) -> None:
+        for connection in await self.crew.quick(partial(_lost, list(self._live))):
+            if connection in self._live:
+                self._live[connection].interrupt(only_idle=False)
+
+    async def _watch(self) -> None:
+        """Connections that were ended from elsewhere (a revoked password, logging out everywhere) are cut within a second."""
+        ended = None
+        while True:
+            await asyncio.sleep(self.bounds.watch_seconds)
+            try:
+                before, ended = ended, await self.crew.quick(connections.endings)
+                if before not in (None, ended):
+                    await self._beat()
+            except Exception as error:  # noqa: BLE001 - the next look may succeed
+                log.bug(error, role="doors")
+
     def _write_counts(self) -> None:
         counts, self.counts = self.counts, Counter()
         for code, count in sorted(counts.items()):
-            log.event("smtp.replies", role="doors", code=code, count=count)
+            log.event("smtp.replies", role="doors", kind=self.service, code=code, count=count)
 
     async def _end(self) -> None:
-        if self._ticker is not None:
-            self._ticker.cancel()
-            await asyncio.wait({self._ticker})
+        for ticker in self._tickers:
+            ticker.cancel()
+        if self._tickers:
+            await asyncio.wait(self._tickers)
         await self.crew.quick(self._write_counts)
         await self.crew.end()
 

@@ -4,9 +4,13 @@ TLS is offered to every server and demanded of none, because most would then sen
 """
 
 import ssl
+from typing import Any, Never
 
 from stadtmail.doors.smtp.bounds import Bounds
 from stadtmail.doors.smtp.listener import Deliver, Recipient, Server
+from stadtmail.doors.smtp.submission import Submission
+
+RECIPIENTS = 250  # of one submitted message
 
 
 async def start(
@@ -29,6 +33,20 @@ async def start(
     return await server.listen(host, port)
 
 
+async def start_submission(
+    host: str, *, port: int | None, tls_port: int | None, hostname: str, tls: ssl.SSLContext | None, bounds: Bounds | None = None
+) -> Server:
+    """Open the door for residents' mail programs: with STARTTLS (RFC 6409) and over TLS (RFC 8314); None: not this port."""
+    server = Server(
+        recipient=_nobody, deliver=_nothing, hostname=hostname, tls=tls, bounds=bounds or Bounds(recipients=RECIPIENTS),
+        service="submission", converse=Submission,
+    )  # fmt: skip
+    for number, is_tls in ((port, False), (tls_port, True)):
+        if number is not None:
+            await server.listen(host, number, tls=is_tls)
+    return server
+
+
 def tls_context(chain: str, key: str) -> ssl.SSLContext:
     """TLS 1.2 or newer with this certificate (PEM files). Raises OSError or ssl.SSLError for files that are none."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -36,3 +54,11 @@ def tls_context(chain: str, key: str) -> ssl.SSLContext:
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
     context.load_cert_chain(chain, key)
     return context
+
+
+def _nobody(address: str, /, **more: Any) -> Never:  # noqa: ARG001
+    raise AssertionError("submission asks the mail room itself")
+
+
+def _nothing(*more: Any, **named: Any) -> Never:  # noqa: ARG001
+    raise AssertionError("submission hands over to the mail room itself")

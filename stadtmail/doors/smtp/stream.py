@@ -82,6 +82,11 @@ class Stream(asyncio.Protocol):
         self._writable = True
         self._wake()
 
+    @property
+    def is_tls(self) -> bool:
+        """Is this connection encrypted?"""
+        return self._transport.get_extra_info("ssl_object") is not None
+
     async def line(self, *, limit: int, flood: int, seconds: float) -> bytes:
         """The next line with its end, whatever that is. Raises LineTooLong, Flood, TimedOut, Gone, Interrupted."""
         looked, skipped = 0, 0

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from stadtmail.kit import errors, store
-from stadtmail.people import passwords, queries
+from stadtmail.people import passwords, queries, scram
 from stadtmail.people.models import Contract, Credential
 from stadtmail.people.orders import password_problems
 from stadtmail.privacy import units
@@ -27,10 +27,11 @@ class BadPassword(errors.NotAllowed):
 
 @dataclass(frozen=True)
 class SignedIn:
-    """Who signed in: random ids only."""
+    """Who signed in, and with which credential: random ids only."""
 
     person: UUID
     contract: Contract
+    via: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def sign_in(tenant: Tenant, address: str, password: str) -> SignedIn:
         raise WrongCredentials
     if passwords.needs_rehash(stored):
         _store(credential, passwords.hashed(password))
-    return SignedIn(contract.person_id, contract)
+    return SignedIn(contract.person_id, contract, via=credential.unit_id)
 
 
 def check_password(contract: Contract, password: str, *, tenant: Tenant) -> None:
@@ -73,7 +74,8 @@ def set_password(contract: Contract, *, tenant: Tenant, old: str, new: str, now:
     credential = queries.credential(tenant, contract)
     if credential is None:
         raise WrongCredentials
-    _store(credential, passwords.hashed(new))
+    values = _scram(tenant, holder.address, new) if credential.mail_login else None
+    _store(credential, passwords.hashed(new), scram=values and units.seal(credential.unit, "scram", values))
 
 
 def recover(tenant: Tenant, address: str, *, code: str, new: str, now: datetime) -> Recovered:  # noqa: ARG001
@@ -92,19 +94,34 @@ def recover(tenant: Tenant, address: str, *, code: str, new: str, now: datetime)
     if codes:
         raise BadPassword(codes)
     next_code, hashed = passwords.new_code(), passwords.hashed(new)
+    values = _scram(tenant, holder.address, new) if credential.mail_login else None
+    sealed = {"password": units.seal(credential.unit, "password", hashed), "scram": values and units.seal(credential.unit, "scram", values)}
     with store.writing():
         rows = Credential.objects.filter(unit=credential.unit, recovery=digest)  # one code, one use
-        if not rows.update(password=units.seal(credential.unit, "password", hashed), recovery=queries.code_digest(tenant, next_code)):
+        if not rows.update(**sealed, recovery=queries.code_digest(tenant, next_code)):
             raise WrongCredentials
     return Recovered(known.contract, next_code)
 
 
-def set_mail_login(contract: Contract, *, tenant: Tenant, on: bool) -> None:
-    """Mail programs may use the login password, or may not."""
+def set_mail_login(contract: Contract, *, tenant: Tenant, on: bool, password: str = "") -> UUID | None:
+    """Mail programs may use the login password, or may not. Returns the id of the credential; whoever switches it off ends the
+    connections that began with it.
+
+    `password`: the login password, checked by the caller. Without it programs that choose SCRAM cannot use it.
+    """
+    credential = queries.credential(tenant, contract)
+    if credential is None:
+        return None
+    values = _scram(tenant, queries.holder(tenant, contract).address, password) if on and password else None
     with store.writing():
-        Credential.objects.filter(contract=contract, contract__tenant=tenant).update(mail_login=on)
+        Credential.objects.filter(unit=credential.unit).update(mail_login=on, scram=values and units.seal(credential.unit, "scram", values))
+    return credential.unit_id
 
 
-def _store(credential: Credential, hashed: str) -> None:
+def _scram(tenant: Tenant, address: str, password: str) -> bytes:
+    return scram.check_values(password, scram.salt(tenant, address))
+
+
+def _store(credential: Credential, hashed: str, **more: bytes | None) -> None:
     with store.writing():
-        Credential.objects.filter(unit=credential.unit).update(password=units.seal(credential.unit, "password", hashed))
+        Credential.objects.filter(unit=credential.unit).update(password=units.seal(credential.unit, "password", hashed), **more)

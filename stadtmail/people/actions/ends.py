@@ -9,12 +9,12 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import IntegrityError
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from stadtmail.kit import errors, store
 from stadtmail.people import passwords, queries
 from stadtmail.people.actions import contracts
-from stadtmail.people.models import Address, Collection, Consent, Contract, Credential, Identity, Quarantine
+from stadtmail.people.models import Address, AppPassword, Collection, Consent, Contract, Credential, Identity, Quarantine
 from stadtmail.privacy import erasure, events, units
 from stadtmail.privacy.models import ERASING, Event, Unit
 from stadtmail.tenants.models import Tenant
@@ -120,11 +120,12 @@ def resume(place: Collection, *, tenant: Tenant, until: datetime | None, now: da
 
 
 def clear(contract: Contract, *, now: datetime) -> int:
-    """Erase what a cancellation left over that does not stand any more: its codes and its quarantine."""
+    """Erase what a cancellation left over that does not stand any more: its codes, its quarantine, app passwords that ended."""
     left = Contract.objects.filter(id=contract.id, state="active", ends_at=None)
     codes = Collection.objects.filter(contract__in=left).values_list("unit", flat=True)
     tombs = Quarantine.objects.filter(unit__anchor__in=Contract.objects.filter(id=contract.id, state="active").values("id"))
-    ids = [*codes, *tombs.values_list("unit", flat=True)]
+    apps = _ended_apps().filter(contract__in=Contract.objects.filter(id=contract.id, state="active").values("id"))
+    ids = [*codes, *tombs.values_list("unit", flat=True), *apps.values_list("unit", flat=True)]
     return erasure.erase(ids, tenant=contract.tenant, now=now, cause="withdrawn").erased if ids else 0
 
 
@@ -133,7 +134,9 @@ def mend(now: datetime) -> int:
     running = Contract.objects.filter(state="active")
     codes = Collection.objects.filter(contract__state="active", contract__ends_at=None).values("contract")
     tombs = Quarantine.objects.filter(unit__anchor__in=running.values("id")).values("unit__anchor")
-    found = {*running.filter(id__in=codes).select_related("tenant"), *running.filter(id__in=tombs).select_related("tenant")}
+    apps = _ended_apps().filter(contract__state="active").values("contract")
+    left = Q(id__in=codes) | Q(id__in=tombs) | Q(id__in=apps)
+    found = running.filter(left).select_related("tenant")
     return sum(1 for contract in found if clear(contract, now=now))
 
 
@@ -171,6 +174,7 @@ def _take_effect(contract: Contract, tomb: units.Prepared, *, at: datetime, know
     place = Collection.objects.select_related("unit").get(contract=contract)
     credential = Credential.objects.exclude(unit__state=ERASING).select_related("unit").get(contract=contract)
     Collection.objects.filter(unit=place.unit).update(kept=units.seal(place.unit, "kept", _kept(credential)))
+    AppPassword.objects.filter(contract=contract).update(imap=False, submission=False, sieve=False)  # a take-back restores none
     units.save([tomb])
     contracts.enter_quarantine(contract, tomb, address=address, reclaim=bytes(place.reclaim))
     anchors = [("contract", contract.id), *(("consent", anchor) for anchor in _consents(contract))]
@@ -212,6 +216,7 @@ def _restore_login(contract: Contract, place: Collection, fresh: units.Prepared)
     Credential.objects.create(
         unit_id=fresh.id, contract=contract, password=units.seal(fresh, "password", kept["password"]),
         recovery=bytes.fromhex(kept["recovery"]), mail_login=kept["mail_login"] == "yes",
+        scram=units.seal(fresh, "scram", bytes.fromhex(kept["scram"])) if kept["scram"] else None,
     )  # fmt: skip
     blind = queries.address_digest(contract.tenant, address.partition("@")[0])
     try:
@@ -229,6 +234,10 @@ def _note_end(contract: Contract, at: datetime | None) -> str:
     return units.text(identity.unit, "identifier", identity.identifier)
 
 
+def _ended_apps() -> QuerySet[AppPassword]:
+    return AppPassword.objects.filter(imap=False, submission=False, sieve=False).exclude(unit__state=ERASING)
+
+
 def _consents(contract: Contract) -> list[UUID]:
     return list(Consent.objects.filter(contract=contract).values_list("unit__anchor", flat=True))
 
@@ -243,5 +252,6 @@ def _kept(credential: Credential) -> str:
             "password": units.text(credential.unit, "password", credential.password),
             "recovery": bytes(credential.recovery).hex(),
             "mail_login": "yes" if credential.mail_login else "no",
+            "scram": units.unseal(credential.unit, "scram", credential.scram).hex() if credential.scram else "",
         }
     )

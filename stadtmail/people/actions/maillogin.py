@@ -1,15 +1,103 @@
-"""Mail programs sign in with the login password, where the person has switched that on. That it is off is told to nobody who asks."""
+"""Mail programs sign in: with an app password that is for this service, or with the login password where the person allows that.
 
-from stadtmail.people import queries
-from stadtmail.people.actions import credentials
+Which of it was wrong is told to nobody, and an unknown name costs the same work. App passwords are looked up by keyed hash: 130
+random bits need no slow hash, and nobody can guess them. A proof (SCRAM) is checked against all of them.
+"""
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from django.db.models import QuerySet
+
+from stadtmail.people import queries, scram, verified
+from stadtmail.people.actions import app_passwords, credentials
 from stadtmail.people.actions.credentials import SignedIn, WrongCredentials
+from stadtmail.people.models import AppPassword, Contract, Credential
+from stadtmail.privacy import units
 from stadtmail.tenants.models import Tenant
 
 
-def sign_in(tenant: Tenant, address: str, password: str) -> SignedIn:
-    """Check login name (the full mail address) and password for a mail program. Raises WrongCredentials, passwords.Busy."""
-    who = credentials.sign_in(tenant, address, password)
-    credential = queries.credential(tenant, who.contract)
-    if credential is None or not credential.mail_login:
+@dataclass(frozen=True)
+class Proven:
+    """Who proved to know a password of theirs, and what proves to their program that we know it too."""
+
+    who: SignedIn
+    signature: bytes = field(repr=False)
+
+
+def sign_in(tenant: Tenant, address: str, password: str, *, service: str = "imap") -> SignedIn:
+    """Check login name (the full mail address) and password of a mail program. Raises WrongCredentials, passwords.Busy."""
+    return by_app_password(tenant, address, password, service=service) or by_login_password(tenant, address, password)
+
+
+def by_app_password(tenant: Tenant, address: str, password: str, *, service: str) -> SignedIn | None:
+    """Is it one of the person's app passwords for this service?"""
+    digest = app_passwords.digest(tenant, password)
+    contract = _contract(tenant, address)
+    rows = list(_for(service, tenant, contract)) if contract else []
+    found = [row for row in rows if hmac.compare_digest(bytes(row.digest), digest)]
+    return SignedIn(contract.person_id, contract, via=found[0].unit_id) if contract and found else None
+
+
+def by_login_password(tenant: Tenant, address: str, password: str, *, slowly: Callable[[], None] = lambda: None) -> SignedIn:
+    """Is it the login password, and may mail programs use it? Raises WrongCredentials, passwords.Busy.
+
+    `slowly` is called before the password is really checked, and may raise: what was right a moment ago needs no limit.
+    """
+    attempt = verified.mark(tenant.id, address, password)
+    with verified.turn(attempt):
+        contract = _contract(tenant, address)
+        credential = queries.credential(tenant, contract) if contract else None
+        stored = bytes(credential.password) if credential else b""
+        if not verified.was_right(attempt, stored):
+            slowly()
+            credentials.sign_in(tenant, address, password)
+            verified.remember(attempt, stored)
+    if contract is None or credential is None or not credential.mail_login:
         raise WrongCredentials
-    return who
+    return SignedIn(contract.person_id, contract, via=credential.unit_id)
+
+
+def by_proof(
+    tenant: Tenant, address: str, auth_message: bytes, proof: bytes, *, service: str, slowly: Callable[[], None] = lambda: None
+) -> Proven:
+    """Does the proof belong to one of the person's passwords for this service? Raises WrongCredentials.
+
+    `slowly` is called before the login password, which somebody could guess, is compared; it may raise.
+    """
+    contract = _contract(tenant, address)
+    rows: list[AppPassword | Credential] = list(_for(service, tenant, contract)) if contract else []
+    values = [units.unseal(row.unit, "scram", row.scram or b"") for row in rows]
+    found = scram.proven(values, auth_message, proof)
+    if found is None:
+        slowly()
+        credential = queries.credential(tenant, contract) if contract else None
+        if credential is not None and credential.mail_login and credential.scram:
+            rows, values = [credential], [units.unseal(credential.unit, "scram", credential.scram)]
+            found = scram.proven(values, auth_message, proof)
+    if contract is None or found is None:
+        raise WrongCredentials
+    return Proven(SignedIn(contract.person_id, contract, via=rows[found].unit_id), scram.signature(values[found], auth_message))
+
+
+def stands(tenant: Tenant, who: SignedIn, *, service: str) -> bool:
+    """Does what somebody signed in with still open this service? Asked after a connection began: a revocation may have passed it."""
+    if Contract.objects.filter(id=who.contract.id, tenant=tenant, state="active").first() is None:
+        return False
+    credential = queries.credential(tenant, who.contract)
+    if credential is not None and credential.unit_id == who.via:
+        return credential.mail_login
+    return _for(service, tenant, who.contract).filter(unit=who.via).exists()
+
+
+def _contract(tenant: Tenant, address: str) -> Contract | None:
+    """The running contract of a login name."""
+    localpart, _, domain = address.strip().lower().rpartition("@")
+    known = queries.address(tenant, localpart) if domain == tenant.domain else None
+    contract = known.contract if known else None
+    return contract if contract and contract.state == "active" else None
+
+
+def _for(service: str, tenant: Tenant, contract: Contract) -> QuerySet[AppPassword]:
+    return queries.living_app_passwords(tenant, contract).filter(**{service: True})

@@ -433,7 +433,7 @@ def test_drain_lets_data_finish_and_sends_the_idle_away(open_door, room) -> None
     draining = asyncio.run_coroutine_threadsafe(door.server.drain(seconds=10), door.loop)
     assert idle.replies_until_end() == ["421 4.3.2 Closing for now, please come back"]
     with pytest.raises(OSError):  # noqa: PT011 - refused or reset, both are fine
-        fakes.Client(door.server.port if door.server._listener.sockets else 1).reply()
+        fakes.Client(door.server.port if door.server._listeners[0].sockets else 1).reply()
     busy.say(b"second half\r\n.\r\n")
     assert busy.replies_until_end() == ["250 2.6.0 Stored", "421 4.3.2 Closing for now, please come back"]
     room.held[0].set_result([None])

@@ -21,8 +21,9 @@ PUBLIC = frozenset(
 )  # fmt: skip
 LEADS_ON = frozenset({"logout", "collect_download", "collect_receipt", "collect_take_back"})  # to a public page, whoever asks
 RESIDENTS = frozenset(
-    {"my_data", "my_data_download", "my_data_receipt", "withdraw", "correct", "restrict", "password", "end_sessions", "cancel"}
-)
+    {"my_data", "my_data_download", "my_data_receipt", "withdraw", "correct", "restrict", "password", "end_sessions", "cancel",
+     "mail_programs", "revoke_app_password", "mail_login"}
+)  # fmt: skip
 READERS = frozenset({"mailbox", "folder", "message", "message_html", "attachment", "source"})
 DESK = frozenset({"desk", "desk_order", "desk_contract"})
 SECRETS = ("Kanariengelb", "Marktstraße", "anna.k", "Zitronenbrief", "29. Februar 1980", "1980-02-29")
