@@ -5,7 +5,7 @@ from email import message_from_bytes, policy
 
 import pytest
 
-from stadtmail.mail import deciding, filtering, jobs, queries, replies, views
+from stadtmail.mail import checked, deciding, filtering, jobs, queries, replies, views
 from stadtmail.mail.actions import delivery, filters, foldering, forwarding
 from stadtmail.mail.models import DeliveryKey, Forward, Mailbox, Remembered, Script
 from stadtmail.mail.verdicts import Verdict
@@ -366,6 +366,20 @@ def test_c61_the_holder_gets_filters_and_addresses_and_the_scan_sees_them(ahaus,
     assert b"# Kanarienkommentar" in whole
     found = [table for _, table, plain in scanned.pieces() if b"anarien" in plain and table in ("mail.Script", "mail.Forward")]
     assert {"mail.Script", "mail.Forward"} <= set(found)
+
+
+def test_a_checked_script_is_kept_for_a_moment_and_goes_when_any_key_goes(ahaus, ben, box, post, script, now) -> None:
+    checked._kept.clear()
+    script("discard;")
+    post(HELLO)
+    assert len(checked._kept) == 1
+    script("keep;")
+    assert post(HELLO) == [None]
+    assert subjects(box)[0] == "Hallo", "what was put counts at once"
+    assert len(checked._kept) == 2
+    erasure.erase([Unit.objects.get(anchor=ben.contract, category="INH").id], tenant=ahaus, now=now, cause="deleted")
+    post(HELLO)
+    assert len(checked._kept) == 1
 
 
 def test_of_roles_and_of_too_much(ahaus, box, now) -> None:
