@@ -11,7 +11,7 @@ from functools import cached_property
 from uuid import UUID
 
 from stadtmail.kit import errors, log
-from stadtmail.mail import filtering, replies
+from stadtmail.mail import checked, filtering, replies
 from stadtmail.mail.actions import changing, foldering
 from stadtmail.mail.folders import FLAG_NAMES
 from stadtmail.mail.models import DeliveryKey, Folder, Mailbox
@@ -22,7 +22,7 @@ from stadtmail.mail.views import canonical
 from stadtmail.privacy import policy, units
 from stadtmail.tenants import queries as tenants
 from stadtmail.tenants.models import Tenant
-from stadtmail.wire import sievecheck, sieverun
+from stadtmail.wire import sieverun
 from stadtmail.wire.sieveactions import File, Mark, Outcome, Redirect
 from stadtmail.wire.sievelex import Wrong
 from stadtmail.wire.sievemail import Raw
@@ -87,7 +87,7 @@ class _Case:
     def decided(self) -> Decision:
         """Run the script and settle what it wants."""
         envelope = sieverun.Envelope(self._sender, self._target.address)
-        outcome = sieverun.run(sievecheck.compiled(self._text), self._mail, envelope, self)
+        outcome = sieverun.run(checked.script(self._text), self._mail, envelope, self)
         if outcome.problem:
             log.event("filter_broke", role="delivery", kind=outcome.problem)
         if outcome.reject is not None:

@@ -5,12 +5,14 @@ from email import message_from_bytes, policy
 
 import pytest
 
-from stadtmail.mail import deciding, filtering, jobs, queries, replies, views
+from stadtmail.mail import checked, deciding, filtering, jobs, queries, replies, views
 from stadtmail.mail.actions import delivery, filters, foldering, forwarding
 from stadtmail.mail.models import DeliveryKey, Forward, Mailbox, Remembered, Script
 from stadtmail.mail.verdicts import Verdict
 from stadtmail.privacy import erasure, units
 from stadtmail.privacy.models import ERASING, Unit
+from stadtmail.privacy.scan import opened as scanned
+from stadtmail.rights import archive, overview
 from stadtmail.usage import volatile
 from tests.mail.conftest import every_byte, opened
 from tests.mail.outbox import Outbox
@@ -352,6 +354,32 @@ def test_no_word_of_a_filter_or_its_memory_lies_in_clear_in_any_store(box, post,
             assert canary.decode().encode("utf-16-le") not in data, name
     key = filtering.key_of(box.mailbox.id)
     assert {one.name for one in filtering.scripts(key)} == {"main", "Kanarienname"}, "and yet it is there"
+
+
+def test_c61_the_holder_gets_filters_and_addresses_and_the_scan_sees_them(ahaus, anna, box, script, outbox, now) -> None:
+    script('# Kanarienkommentar\nredirect "kanarien@private.example";')
+    seen = {section.category: section.records for section in overview.overview(ahaus, anna.contract, lang="de", now=now).sections}
+    (filter_,) = [record for record in seen["INH"] if "script" in record]
+    assert filter_ == {"script": "main", "sieve": '# Kanarienkommentar\nredirect "kanarien@private.example";', "active": True}
+    assert {"forward_to": "kanarien@private.example", "confirmed": False} in seen["INH"]
+    whole = b"".join(archive.archive(ahaus, anna.contract, now=now))
+    assert b"# Kanarienkommentar" in whole
+    found = [table for _, table, plain in scanned.pieces() if b"anarien" in plain and table in ("mail.Script", "mail.Forward")]
+    assert {"mail.Script", "mail.Forward"} <= set(found)
+
+
+def test_a_checked_script_is_kept_for_a_moment_and_goes_when_any_key_goes(ahaus, ben, box, post, script, now) -> None:
+    checked._kept.clear()
+    script("discard;")
+    post(HELLO)
+    assert len(checked._kept) == 1
+    script("keep;")
+    assert post(HELLO) == [None]
+    assert subjects(box)[0] == "Hallo", "what was put counts at once"
+    assert len(checked._kept) == 2
+    erasure.erase([Unit.objects.get(anchor=ben.contract, category="INH").id], tenant=ahaus, now=now, cause="deleted")
+    post(HELLO)
+    assert len(checked._kept) == 1
 
 
 def test_of_roles_and_of_too_much(ahaus, box, now) -> None:

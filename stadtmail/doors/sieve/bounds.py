@@ -26,4 +26,5 @@ class Bounds:
     reading_seconds: float = 60.0  # a client that takes nothing of what it asked for
     handshake_seconds: float = 30.0
     beat_seconds: float = 10.0
+    look_seconds: float = 1.0  # how soon a revoked password shows
     trusted_networks: tuple[str, ...] = ("127.0.0.0/24", "::/56", "local")

@@ -126,11 +126,19 @@ class Server:
         return connections.begin("sieve", peer=peer, tenant=None, person=None, now=now)
 
     async def _beats(self) -> None:
-        """Keep the leases of living connections; cut those that have ended and those whose mailbox is being erased."""
-        logged = time.monotonic()
+        """Keep the leases of living connections; cut those that have ended and those whose mailbox is being erased.
+
+        What ends connections from elsewhere (an app password is revoked) is seen within a second.
+        """
+        logged = beaten = time.monotonic()
+        ended = None
         while True:
-            await asyncio.sleep(self.bounds.beat_seconds)
+            await asyncio.sleep(self.bounds.look_seconds)
             try:
+                before, ended = ended, await self.pool(connections.endings)
+                if before in (None, ended) and time.monotonic() - beaten < self.bounds.beat_seconds:
+                    continue
+                beaten = time.monotonic()
                 await self._beat()
                 if time.monotonic() - logged >= LOG_SECONDS:
                     logged = time.monotonic()

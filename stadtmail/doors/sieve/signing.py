@@ -4,23 +4,22 @@ No password is read without TLS except from this machine itself. Only failed log
 """
 
 import base64
-import binascii
+from collections.abc import Callable
 from functools import partial
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from stadtmail.doors.sieve.replies import No, line
 from stadtmail.doors.sieve.scripts import Arguments, expect, text_of
 from stadtmail.kit import clock
 from stadtmail.kit.errors import NotFound, TryLater
 from stadtmail.mail import queries
+from stadtmail.mail.actions import entering
+from stadtmail.mail.actions.entering import Entered
 from stadtmail.people import queries as people
-from stadtmail.people.actions import maillogin
 from stadtmail.people.actions.credentials import WrongCredentials
-from stadtmail.tenants import queries as tenants
-from stadtmail.usage import connections, limits
-from stadtmail.usage.connections import Connection
-from stadtmail.wire import managesieve
+from stadtmail.usage import connections
+from stadtmail.wire import managesieve, sasl
 from stadtmail.wire.managesieve import BadSyntax, string
 from stadtmail.wire.sievegrammar import EXTENSIONS
 from stadtmail.wire.sieverun import MOST_REDIRECTS
@@ -28,16 +27,15 @@ from stadtmail.wire.sieverun import MOST_REDIRECTS
 if TYPE_CHECKING:
     from stadtmail.doors.sieve.session import Session
 
-MINUTES = 15
-_WRONG = ("Name or password is wrong", "")
-Holder = tuple[queries.Opened, str, Connection]
+T = TypeVar("T")
+OFFERED = ("SCRAM-SHA-256", "PLAIN")
 
 
 def capabilities(session: "Session") -> bytes:
     """What this client may use now (1.7)."""
     known: list[tuple[str, str | None]] = [
         ("IMPLEMENTATION", "stadtmail"),
-        ("SASL", "PLAIN" if session.o is None and may_sign_in(session) else ""),
+        ("SASL", " ".join(OFFERED) if session.o is None and may_sign_in(session) else ""),
         ("SIEVE", " ".join(EXTENSIONS)),
         ("MAXREDIRECTS", str(MOST_REDIRECTS)),
         ("VERSION", "1.0"),
@@ -86,25 +84,26 @@ async def start_tls(session: "Session", arguments: Arguments) -> bytes:
 
 
 async def authenticate(session: "Session", arguments: Arguments) -> bytes:
-    """AUTHENTICATE "PLAIN" with or without an initial response (2.1, RFC 4616)."""
+    """AUTHENTICATE with a mechanism of SASL, with an initial response or without (2.1)."""
     if session.o is not None:
         raise No("Already logged in")
     mechanism = text_of(arguments, 0, 2 if len(arguments) == 2 else 1).upper()
     if not may_sign_in(session):
         raise No("Encrypt first", "ENCRYPT-NEEDED")
-    if mechanism != "PLAIN":
+    if mechanism not in OFFERED:
         raise No("No such mechanism")
-    said = arguments[1] if len(arguments) == 2 else await _asked(session, b"")
-    if not isinstance(said, bytes):
-        raise BadSyntax("a string is expected")
+    steps = entering.MECHANISMS[mechanism](_porch(session))
+    challenge = next(steps)
+    said: bytes | int | None = arguments[1] if len(arguments) == 2 else None
     try:
-        who, name, password = base64.b64decode(said, validate=True).split(b"\0")
-        words = name.decode(), password.decode()
-    except (binascii.Error, ValueError):
-        raise No("Three parts in Base64 are expected") from None
-    if who not in (b"", name):
-        raise No("Nobody acts for another here")
-    return await _sign_in(session, *words)
+        while True:
+            answer = await _asked(session, challenge) if said is None else said
+            came, verdict = await session.server.login(partial(_told, partial(_stepped, steps, answer)))
+            if isinstance(came, Entered):
+                return await _come_in(session, came, verdict)
+            said, challenge = None, came
+    except sasl.Malformed:
+        raise No("The mechanism does not say this") from None
 
 
 async def unauthenticate(session: "Session", arguments: Arguments) -> bytes:
@@ -129,31 +128,51 @@ async def _asked(session: "Session", challenge: bytes) -> bytes:
     return word
 
 
-async def _sign_in(session: "Session", name: str, password: str) -> bytes:
-    o, lang, connection = await session.server.login(partial(_opened, session, name, password))
-    old, session.connection = session.connection, connection
+def _porch(session: "Session") -> entering.Porch:
+    bounds = session.server.bounds
+    return entering.Porch("sieve", session.stream.peer, clock.now, bounds.logins_a_name, bounds.logins_a_network)
+
+
+def _stepped(steps: entering.Steps, said: bytes | int) -> tuple[bytes | Entered, bytes]:
+    """Go on with what the client said: a challenge or who came in, and what proves to the client that we know the password (2.1)."""
+    if isinstance(said, int):
+        raise BadSyntax("a string is expected")
+    came = entering.step(steps, sasl.base64(said))
+    if isinstance(came, bytes) and came.startswith(b"v="):  # goes with OK, and is not asked about
+        return entering.step(steps, b""), came
+    return came, b""
+
+
+async def _come_in(session: "Session", entered: Entered, verdict: bytes) -> bytes:
+    """Open the mailbox of who comes in, in place of the stranger's connection."""
+    o, lang = await session.server.login(partial(_told, partial(_opened, entered)))
+    old, session.connection = session.connection, entered.connection
     if old is not None:
         await session.pool(old.end)
     session.enter(o, lang)
+    if verdict:
+        return b"OK (SASL " + string(base64.b64encode(verdict)) + b') "Welcome"\r\n'
     return line("OK", "Welcome")
 
 
-def _opened(session: "Session", name: str, password: str) -> Holder:
-    """The mailbox of who has this name and password, and the connection registered anew as theirs. Raises No."""
-    now, bounds, peer = clock.now(), session.server.bounds, session.stream.peer
-    keys = [("sieve.login.net", limits.network(peer), bounds.logins_a_network), ("sieve.login.name", name.lower(), bounds.logins_a_name)]
-    for scope, key, limit in keys:
-        if not limits.is_open(scope, key, limit=limit, per_seconds=MINUTES * 60, now=now):
-            raise No("Too many tries, wait a quarter of an hour", "TRYLATER")
+def _opened(entered: Entered) -> tuple[queries.Opened, str]:
     try:
-        tenant = tenants.city_of_domain(name.strip().rpartition("@")[2])
-        who = maillogin.sign_in(tenant, name, password)
-        o = queries.opened(queries.mailbox_of(tenant, who.contract.id), holder=who.contract.id)
-        lang = people.holder(tenant, who.contract).language
+        o = queries.opened(queries.mailbox_of(entered.tenant, entered.contract), holder=entered.contract)
+        return o, people.holder(entered.tenant, people.contract(entered.tenant, entered.contract)).language
+    except BaseException:
+        entered.connection.end()
+        raise
+
+
+def _told(work: Callable[[], T]) -> T:
+    """Do it; what went wrong becomes what the client is told."""
+    try:
+        return work()
+    except entering.TooManyTries:
+        raise No("Too many tries, wait some minutes", "TRYLATER") from None
+    except entering.ActsForAnother:
+        raise No("Nobody acts for another here") from None
     except (WrongCredentials, NotFound):
-        for scope, key, limit in keys:
-            limits.allow(scope, key, limit=limit, per_seconds=MINUTES * 60, now=now)
-        raise No(*_WRONG) from None
+        raise No("Name or password is wrong") from None
     except TryLater:
         raise No("Try again later", "TRYLATER") from None
-    return o, lang, connections.begin("sieve", peer=peer, tenant=tenant.id, person=who.person, now=now)

@@ -117,7 +117,8 @@ def activate(o: Opened, name: str, *, now: datetime) -> None:  # noqa: ARG001
     """Let a filter run from now on, and no other one; an empty name: none. Raises NoSuchScript, units.Gone."""
     key = filtering.key_of(o.mailbox.id)
     if not name:
-        Mailbox.objects.filter(id=o.mailbox.id).update(script=None)
+        with store.writing():
+            Mailbox.objects.filter(id=o.mailbox.id).update(script=None)
         return
     if key is None:
         raise NoSuchScript
@@ -213,7 +214,10 @@ def _write(key: DeliveryKey, script: UUID, name: str, text: str, *, is_new: bool
 
 
 def _tidy(key: DeliveryKey) -> None:
-    """Addresses that no filter names any more are forgotten, unless one may compute them."""
-    scripts = [sievecheck.compiled(one.text) for one in filtering.scripts(key)]
+    """Addresses that no filter names any more are forgotten, unless one may compute them or cannot be read any more."""
+    try:
+        scripts = [sievecheck.compiled(one.text) for one in filtering.scripts(key)]
+    except Wrong:  # stored before a rule became stricter
+        return
     if not any(one.is_moving for one in scripts):
         forwarding.keep_only(key, {address.lower() for one in scripts for _, address in one.redirects})

@@ -30,7 +30,7 @@ class Door:
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
-        made = Bounds(**{"beat_seconds": 0.2, **bounds})
+        made = Bounds(**{"beat_seconds": 0.2, "look_seconds": 0.1, **bounds})
         self.server, self.port = self.call(doors.start("127.0.0.1", port=0, tls=context, enqueue=self.outbox, bounds=made))
 
     def call(self, work):
@@ -138,7 +138,7 @@ def open_door():
 def residents(ahaus, anna, ben):  # noqa: F811
     """Anna and Ben, whose mail programs may use the login password."""
     for one in (anna, ben):
-        credentials.set_mail_login(people.contract(ahaus, one.contract), tenant=ahaus, on=True)
+        credentials.set_mail_login(people.contract(ahaus, one.contract), tenant=ahaus, on=True, password=PASSWORD)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ def test_the_greeting_says_what_may_be_used(door) -> None:
     client = door.client(login="", greeted=False)
     lines = client.answer()
     assert lines[0] == b'"IMPLEMENTATION" "stadtmail"'
-    assert lines[1] == b'"SASL" "PLAIN"'
+    assert lines[1] == b'"SASL" "SCRAM-SHA-256 PLAIN"'
     assert lines[2].startswith(b'"SIEVE" "fileinto reject ereject envelope ')
     assert b'"VERSION" "1.0"' in lines
     assert b'"MAXREDIRECTS" "4"' in lines
