@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from stadtmail.mail.actions import gone, rolekeys
+from stadtmail.mail.actions import gone, repeats, rolekeys
 from stadtmail.mail.models import Mailbox
 
 
@@ -12,6 +12,11 @@ def renew_role_keys(now: datetime) -> int:
     for mailbox in due:
         rolekeys.renew(mailbox, now=now)
     return len(due)
+
+
+def forget_repeats(now: datetime) -> int:
+    """Forget which messages were to come again, when no sender tries any more. Returns how many."""
+    return repeats.forget(now)
 
 
 def remove_lost_blobs(now: datetime) -> int:

@@ -16,7 +16,7 @@ from stadtmail.kit.holdings import Column, Holding
 from stadtmail.mail import queries
 from stadtmail.mail.actions import gone
 from stadtmail.mail.folders import flag_names
-from stadtmail.mail.models import CLOSED, OPEN, Body, Expunged, Folder, Keyword, Mailbox, MailboxKey, Message, Route, Wrap
+from stadtmail.mail.models import CLOSED, OPEN, Body, Expunged, Folder, Keyword, Mailbox, MailboxKey, Message, Repeat, Route, Wrap
 from stadtmail.mail.sealing import RESIDENT, ROLE
 from stadtmail.people.models import Address
 from stadtmail.privacy import holdings, units
@@ -73,14 +73,17 @@ def register() -> None:
         ),
         _holding("Body", lambda ids: Body.objects.filter(message__in=Message.objects.filter(pair__in=ids).values("id")),
                  sealed={"sealed": "eml"}, harmless={"message": REF}),
+        _holding("Repeat", lambda ids: Repeat.objects.filter(pair__in=ids), hashed=["mark"],
+                 harmless={"id": "row number", "pair": REF, "until": "day on which no sender tries any more, on a random id"}),
         Holding(table="mail.BlobGone", personal={}, harmless={"blob": "random id of bytes that are being unlinked", "unit": ID}),
     )  # fmt: skip
 
 
 def _holding(table: str, rows: Rows, *, harmless: Mapping[str, str], sealed: Mapping[str, str | None] | Sequence[str] = (),
-             **extra: Any) -> Holding:  # fmt: skip
+             hashed: Sequence[str] = (), **extra: Any) -> Holding:  # fmt: skip
     exported = sealed if isinstance(sealed, Mapping) else dict.fromkeys(sealed)
     personal = {name: Column(RESIDENT, "sealed", key) for name, key in exported.items()}
+    personal |= {name: Column(RESIDENT, "keyed_hash", None) for name in hashed}
     default = {"purge": _purge(rows), "find": _find(rows)}
     return Holding(table=f"mail.{table}", personal=personal, harmless=harmless, also=(RESIDENT, ROLE), **(default | extra))
 

@@ -146,8 +146,9 @@ class Conversation:
             return replies.of_malformed(problem.kind, address=replies.BAD_RECIPIENT)
         if address not in self._recipients and len(self._recipients) >= self._bounds.recipients:
             return replies.TOO_MANY_RECIPIENTS
+        find = partial(self._server.recipient, address, now=clock.now(), size_bytes=self._envelope.size)
         try:
-            self._recipients[address] = await self._server.crew.quick(partial(self._server.recipient, address, now=clock.now()))
+            self._recipients[address] = await self._server.crew.quick(find)
         except Exception as error:  # noqa: BLE001 - a bug is 451, not a lost connection
             return await self._failed(error)
         return replies.RECIPIENT_OK
@@ -235,7 +236,7 @@ class Conversation:
         failed = [result for result in future.result() if result is not None]
         if not failed:
             return replies.STORED
-        if len(failed) < len(future.result()):  # one reply for all: rather twice to one than never to another; 5xx comes at RCPT then
+        if len(failed) < len(future.result()):  # one reply for all: come again; who has it gets it once (mail/actions/repeats.py)
             return replies.TRY_LATER
         return next((reply for error in failed if (reply := replies.of_error(error)).code < 500), replies.of_error(failed[0]))
 

@@ -8,6 +8,7 @@ import queue
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -16,7 +17,7 @@ from django.db import connection, connections
 
 from stadtmail.kit import errors, log, store
 from stadtmail.mail import envelope, sealing
-from stadtmail.mail.actions import rolekeys, storing
+from stadtmail.mail.actions import repeats, rolekeys, storing
 from stadtmail.mail.actions.incoming import Incoming
 from stadtmail.mail.actions.storing import MailboxClosed, MailboxFull
 from stadtmail.mail.models import OPEN, Mailbox, Message
@@ -53,9 +54,10 @@ class NotStored(errors.TryLater):
     """The message could not be stored now; nothing of it remains (4xx)."""
 
 
-def recipient(address: str, *, now: datetime) -> Recipient:
+def recipient(address: str, *, now: datetime, size_bytes: int = 0) -> Recipient:
     """The mailbox that an address leads to, whatever its case; anna+anything@ is anna@ (RFC 5233).
 
+    `size_bytes`: what the sender has announced (RFC 1870), so that one full mailbox is told apart from the others at once.
     Raises NoSuchMailbox, MailboxClosed or MailboxFull.
     """
     localpart, _, domain = address.strip().rpartition("@")
@@ -77,7 +79,7 @@ def recipient(address: str, *, now: datetime) -> Recipient:
         pair, public, pair_state = current.unit_id, current.public, LIVE
     if pair is None or pair_state == ERASING:
         raise MailboxClosed
-    if used >= quota:
+    if used >= quota or used + size_bytes > quota:
         raise MailboxFull
     return Recipient(tenant.id, store.as_id(mailbox), role, store.as_id(pair), bytes(public))
 
@@ -87,7 +89,9 @@ class _Job:
     """One submission: what was sealed (one a mailbox), and to whom each answer belongs."""
 
     sealed: list[sealing.Sealed]
+    marks: list[bytes]
     mailboxes: list[UUID]
+    known: set[UUID] = field(default_factory=set)  # of `sealed`: the mailbox has it from an earlier try of the sender
     future: "Future[Answers]" = field(default_factory=Future)
 
     def answer(self, answers: Sequence[errors.StadtmailError | None]) -> None:
@@ -131,11 +135,11 @@ class Writer:
         Seals in the calling thread: for a large message a door calls this in a thread of its own.
         """
         try:
-            sealed = self._sealed(message, recipients, received, now)
+            sealed, marks = self._sealed(message, recipients, received, now)
         except OSError as error:  # the disk is full or gone
             log.bug(error, role="delivery")
             return _refused(recipients)
-        job = _Job(sealed, [one.mailbox for one in recipients])
+        job = _Job(sealed, marks, [one.mailbox for one in recipients])
         with self._turn:
             if self._thread is None:
                 _forget_blobs(sealed)
@@ -143,11 +147,13 @@ class Writer:
             self._queue.put(job)
         return job.future
 
-    def _sealed(self, message: bytes | Incoming, recipients: Sequence[Recipient], received: bytes, now: datetime) -> list[sealing.Sealed]:
-        if len(message) <= sealing.MOST_IN_ROW:
-            return self._seal_all(received + bytes(message), recipients, now)
-        with self._large:
-            return self._seal_all(received + bytes(message), recipients, now)
+    def _sealed(
+        self, message: bytes | Incoming, recipients: Sequence[Recipient], received: bytes, now: datetime
+    ) -> tuple[list[sealing.Sealed], list[bytes]]:
+        with nullcontext() if len(message) <= sealing.MOST_IN_ROW else self._large:
+            content = bytes(message)
+            sealed = self._seal_all(received + content, recipients, now)
+            return sealed, repeats.marks(content, sealed)
 
     def _seal_all(self, raw: bytes, recipients: Sequence[Recipient], now: datetime) -> list[sealing.Sealed]:
         plain = envelope.packed(envelope.summary(raw, now=now))
@@ -189,7 +195,7 @@ class Writer:
             return
         for job in batch:
             own, answers = answers[: len(job.sealed)], answers[len(job.sealed) :]
-            _forget_blobs([one for one, answer in zip(job.sealed, own, strict=True) if answer is not None])
+            _forget_blobs([one for one, answer in zip(job.sealed, own, strict=True) if answer is not None or one.id in job.known])
             job.answer(own)
         self._step(5)
 
@@ -198,11 +204,27 @@ class Writer:
         with store.writing():
             # after a commit whose answer was lost the rows are there: they count, and are not written twice
             known = set(Message.objects.filter(id__in=[one.id for one in sealed]).values_list("id", flat=True)) if again else set()
+            wanted = {one.id: mark for job in batch for one, mark in zip(job.sealed, job.marks, strict=True) if one.id not in known}
+            repeated = repeats.known(wanted)
+            known |= repeated
             fresh = iter(storing.place([one for one in sealed if one.id not in known]))
             answers = [None if one.id in known else next(fresh) for one in sealed]
+            _remember(batch, answers)
             self._step(3)
         self._step(4)
+        for job in batch:
+            job.known = repeated & {one.id for one in job.sealed}
         return answers
+
+
+def _remember(batch: Sequence[_Job], answers: Answers) -> None:
+    """One reply for all (RFC 5321): where some mailboxes took the message and some did not, its sender will come again."""
+    at = 0
+    for job in batch:
+        own = answers[at : at + len(job.sealed)]
+        at += len(job.sealed)
+        if any(answer is None for answer in own) and any(answer is not None for answer in own):
+            repeats.remember((one, mark) for one, mark, answer in zip(job.sealed, job.marks, own, strict=True) if answer is None)
 
 
 def _refused(recipients: Sequence[Recipient]) -> "Future[Answers]":
