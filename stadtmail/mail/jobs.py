@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from stadtmail.mail.actions import forwarding, gone, indexing, legs, remembering, rolekeys
+from stadtmail.mail.actions import forwarding, gone, indexing, legs, remembering, repeats, rolekeys
 from stadtmail.mail.models import Mailbox
 
 
@@ -22,6 +22,11 @@ def transits_due(now: datetime, last: datetime | None) -> bool:
 def end_transits(now: datetime) -> int:
     """Bounce what could not be delivered in time, end what belongs to an erased mailbox. Returns how many."""
     return legs.end_orphans(now) + legs.expire(now)
+
+
+def forget_repeats(now: datetime) -> int:
+    """Forget which messages were to come again, when no sender tries any more. Returns how many."""
+    return repeats.forget(now)
 
 
 def remove_lost_blobs(now: datetime) -> int:

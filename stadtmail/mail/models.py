@@ -179,6 +179,17 @@ class IndexWork(models.Model):
         return f"index work {self.pk}"
 
 
+class Repeat(models.Model):
+    """A message that a mailbox has although its sender was told to come again, for the sake of another mailbox."""
+
+    pair = models.ForeignKey(MailboxKey, on_delete=models.PROTECT, related_name="+")
+    mark = models.BinaryField(max_length=32, unique=True)  # keyed hash over mailbox and content
+    until = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"repeat {self.pk}"
+
+
 class BlobGone(models.Model):
     """A blob whose message was deleted: unlinked after the commit, found again after a crash."""
 

@@ -33,6 +33,7 @@ from stadtmail.mail.models import (
     MailboxKey,
     Message,
     Remembered,
+    Repeat,
     Route,
     Script,
     Transit,
@@ -139,6 +140,8 @@ def register() -> None:
                  purge=_purge_indexes, find=_indexes_left),
         _holding("JunkFilter", lambda ids: JunkFilter.objects.filter(delivery__in=ids), sealed={"state": None},
                  harmless={"delivery": REF}, export=_learned),
+        _holding("Repeat", lambda ids: Repeat.objects.filter(pair__in=ids), hashed=["mark"],
+                 harmless={"id": "row number", "pair": REF, "until": "day on which no sender tries any more, on a random id"}),
         Holding(table="mail.BlobGone", personal={}, harmless={"blob": "random id of bytes that are being unlinked", "unit": ID}),
     )  # fmt: skip
 

@@ -66,6 +66,10 @@ def test_a_larger_city_keeps_every_date_over_two_years() -> None:
 
 
 LAST_DAY = "periods.last_day = lambda event, period, real=periods.last_day: real(event, period)"
+SHIFTED = """
+back = lambda given: {**given, "at": given["at"] - timedelta(days=29 * (given["name"] == "month_end"))}
+events.record = lambda real=events.record, **given: real(**back(given))
+"""
 MUTATIONS = {  # a protection that is patched away -> (word of the checker, residents, days, patch)
     "three days early": (checking.ERASED_EARLY, 100, 120, f"{LAST_DAY} - timedelta(days=3)"),
     "three days late": (checking.STILL_THERE, 100, 120, f"{LAST_DAY} + timedelta(days=3)"),
@@ -76,11 +80,7 @@ MUTATIONS = {  # a protection that is patched away -> (word of the checker, resi
         checking.STILL_THERE, 3, 200,
         "events.record = lambda real=events.record, **given: None if given['name'] == 'month_end' else real(**given)",
     ),
-    "the clock of a role's month starts with its beginning": (
-        checking.ERASED_EARLY, 3, 165,
-        ("events.record = lambda real=events.record, **given:"
-        " real(**{**given, 'at': given['at'] - timedelta(days=29 * (given['name'] == 'month_end'))})"),
-    ),
+    "the clock of a role's month starts with its beginning": (checking.ERASED_EARLY, 3, 165, SHIFTED),
     "epochs stay in the ring": (checking.OLD_EPOCH, 3, 12, "epochs.retire = lambda now: []"),
     "keys are not rewrapped": (checking.OLD_EPOCH, 3, 3, "epochs._rewrap = lambda newest: 0"),
 }  # fmt: skip

@@ -19,7 +19,7 @@ from tests.journeys.running import ROOT, Running, running
 BEN = "ben@ahaus.net"
 VERIFIER = ROOT / "verifier" / "stadtmail_verify.py"
 MARGIN = timedelta(minutes=5)  # the clock runs while it is walked, and what follows a walk takes its time on a busy machine
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.fixture(scope="module")

@@ -255,7 +255,7 @@ def test_bytes_that_outlived_their_rows_in_a_crash_go_before_the_erasure_is_call
     deliver(LARGE, "anna@ahaus.net")
     unit = Unit.objects.get(anchor=anna.contract, category="INH")
     monkeypatch.setattr(gone, "unlink", _broken)  # the process dies between the commit and the unlinking
-    with pytest.raises(Broken):
+    with pytest.raises(erasure.Unfinished):
         erasure.erase([unit.id], tenant=ahaus, now=now, cause="deleted")
     assert Message.objects.count() == 0
     assert len(list(blobs.every())) == 1

@@ -21,7 +21,7 @@ def add(verbs: Any) -> None:
     appoint.add_argument("slug", help="the city")
     appoint.add_argument("--role", choices=["desk", "officer"], required=True)
     appoint.add_argument("--login", required=True, help="name to log in with")
-    appoint.add_argument("--name", required=True, help="name that residents see where their data were looked at")
+    appoint.add_argument("--name", required=True, help="name for the city's own records; residents see the role, never the name")
     appoint.add_argument("--make-password", action="store_true", help="make a password and print it once")
     appoint.set_defaults(run=run_appoint)
     dismiss = family.add_parser("dismiss", help="somebody leaves the desk: no log-in from now on, the account goes within a day")

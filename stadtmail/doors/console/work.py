@@ -92,6 +92,7 @@ TASKS = (
     Task("keystore_backup", each_day, _keep_backup),
     Task("role_keys", each_day, mail_jobs.renew_role_keys),
     Task("filter_memory", each_day, mail_jobs.forget_for_filters),
+    Task("repeats", each(timedelta(hours=1)), mail_jobs.forget_repeats),
     Task("lost_blobs", each(timedelta(hours=1)), mail_jobs.remove_lost_blobs),
     Task("part_blobs", each(timedelta(hours=1)), lambda now: blobs.sweep_temporary(now - timedelta(days=1))),
     Task("search_index", each(timedelta(seconds=1)), mail_jobs.follow_mail, by_date=False),

@@ -154,8 +154,9 @@ class Conversation:
             return replies.of_malformed(problem.kind, address=replies.BAD_RECIPIENT)
         if address not in self._recipients and len(self._recipients) >= self._bounds.recipients:
             return replies.TOO_MANY_RECIPIENTS
+        find = partial(self._server.recipient, address, now=clock.now(), size_bytes=self._envelope.size)
         try:
-            self._recipients[address] = await self._server.crew.quick(partial(self._server.recipient, address, now=clock.now()))
+            self._recipients[address] = await self._server.crew.quick(find)
         except Exception as error:  # noqa: BLE001 - a bug is 451, not a lost connection
             return await self._failed(error)
         self._named.append(self._recipients[address])
@@ -268,7 +269,7 @@ class Conversation:
         failed = [answer for answer in answers if answer is not None]
         if not failed:
             return replies.STORED
-        if len(failed) < len(answers):  # rather twice to one than never to another; 5xx comes at RCPT then
+        if len(failed) < len(answers):  # one reply for all: come again; who has it gets it once (mail/actions/repeats.py)
             return replies.TRY_LATER
         return next((reply for error in failed if (reply := replies.of_error(error)).code < 500), replies.of_error(failed[0]))
 

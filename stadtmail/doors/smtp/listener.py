@@ -36,7 +36,7 @@ LOG_SECONDS = 60.0
 class Recipient(Protocol):
     """mail.actions.delivery.recipient: the mailbox of an address, or the reason why there is none."""
 
-    def __call__(self, address: str, /, *, now: datetime) -> Any: ...
+    def __call__(self, address: str, /, *, now: datetime, size_bytes: int = 0) -> Any: ...
 
 
 class Deliver(Protocol):

@@ -8,7 +8,7 @@ import queue
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -17,7 +17,7 @@ from django.db import connection, connections
 
 from stadtmail.kit import errors, log, store
 from stadtmail.mail import deciding, envelope, sealing
-from stadtmail.mail.actions import passing, remembering, rolekeys, storing
+from stadtmail.mail.actions import passing, remembering, repeats, rolekeys, storing
 from stadtmail.mail.actions.incoming import Incoming
 from stadtmail.mail.actions.passing import Enqueue
 from stadtmail.mail.actions.storing import MailboxClosed, MailboxFull
@@ -74,9 +74,10 @@ class NotStored(errors.TryLater):
     """The message could not be stored now; nothing of it remains (4xx)."""
 
 
-def recipient(address: str, *, now: datetime) -> Recipient:
+def recipient(address: str, *, now: datetime, size_bytes: int = 0) -> Recipient:
     """The mailbox that an address leads to, whatever its case; anna+anything@ is anna@ (RFC 5233).
 
+    `size_bytes`: what the sender has announced (RFC 1870), so that one full mailbox is told apart from the others at once.
     Raises NoSuchMailbox, MailboxClosed or MailboxFull.
     """
     localpart, _, domain = address.strip().rpartition("@")
@@ -98,7 +99,7 @@ def recipient(address: str, *, now: datetime) -> Recipient:
         pair, public, pair_state = current.unit_id, current.public, LIVE
     if pair is None or pair_state == ERASING:
         raise MailboxClosed
-    if used >= quota:
+    if used >= quota or used + size_bytes > quota:
         raise MailboxFull
     ids = (store.as_id(one) if one else None for one in (script, junk))
     return Recipient(tenant.id, store.as_id(mailbox), role, store.as_id(pair), bytes(public), f"{localpart}@{tenant.domain}", *ids)
@@ -112,7 +113,9 @@ class _Job:
     mailboxes: list[UUID]
     at: datetime
     settled: dict[UUID, errors.StadtmailError | None] = field(default_factory=dict)
-    marks: list[tuple[UUID, DeliveryKey, Mark]] = field(default_factory=list)  # what filters remember once it is stored
+    notes: list[tuple[UUID, DeliveryKey, Mark]] = field(default_factory=list)  # what filters remember once it is stored
+    marks: list[bytes] = field(default_factory=list)  # one for each of `sealed`, by which it is known when it comes again
+    known: set[UUID] = field(default_factory=set)  # of `sealed`: the mailbox has it from an earlier try of the sender
     future: "Future[Answers]" = field(default_factory=Future)
 
     def answer(self, answers: Sequence[errors.StadtmailError | None]) -> None:
@@ -177,15 +180,16 @@ class Writer:
     def _job(
         self, message: bytes | Incoming, recipients: Sequence[Recipient], received: bytes, now: datetime, verdicts: Verdicts
     ) -> _Job:
-        if len(message) <= sealing.MOST_IN_ROW:
-            return self._seal_all(self._whole(message, received, verdicts), recipients, received, now, verdicts)
-        with self._large:
-            return self._seal_all(self._whole(message, received, verdicts), recipients, received, now, verdicts)
+        with nullcontext() if len(message) <= sealing.MOST_IN_ROW else self._large:
+            content = bytes(message)
+            job = self._seal_all(self._whole(content, received, verdicts), recipients, received, now, verdicts)
+            job.marks = repeats.marks(content, job.sealed)
+            return job
 
-    def _whole(self, message: bytes | Incoming, received: bytes, verdicts: Verdicts) -> bytes:
+    def _whole(self, content: bytes, received: bytes, verdicts: Verdicts) -> bytes:
         """The message as it is stored: behind our lines, and without what only we may say."""
         found = next((one.authentication_results for one in verdicts.values() if one is not None), b"")
-        return received + found + authres.cleaned(bytes(message), servers=self._names)
+        return received + found + authres.cleaned(content, servers=self._names)
 
     def _seal_all(
         self, raw: bytes, recipients: Sequence[Recipient], received: bytes, now: datetime, verdicts: Verdicts
@@ -208,7 +212,7 @@ class Writer:
                 if not ruling.places:
                     job.settled[mailbox] = None if ruling.reject is None else Rejected(ruling.reject)
                 if ruling.key is not None:
-                    job.marks += [(mailbox, ruling.key, mark) for mark in ruling.marks]
+                    job.notes += [(mailbox, ruling.key, mark) for mark in ruling.marks]
         except OSError:
             forget_blobs(job.sealed)
             raise
@@ -258,7 +262,7 @@ class Writer:
             return
         for job in batch:
             own, answers = answers[: len(job.sealed)], answers[len(job.sealed) :]
-            forget_blobs([one for one, answer in zip(job.sealed, own, strict=True) if answer is not None])
+            forget_blobs([one for one, answer in zip(job.sealed, own, strict=True) if answer is not None or one.id in job.known])
             job.answer(own)
         self._step(5)
 
@@ -267,11 +271,17 @@ class Writer:
         with store.writing():
             # after a commit whose answer was lost the rows are there: they count, and are not written twice
             known = set(Message.objects.filter(id__in=[one.id for one in sealed]).values_list("id", flat=True)) if again else set()
+            wanted = {one.id: mark for job in batch for one, mark in zip(job.sealed, job.marks, strict=True) if one.id not in known}
+            repeated = repeats.known(wanted)
+            known |= repeated
             fresh = iter(storing.place([one for one in sealed if one.id not in known]))
             answers = [None if one.id in known else next(fresh) for one in sealed]
             _remember(batch, sealed, answers)
+            _expect_again(batch, answers)
             self._step(3)
         self._step(4)
+        for job in batch:
+            job.known = repeated & {one.id for one in job.sealed}
         return answers
 
 
@@ -288,15 +298,25 @@ def _sender(received: bytes) -> str:
 
 def _remember(batch: Sequence[_Job], sealed: Sequence[sealing.Sealed], answers: Answers) -> None:
     """Filters remember what was stored, in the same transaction: what failed may come again, and is then no duplicate."""
-    if not any(job.marks for job in batch):
+    if not any(job.notes for job in batch):
         return
     failed = {(one.target.mailbox, one.id) for one, answer in zip(sealed, answers, strict=True) if answer is not None}
     for job in batch:
         own = {one.target.mailbox for one in job.sealed if (one.target.mailbox, one.id) in failed}
-        for mailbox, key, mark in job.marks:
+        for mailbox, key, mark in job.notes:
             if mailbox not in own:
                 with suppress(units.Gone):
                     remembering.remember(key, "duplicate", mark.id, seconds=mark.seconds, now=job.at)
+
+
+def _expect_again(batch: Sequence[_Job], answers: Answers) -> None:
+    """One reply for all (RFC 5321): where some mailboxes took the message and some did not, its sender will come again."""
+    at = 0
+    for job in batch:
+        own = answers[at : at + len(job.sealed)]
+        at += len(job.sealed)
+        if any(answer is None for answer in own) and any(answer is not None for answer in own):
+            repeats.remember((one, mark) for one, mark, answer in zip(job.sealed, job.marks, own, strict=True) if answer is None)
 
 
 def _refused(recipients: Sequence[Recipient]) -> "Future[Answers]":

@@ -36,7 +36,7 @@ class MailRoom:
         self.held: list[Future] = []
         self.answer: list[Exception | None] | Exception | None = None
 
-    def recipient(self, address: str, /, *, now) -> str:
+    def recipient(self, address: str, /, *, now, size_bytes: int = 0) -> str:
         local, _, domain = address.rpartition("@")
         if domain != "ahaus.net":
             raise NoSuchCity
