@@ -1,9 +1,11 @@
-"""A process and its family: die with the parent, tell the service manager, find out whether a port is free."""
+"""A process, its family and its sockets: die with the parent, tell the service manager, find out whether a port is free."""
 
 import ctypes
 import os
+import resource
 import signal
 import socket
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 
@@ -20,6 +22,38 @@ def tell_manager(state: str) -> None:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
+
+
+def many_files() -> None:
+    """As many open files as the system lets this process have: each connection is one."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def defer_accept(port: int, seconds: int) -> int:
+    """A connection that says nothing stays with the kernel, which drops it after so many seconds (tcp(7), TCP_DEFER_ACCEPT).
+
+    For the sockets on which this process listens at the port. Returns how many they were.
+    """
+    found = 0
+    for handle in Path("/proc/self/fd").iterdir():
+        try:
+            is_socket = str(handle.readlink()).startswith("socket:")
+        except OSError:  # closed meanwhile
+            continue
+        if not is_socket:
+            continue
+        with socket.socket(fileno=os.dup(int(handle.name))) as listening:
+            if _listens(listening, port):
+                listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, seconds)
+                found += 1
+    return found
+
+
+def _listens(one: socket.socket, port: int) -> bool:
+    if one.family not in (socket.AF_INET, socket.AF_INET6) or one.type != socket.SOCK_STREAM:
+        return False
+    return bool(one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)) and one.getsockname()[1] == port
 
 
 def is_free(host: str, port: int) -> bool:

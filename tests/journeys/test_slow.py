@@ -13,6 +13,7 @@ from tests.journeys.running import Running, running
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
 NETWORKS = ("127.0.1.1", "127.0.2.1")  # two of the adversary's; the browsers of the others come from 127.0.0.0/24
+CONNECTIONS = 1500  # granian alone would take 1024 and then nobody
 MANY = 24  # threads of a small machine's two workers: sixteen
 
 
@@ -51,6 +52,30 @@ def test_slow_forms_of_two_networks_hold_up_nobody_else(here: Running) -> None:
     for one in held:
         one.close()
     is_served(here)
+
+
+@pytest.mark.parametrize("said", ["", "GET /hilfe HTTP/1.1\nHost: aha", "GET /robots.txt HTTP/1.1\nHost: ahaus.localhost\n\n"])
+def test_connections_that_say_little_or_nothing_hold_up_nobody_else(here: Running, said: str) -> None:
+    held = [send(here, NETWORKS[0], said) for _ in range(CONNECTIONS)]
+    is_served(here)
+    until = time.monotonic() + 40
+    while said and not all(is_closed(one) for one in held) and time.monotonic() < until:
+        time.sleep(1)
+    assert not said or all(is_closed(one) for one in held)  # what says nothing at all stays with the kernel
+    for one in held:
+        one.close()
+
+
+def is_closed(one: socket.socket) -> bool:
+    one.setblocking(False)
+    try:
+        while one.recv(4096):
+            pass
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def test_slow_downloads_of_two_networks_hold_up_nobody_else(here: Running) -> None:

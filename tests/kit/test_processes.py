@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from stadtmail.kit import processes
 
 
@@ -58,3 +60,18 @@ def _is_running(pid: int) -> bool:
             return file.read().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_connections_that_say_nothing_are_left_to_the_kernel() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        assert processes.defer_accept(port, 10) == 1
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+        assert server.getsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT) > 0
+        server.settimeout(0.3)
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            with pytest.raises(TimeoutError):
+                server.accept()
+            client.sendall(b"x")
+            server.accept()[0].close()

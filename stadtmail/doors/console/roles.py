@@ -11,16 +11,20 @@ from stadtmail.kit import clock, config, log, processes
 from stadtmail.usage import outgoing
 
 WEB_THREADS = 8
+WEB_CONNECTIONS = 8192  # open ones of a worker; what says nothing is not even one of them
+SILENT_SECONDS = 10  # a connection that says nothing, or not its whole question, between two pages too
 TICK_SECONDS = 1.0
 
 
 def web() -> None:
     """The portal: granian with a worker for every core, at most four. Plain HTTP, or TLS where a certificate is set."""
     from granian import Granian
-    from granian.constants import Interfaces, SSLProtocols
+    from granian.constants import HTTPModes, Interfaces, SSLProtocols
+    from granian.http import HTTP1Settings
 
     chosen = config.load()
-    Granian(
+    processes.many_files()
+    server = Granian(
         "stadtmail.doors.console.worker:application",
         address=chosen.host,
         port=chosen.ports["web"],
@@ -28,6 +32,9 @@ def web() -> None:
         workers=min(4, os.cpu_count() or 1),
         blocking_threads=WEB_THREADS,
         blocking_threads_idle_timeout=600,  # a thread keeps its database connections: few threads, kept
+        http=HTTPModes.http1,  # an idle HTTP/2 connection never ends by itself
+        http1_settings=HTTP1Settings(header_read_timeout=SILENT_SECONDS * 1000),
+        backpressure=WEB_CONNECTIONS,
         websockets=False,
         log_enabled=False,  # C-4.2: no access log, and nothing of a request on the console
         respawn_failed_workers=True,
@@ -35,7 +42,9 @@ def web() -> None:
         ssl_cert=Path(chosen.tls_cert) if chosen.tls_cert else None,
         ssl_key=Path(chosen.tls_key) if chosen.tls_key else None,
         ssl_protocol_min=SSLProtocols.tls12,
-    ).serve()
+    )
+    server.on_startup(lambda: processes.defer_accept(chosen.ports["web"], SILENT_SECONDS))
+    server.serve()
 
 
 def doors() -> None:

@@ -159,7 +159,7 @@ def _find(request: PortalRequest, by: UUID, given: dict[str, str]) -> HttpRespon
     try:
         return _show(request, by, known.contract, purpose=given["purpose"])
     except (restriction.Restricted, restriction.NoClaim) as locked:
-        return _search(request, given, [Problem("purpose", data_words.locked(locked))])
+        return _search(request, given, [], locked=data_words.locked(locked))
 
 
 def _show(request: PortalRequest, by: UUID, found: Any, *, purpose: str, problems: list[Problem] | None = None,
@@ -196,10 +196,12 @@ def _correct(request: PortalRequest, by: UUID, contract_id: UUID) -> HttpRespons
     return HttpResponseRedirect(f"{reverse('desk')}?fertig={done}")
 
 
-def _search(request: PortalRequest, given: dict[str, str], problems: list[Problem]) -> HttpResponse:
+def _search(request: PortalRequest, given: dict[str, str], problems: list[Problem], *, locked: str = "") -> HttpResponse:
     address = Field("address", _("Genaue E-Mail-Adresse"), type="email", autocomplete="off", value=given.get("address", ""),
                     error=errors_of(problems).get("address", ""))  # fmt: skip
-    return _why(request, "web/desk_search.html", {"address": address}, _purposes(), problems)
+    page = _why(request, "web/desk_search.html", {"address": address, "locked": locked}, _purposes(), problems)
+    page.status_code = 403 if locked else page.status_code
+    return page
 
 
 def _why(

@@ -162,12 +162,12 @@ def test_c62c_what_anna_restricted_the_desk_neither_sees_nor_corrects(ahaus, dor
     seen = anna.send(anna.get(mine).form("einschraenken"), status=302, step="restrict", reason="needed_for_claim")
     assert "ändert nichts daran" in seen.text
     for purpose in ("support_with_person", "correction"):
-        page = find(doris, "anna.k@ahaus.net", purpose, status=400)
+        page = find(doris, "anna.k@ahaus.net", purpose, status=403)
         assert "einschränken lassen (Art. 18 DSGVO)" in page.text
         assert "Kanariengelb" not in page.text
     doris.send(correcting, status=403, step="correct", street="Wallstraße 3")
     assert "Marktstraße 17" in anna.get(mine).text
-    assert "gesetzt haben" in find(doris, "anna.k@ahaus.net", "claim", status=400).text
+    assert "gesetzt haben" in find(doris, "anna.k@ahaus.net", "claim", status=403).text
     page = find(doris, "anna.k@ahaus.net", "dsr")  # her own request is answered
     assert "Diese Daten sind eingeschränkt" in page.text
     assert "Kanariengelb" in page.text
