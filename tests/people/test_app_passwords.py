@@ -16,6 +16,7 @@ from stadtmail.vault import keys
 from tests.people.people import PASSWORD, order
 from tests.people.traces import files_with
 
+pytestmark = pytest.mark.postgres
 ADDRESS = "anna.k@ahaus.net"
 
 

@@ -10,6 +10,7 @@ import pytest
 from tests.doors.submission.conftest import PASSWORD
 from tests.doors.submission.scram import proven
 
+pytestmark = pytest.mark.postgres
 LETTER = b"From: Anna <anna@ahaus.net>\r\nTo: ben@ahaus.net\r\nBcc: zoe@ahaus.net\r\nSubject: Gruss\r\n\r\nHallo Ben\r\n"
 
 
