@@ -13,6 +13,7 @@ FAILED, DELAYED, DELIVERED, RELAYED = "failed", "delayed", "delivered", "relayed
 MOST_HEADER_BYTES = 64 * 1024
 MOST_MESSAGE_BYTES = 1024 * 1024
 _XTEXT = re.compile(r"\+([0-9A-F]{2})")
+_IS_XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2}){1,500}\Z")
 _SUBJECTS = {
     FAILED: "Nicht zugestellt / Undeliverable",
     DELAYED: "Zustellung dauert =?utf-8?q?l=C3=A4nger?= / Delivery delayed",
@@ -85,6 +86,11 @@ def written(report: Report, original: bytes, *, full: bool) -> bytes:
         for kind, encoding, content in parts
     )
     return head.encode() + body + f"--{mark}--\r\n".encode()
+
+
+def is_xtext(value: str) -> bool:
+    """May it stand as a parameter in a command (RFC 3461 4)?"""
+    return bool(_IS_XTEXT.match(value))
 
 
 def xtext(value: str) -> str:

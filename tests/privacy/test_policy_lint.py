@@ -30,6 +30,10 @@ PURPOSE = '[purpose.{code}]\nname = {{ de = "x", en = "x" }}\nbasis = ["consent"
 COOKIE = '[[cookie]]\nname = "visitor"\nwhere = "tls"\npurpose = "session"\nbasis = "{basis}"\nnecessary = {necessary}\n'
 COOKIE += 'lifetime = "{lifetime}"\ncontent = {{ de = "x", en = "x" }}\n[captcha]'
 EGRESS = '[[egress]]\nhost = "mx.example.org"\nrecipient = "{recipient}"\npurpose = "{purpose}"\n[captcha]'
+TRANSIT = (
+    'rule = { start = "transit_end", gone_by = "PT0S", kind = "exact", '
+    'also = [{ start = "transit_begin", gone_by = "P5D", kind = "exact" }] }'
+)
 RECIPIENT = '[[recipient]]\ncode = "x"\nname = { de = "x", en = "x" }\ncountry = "DE"\npurpose = "contract"\nbasis = "consent"\nfields = ["name"]\n'
 
 BROKEN = [
@@ -83,6 +87,11 @@ BROKEN = [
     ("limit_too_long", "limits.access_answer", [('access_answer = "P1M"', 'access_answer = "P29D"')]),
     ("limit_too_long", "limits.session_absolute", [('session_absolute = "PT12H"\nurl', 'session_absolute = "P1D"\nurl')]),
     ("limit_differs", "limits.keystore_backup", [('keystore_backup = "P7D"', 'keystore_backup = "P3D"')]),
+    # C-4.2: a message in transit
+    ("transit_too_long", "TRANSIT", [with_rule("TRANSIT", TRANSIT.replace("P5D", "P6D"))]),
+    ("transit_too_long", "TRANSIT", [with_rule("TRANSIT", TRANSIT.replace("P5D", "PT1H"))]),
+    ("transit_too_long", "TRANSIT", [with_rule("TRANSIT", TRANSIT.replace("PT0S", "PT1H"))]),
+    ("transit_without_end", "TRANSIT", [with_rule("TRANSIT", 'rule = { start = "transit_end", gone_by = "PT0S", kind = "exact" }')]),
     # C-1.2, Art. 44
     ("third_country", "parties.operator.place.0", [('country = "DE"', 'country = "US"')]),
     ("third_country", "recipient.x", [("[captcha]", RECIPIENT.replace('"DE"', '"US"') + "[captcha]")]),

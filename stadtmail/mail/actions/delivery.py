@@ -6,7 +6,7 @@ one transaction; no delay is needed, the batch forms while the last one is being
 
 import queue
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -101,8 +101,8 @@ def recipient(address: str, *, now: datetime) -> Recipient:
 
 
 @dataclass(eq=False)
-class _Job:
-    """One submission: what was sealed, to whom each answer belongs, and what is settled already (refused, or put nowhere)."""
+class Job:
+    """One message: what was sealed, to whom each answer belongs, and what is settled already (refused, or put nowhere)."""
 
     sealed: list[sealing.Sealed]
     mailboxes: list[UUID]
@@ -125,7 +125,7 @@ class Writer:
     def __init__(self, *, enqueue: Enqueue | None = None, step: sealing.Step = lambda _: None, names: Sequence[str] = ()) -> None:
         self._step, self._enqueue = step, enqueue
         self._names = tuple(names)  # in which nobody but us may say what was found (RFC 8601 5)
-        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._large = threading.BoundedSemaphore(LARGE_AT_ONCE)
         self._turn = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -170,9 +170,13 @@ class Writer:
             self._queue.put(job)
         return job.future
 
+    def prepared(self, message: bytes, recipients: Sequence[Recipient], *, received: bytes, now: datetime) -> Job:
+        """Ask the filters and seal, for whoever places the job in a transaction of their own. Raises OSError where the disk is full."""
+        return self._job(message, recipients, received, now, judging.judged(None, recipients))
+
     def _job(
         self, message: bytes | Incoming, recipients: Sequence[Recipient], received: bytes, now: datetime, verdicts: Verdicts
-    ) -> _Job:
+    ) -> Job:
         if len(message) <= sealing.MOST_IN_ROW:
             return self._seal_all(self._whole(message, received, verdicts), recipients, received, now, verdicts)
         with self._large:
@@ -185,9 +189,9 @@ class Writer:
 
     def _seal_all(
         self, raw: bytes, recipients: Sequence[Recipient], received: bytes, now: datetime, verdicts: Verdicts
-    ) -> _Job:
+    ) -> Job:
         plain = envelope.packed(envelope.summary(raw, now=now))
-        job = _Job([], [one.mailbox for one in recipients], now)
+        job = Job([], [one.mailbox for one in recipients], now)
         targets = {one.mailbox: one for one in recipients}
         rulings = {} if _is_simple(targets, verdicts) else self._decided(targets, raw, _sender(received), now, verdicts)
         try:
@@ -226,7 +230,7 @@ class Writer:
 
     def _run(self) -> None:
         while (first := self._queue.get()) is not None:
-            batch: list[_Job] = [first]
+            batch: list[Job] = [first]
             try:
                 while len(batch) < MOST_IN_BATCH:
                     job = self._queue.get_nowait()
@@ -239,7 +243,7 @@ class Writer:
             self._commit(batch)
         connections.close_all()
 
-    def _commit(self, batch: list[_Job], *, again: bool = False) -> None:
+    def _commit(self, batch: list[Job], *, again: bool = False) -> None:
         try:
             answers = self._stored(batch, again)
         except Exception as error:  # noqa: BLE001 - whatever it was: no 250, and each of the batch gets a try of its own
@@ -257,17 +261,24 @@ class Writer:
             job.answer(own)
         self._step(5)
 
-    def _stored(self, batch: list[_Job], again: bool) -> Answers:
+    def _stored(self, batch: list[Job], again: bool) -> Answers:
         sealed = [one for job in batch for one in job.sealed]
         with store.writing():
             # after a commit whose answer was lost the rows are there: they count, and are not written twice
             known = set(Message.objects.filter(id__in=[one.id for one in sealed]).values_list("id", flat=True)) if again else set()
-            fresh = iter(storing.place([one for one in sealed if one.id not in known]))
-            answers = [None if one.id in known else next(fresh) for one in sealed]
-            _remember(batch, sealed, answers)
+            answers = place(batch, known)
             self._step(3)
         self._step(4)
         return answers
+
+
+def place(batch: Sequence[Job], known: Container[UUID] = ()) -> Answers:
+    """Put what was sealed into its mailboxes, except what is known to lie there; for each, None or why not. Inside `store.writing()`."""
+    sealed = [one for job in batch for one in job.sealed]
+    fresh = iter(storing.place([one for one in sealed if one.id not in known]))
+    answers = [None if one.id in known else next(fresh) for one in sealed]
+    _remember(batch, sealed, answers)
+    return answers
 
 
 def _is_simple(targets: Mapping[UUID, Recipient], verdicts: Verdicts) -> bool:
@@ -281,7 +292,7 @@ def _sender(received: bytes) -> str:
     return line[12:].strip().removeprefix(b"<").removesuffix(b">").decode("utf-8", "replace")
 
 
-def _remember(batch: Sequence[_Job], sealed: Sequence[sealing.Sealed], answers: Answers) -> None:
+def _remember(batch: Sequence[Job], sealed: Sequence[sealing.Sealed], answers: Answers) -> None:
     """Filters remember what was stored, in the same transaction: what failed may come again, and is then no duplicate."""
     if not any(job.marks for job in batch):
         return

@@ -19,7 +19,7 @@ from stadtmail.mail.transit import To
 from stadtmail.privacy import events, units
 from stadtmail.tenants.models import Tenant
 from stadtmail.vault import blobs
-from stadtmail.wire import smtp, submitted
+from stadtmail.wire import dsn, smtp, submitted
 
 __all__ = ["Loop", "NoRecipient", "Prepared", "To", "enqueue", "forget", "prepare", "save"]
 MOST_RECEIVED = 100  # RFC 5321 6.3
@@ -67,11 +67,12 @@ def prepare(
     """Seal a message under a key of its own, one leg a destination. Call outside of any transaction. Raises Loop, NoRecipient."""
     if submitted.received_count(raw) > MOST_RECEIVED:
         raise Loop
-    groups = _by_destination(recipients)
+    groups, sender = _by_destination(recipients), address(sender) if sender else ""
     raw = signing.signed(tenant, raw, now=now) if sign else raw
     subject = Mailbox.objects.filter(id=mailbox).values_list("contract__person", flat=True).first() if mailbox else None
     (unit,) = units.prepare(tenant, [units.Wanted(transit.CATEGORY, transit.ANCHOR, uuid4(), subject)], now=now)
     is_utf8 = utf8 or not all(text.isascii() for text in (sender, *(one.address for one in recipients)))
+    envid, ret = envid if dsn.is_xtext(envid) else "", ret if ret in ("FULL", "HDRS") else ""
     envelope = transit.Envelope(sender, now, envid, ret, is_8bit=not raw.isascii(), is_utf8=is_utf8)
     body, blob = transit.sealed_body(unit, raw, most_in_row=MOST_IN_ROW)
     row = Transit(
@@ -79,6 +80,14 @@ def prepare(
         blob=blob,
     )  # fmt: skip
     return Prepared(unit, row, [_leg(unit, domain, to, now) for domain, to in groups.items()], now)
+
+
+def address(text: str) -> str:
+    """An address as it may stand in a command. Raises NoRecipient for what is none."""
+    try:
+        return smtp.address(text.encode("utf-8", "replace"), utf8=True)
+    except smtp.Malformed:
+        raise NoRecipient from None
 
 
 def save(prepared: Sequence[Prepared]) -> None:
@@ -118,15 +127,14 @@ def _by_destination(recipients: Sequence[To]) -> dict[str, list[To]]:
     """Domain -> its recipients, each once. Raises NoRecipient."""
     groups: dict[str, dict[str, To]] = {}
     for one in recipients:
-        try:
-            address = smtp.address(one.address.encode(), utf8=True)
-        except smtp.Malformed:
-            raise NoRecipient from None
-        groups.setdefault(address.rpartition("@")[2], {}).setdefault(address, _named(one, address))
+        name = address(one.address)
+        groups.setdefault(name.rpartition("@")[2], {}).setdefault(name, _named(one, name))
     if not groups:
         raise NoRecipient
     return {domain: list(found.values()) for domain, found in groups.items()}
 
 
-def _named(one: To, address: str) -> To:
-    return To(address, one.notify, one.orcpt)
+def _named(one: To, name: str) -> To:
+    """The recipient as it may stand in a command: what is no keyword and no xtext is left out."""
+    notify = tuple(word for word in one.notify if word in (transit.NEVER, transit.SUCCESS, transit.FAILURE, transit.DELAY))
+    return To(name, notify, one.orcpt if dsn.is_xtext(one.orcpt.replace(";", "", 1)) else "")

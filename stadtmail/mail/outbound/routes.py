@@ -40,7 +40,6 @@ class Host:
     addresses: tuple[str, ...]
     port: int
     tlsa: tuple[TLSA, ...] = ()
-    is_secure: bool = False  # its names were validated: `tlsa` is the whole truth
 
 
 @dataclass(frozen=True)
@@ -104,12 +103,13 @@ class Routes:
     async def _host(self, name: str, is_secure: bool) -> Host | None:
         """An exchanger with its addresses, None where it has none. Raises NoRoute where nobody answers."""
         found: list[str] = []
-        secure, silent = is_secure, False
+        secure, silent, bases = is_secure, False, [name]
         for kind in ("A", "AAAA"):
             try:
                 answer = await self._resolver.lookup(name, kind)
                 found += answer.records
                 secure = secure and answer.is_secure
+                bases = [answer.name, name] if answer.records else bases  # where aliases lead to comes first (RFC 7672 2.2.2)
             except NoSuchName:
                 continue
             except TemporaryFailure:
@@ -118,13 +118,16 @@ class Routes:
             return Host(name, (), self._port) if silent else None
         if not secure:
             return Host(name, tuple(found), self._port)
-        try:
-            tlsa = (await self._resolver.lookup(f"_{self._port}._tcp.{name}", "TLSA")).records
-        except NoSuchName:
-            tlsa = ()
-        except TemporaryFailure:  # RFC 7672 2.1.1: not a way to get rid of DANE
-            return Host(name, (), self._port)
-        return Host(name, tuple(found), self._port, tuple(tlsa), is_secure=True)
+        for base in dict.fromkeys(bases):
+            try:
+                answer = await self._resolver.lookup(f"_{self._port}._tcp.{base}", "TLSA")
+            except NoSuchName:
+                continue
+            except TemporaryFailure:  # RFC 7672 2.1.1: not a way to get rid of DANE
+                return Host(name, (), self._port)
+            if answer.records and answer.is_secure:
+                return Host(base, tuple(found), self._port, answer.records)
+        return Host(name, tuple(found), self._port)
 
     async def _addresses_of(self, name: str) -> tuple[str, ...]:
         if _is_address(name):

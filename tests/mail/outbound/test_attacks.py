@@ -113,6 +113,15 @@ def test_c42_without_any_worker_the_sweep_itself_ends_a_message_after_five_days(
     assert not Leg.objects.exists()
 
 
+def test_c42_prove_sees_a_message_that_outlived_its_end(ahaus, sender, now) -> None:
+    from stadtmail.mail import proofs
+
+    send(ahaus, sender, now)
+    assert proofs._past(ahaus, now + timedelta(days=5, minutes=14)).kept
+    found = proofs._past(ahaus, now + timedelta(days=5, minutes=16))
+    assert (found.value, found.kept) == (1, False)
+
+
 @pytest.mark.postgres
 def test_c42_mail_of_an_ended_contract_is_carried_to_its_end_and_tells_nobody(ahaus, sender, now, sink, carry) -> None:
     send(ahaus, sender, now)

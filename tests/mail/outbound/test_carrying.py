@@ -67,6 +67,25 @@ def test_a_large_message_arrives_byte_for_byte(send, sink, carry) -> None:
     assert sink.taken[0].data.endswith(body)
 
 
+@pytest.mark.parametrize("filler", [b"", b"x" * 100_000], ids=["row", "blob"])
+def test_a_key_whose_copy_has_run_out_is_opened_anew_and_not_in_the_event_loop(filler, send, sink, carry, monkeypatch) -> None:
+    from stadtmail.vault import keys
+
+    opened, carried = transit.body, []
+
+    def body(row):
+        keys.drop_copies()  # the lease of a copy is five seconds: a backlog takes longer
+        carried.append(row)
+        yield from opened(row)
+
+    monkeypatch.setattr(transit, "body", body)
+    for _ in range(3):
+        send("a@example.org", raw=MAIL + filler)
+    carry()
+    assert len(sink.taken) == len(carried) == 3
+    assert not Leg.objects.exists()
+
+
 def test_each_recipient_has_an_answer_of_its_own(send, sink, carry, ahaus, anna, now) -> None:
     sink.answers = {"gone@example.org": "550 5.1.1 no such user", "later@example.org": "451 4.7.1 greylisted"}
     send("a@example.org", "gone@example.org", "later@example.org")
@@ -131,6 +150,15 @@ def test_a_server_with_dsn_gets_the_parameters_and_confirms_itself(send, sink, c
     assert sink.taken[0].mail.endswith("RET=HDRS ENVID=E1")
     assert sink.taken[0].rcpts == ["RCPT TO:<a@example.org> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;a@example.org"]
     assert inbox(ahaus, anna) == []
+
+
+def test_nothing_that_is_handed_in_becomes_a_command_of_its_own(send, sink, carry) -> None:
+    evil = "x\r\nRCPT TO:<evil@example.org>"
+    send(outgoing.To("a@example.org", ("SUCCESS", evil), f"rfc822;{evil}"), envid=evil, ret=evil)
+    carry()
+    assert not [line for line in sink.lines if "evil" in line]
+    with pytest.raises(sending.BadRecipient):
+        send(f"a@example.org>{evil}")
 
 
 def test_without_dsn_the_sender_hears_that_it_was_handed_over(send, sink, carry, ahaus, anna) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from stadtmail.kit import errors
 from stadtmail.mail import queries
-from stadtmail.mail.actions import sending, signing
+from stadtmail.mail.actions import delivery, sending, signing
 from stadtmail.mail.models import Leg, Message, Transit
 from stadtmail.people.actions import contracts
 from stadtmail.people.models import Contract
@@ -43,7 +43,11 @@ def test_mail_to_another_city_of_this_instance_arrives_at_once(ahaus, musterstad
     assert len(inbox(musterstadt, clara)) == 1
 
 
-@pytest.mark.parametrize("sender", ["ben@ahaus.net", "anna@musterstadt.example", "", "anna@example.org", "postmaster@ahaus.net"])
+@pytest.mark.parametrize(
+    "sender",
+    ["ben@ahaus.net", "anna@musterstadt.example", "", "anna@example.org", "postmaster@ahaus.net",
+     "anna+x>\r\nRCPT TO:<y@ahaus.net", "anna+ @ahaus.net", "<anna@ahaus.net>"],
+)
 def test_a_sender_that_is_not_theirs_is_refused(sender, ahaus, musterstadt, anna, ben, now) -> None:
     with pytest.raises(sending.NotYourAddress):
         send(ahaus, anna, "x@example.org", sender=sender, now=now)
@@ -80,7 +84,7 @@ def test_one_wrong_recipient_and_nobody_gets_it(ahaus, anna, ben, now) -> None:
 
 
 def test_a_mailbox_that_fills_up_at_the_last_moment_undoes_everything(ahaus, anna, ben, now, monkeypatch) -> None:
-    monkeypatch.setattr(sending.storing, "place", lambda sealed: [sending.storing.MailboxFull() for _ in sealed])
+    monkeypatch.setattr(delivery.storing, "place", lambda sealed: [delivery.MailboxFull() for _ in sealed])
     with pytest.raises(sending.BadRecipient) as refused:
         send(ahaus, anna, "x@example.org", "ben@ahaus.net", now=now)
     assert set(refused.value.positions) == {1}
