@@ -1,4 +1,4 @@
-"""The command: python -m bench all [--quick] | delivery | outgoing | together | rows | sweep | new_year | search [--quick] [--json FILE].
+"""The command: python -m bench all [--quick] | one of TITLES [--quick] [--json FILE].
 
 Each measurement runs in a process of its own; tables go to standard output, what is going on to standard error.
 """
@@ -18,6 +18,8 @@ from bench.servers import NotThere
 TITLES = {
     "delivery": "Delivery of 10 KB messages, 16 sessions",
     "outgoing": "Mail out: taken, carried, erased (10 KB)",
+    "imap": "IMAP: the session mix beside Dovecot",
+    "large": "IMAP: a folder of 200,000 messages",
     "together": "Delivery and page writes at the same time",
     "rows": "Erasure: rows erased a second",
     "sweep": "Sweep: 1,000 due among what is stored",

@@ -34,6 +34,15 @@ def paths(names: Sequence[str]) -> tuple[Path, Path]:
     return chain, key
 
 
+def existing() -> tuple[Path, Path] | None:
+    """(chain, key) as they are, made or not; None where there is none yet."""
+    chosen = config.load()
+    chain, key = Path(chosen.tls_cert), Path(chosen.tls_key)
+    if not chosen.tls_cert:
+        chain, key = chosen.data / "tls" / "chain.pem", chosen.data / "tls" / "key.pem"
+    return (chain, key) if chain.is_file() and key.is_file() else None
+
+
 def _is_good(chain: Path, names: Sequence[str]) -> bool:
     try:
         known = x509.load_pem_x509_certificate(chain.read_bytes())

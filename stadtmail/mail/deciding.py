@@ -152,6 +152,8 @@ class _Case:
 
     def _redirects(self, outcome: Outcome) -> tuple[tuple[Redirect, ...], list[File]]:
         """Those that may go out; for the others the message is kept, unless it was a copy."""
+        if not outcome.redirects:
+            return (), []
         may_leave = not self._is_junk and not self._has_passed()
         going = tuple(one for one in outcome.redirects if may_leave and filtering.may_forward(self._key, one.address))
         kept = [File(flags=outcome.flags, implied=True) for one in outcome.redirects if one not in going and one.keeps]

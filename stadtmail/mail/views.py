@@ -13,14 +13,13 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, F, Sum
 from django.utils.asyncio import async_unsafe
 
 from stadtmail.kit import errors, store
 from stadtmail.mail import bodies, envelope, sealing
 from stadtmail.mail.envelope import Envelope
 from stadtmail.mail.folders import DELETED, INBOX, SEEN
-from stadtmail.mail.models import Body, Folder, Mailbox, Message
+from stadtmail.mail.models import Body, Folder, Mailbox
 from stadtmail.mail.queries import Opened, folder_name, pairs_of, privates
 from stadtmail.privacy import units
 from stadtmail.privacy.models import ERASING, Unit
@@ -29,6 +28,7 @@ from stadtmail.wire import imapenvelope, imapthread, preview
 CHUNK = 400  # uids in one statement
 _FOLDERS = """
     SELECT id, number, role, uidvalidity, uidnext, modseq, forgotten, subscribed, "use", name FROM mail_folder WHERE mailbox_id = %s"""
+_COUNTS = "SELECT flags & %s AS marks, count(*), sum(size_bytes) FROM mail_message WHERE folder_id = %s GROUP BY marks"
 _COLUMNS = """
     SELECT one.id, one.pair_id, one.uid, one.flags, one.modseq, one.size_bytes, one.record_key, one.envelope, one.blob, """
 _MAILS = _COLUMNS + "NULL FROM mail_message one WHERE one.folder_id = %s AND {where} ORDER BY one.uid"
@@ -263,17 +263,14 @@ def expunged(folder: UUID, *, since: int) -> list[tuple[int, int]]:
 
 
 def counts(folder: UUID) -> Counts:
-    """Totals of one folder, in one walk over it."""
-    marked = {bit: F("flags").bitand(bit) for bit in (SEEN, DELETED)}
-    rows = Message.objects.filter(folder=folder).annotate(is_seen=marked[SEEN], is_deleted=marked[DELETED]).order_by()
-    found = rows.values_list("is_seen", "is_deleted").annotate(n=Count("id"), size=Sum("size_bytes"))
-    groups = [(seen, deleted, n, size or 0) for seen, deleted, n, size in found]
+    """Totals of one folder, in one walk over its numbers."""
+    groups = [(int(marks), n, int(size)) for marks, n, size in store.select(_COUNTS, [SEEN | DELETED, folder])]
     return Counts(
-        total=sum(n for _, _, n, _ in groups),
-        seen=sum(n for seen, _, n, _ in groups if seen),
-        deleted=sum(n for _, deleted, n, _ in groups if deleted),
+        total=sum(n for _, n, _ in groups),
+        seen=sum(n for marks, n, _ in groups if marks & SEEN),
+        deleted=sum(n for marks, n, _ in groups if marks & DELETED),
         size_bytes=sum(size for *_, size in groups),
-        deleted_bytes=sum(size for _, deleted, _, size in groups if deleted),
+        deleted_bytes=sum(size for marks, _, size in groups if marks & DELETED),
     )
 
 

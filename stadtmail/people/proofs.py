@@ -9,7 +9,19 @@ from django.db.models import Exists, OuterRef
 
 from stadtmail.people import fields, orders, queries
 from stadtmail.people.actions import accesses, restriction
-from stadtmail.people.models import Address, Consent, Contract, Credential, Identity, Inventory, Order, Payment, Staff, Voluntary
+from stadtmail.people.models import (
+    Address,
+    AppPassword,
+    Consent,
+    Contract,
+    Credential,
+    Identity,
+    Inventory,
+    Order,
+    Payment,
+    Staff,
+    Voluntary,
+)
 from stadtmail.privacy import policy, units
 from stadtmail.privacy.holds import RESTRICTION
 from stadtmail.privacy.models import ERASING, Hold
@@ -79,12 +91,14 @@ def _tariffs(tenant: Tenant, need: str) -> list[str]:
 
 
 def _reversible(tenant: Tenant, now: datetime) -> Measured:  # noqa: ARG001
-    """A random sample of residents, and all staff: is what lies there an Argon2id hash?"""
+    """A random sample of residents, and all staff: is what lies there an Argon2id hash? And is there a second check value only where
+    the person lets mail programs use the password?"""
     rows = Credential.objects.filter(contract__tenant=tenant).exclude(unit__state=ERASING).select_related("unit").order_by("unit")
     pivot = uuid4()  # ids are random, and so is where the sample begins
     residents = [*rows.filter(unit__gte=pivot)[:SAMPLE], *rows.filter(unit__lt=pivot)[:SAMPLE]][:SAMPLE]
     staff = Staff.objects.filter(tenant=tenant).exclude(unit__state=ERASING).select_related("unit")
-    return _none(sum(not known.startswith("$argon2id$") for known in _opened([*residents, *staff])))
+    surplus = Credential.objects.filter(contract__tenant=tenant, mail_login=False).exclude(scram=None).count()
+    return _none(surplus + sum(not known.startswith("$argon2id$") for known in _opened([*residents, *staff])))
 
 
 def _opened(rows: Iterable[Credential | Staff]) -> Iterable[str]:
@@ -111,7 +125,9 @@ def _without_consent(tenant: Tenant, now: datetime) -> Measured:  # noqa: ARG001
 
 
 def _credentials_after_the_end(tenant: Tenant, now: datetime) -> Measured:
-    return _none(Credential.objects.filter(contract__tenant=tenant, contract__state="ended", unit__due_at__lte=now - LATE).count())
+    late = {"contract__tenant": tenant, "contract__state": "ended", "unit__due_at__lte": now - LATE}
+    valid = AppPassword.objects.filter(contract__tenant=tenant, contract__state="ended").exclude(imap=False, submission=False, sieve=False)
+    return _none(Credential.objects.filter(**late).count() + AppPassword.objects.filter(**late).count() + valid.count())
 
 
 def _addresses_after_the_end(tenant: Tenant, now: datetime) -> Measured:

@@ -7,6 +7,8 @@ from stadtmail.kit import config, store
 from stadtmail.kit.errors import NotFound, TryLater
 from stadtmail.tenants.models import Host, Tenant
 
+MACHINES = frozenset({"autoconfig", "autodiscover", "mta-sts"})
+
 
 class NoSuchCity(NotFound):
     """No city of this instance answers to that name: the web says 421, mail 550."""
@@ -24,9 +26,23 @@ def city_of_host(host: str) -> Tenant:
     name = host.strip().lower().rstrip(".").removeprefix("[").removesuffix("]")
     rows = Host.objects.filter(bare=True) if is_bare(name) else Host.objects.filter(name=name)
     found = rows.select_related("tenant").first()
+    if found is None and is_for_machines(name):
+        return city_of_domain(name.partition(".")[2])
     if found is None:
         raise NoSuchCity("no city on this host name")
     return _opened(found.tenant)
+
+
+def is_for_machines(host: str) -> bool:
+    """Is that a name on which mail programs and mail servers ask, and nobody reads pages (autoconfig.<domain>)?"""
+    return host.strip().lower().partition(".")[0] in MACHINES
+
+
+def mail_host() -> str:
+    """The name under which this instance takes mail, for all its cities: the domain of the first one."""
+    first = Host.objects.filter(bare=True).select_related("tenant").first()
+    found = first.tenant if first is not None else Tenant.objects.order_by("slug").first()
+    return found.domain if found is not None else "localhost"
 
 
 def is_bare(name: str) -> bool:

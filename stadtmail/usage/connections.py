@@ -70,9 +70,7 @@ class Connection:
         self._key[:] = bytes(len(self._key))
 
 
-def begin(
-    service: str, *, peer: str, tenant: UUID | None, person: UUID | None, now: datetime, via: UUID | None = None
-) -> Connection:
+def begin(service: str, *, peer: str, tenant: UUID | None, person: UUID | None, now: datetime, via: UUID | None = None) -> Connection:
     """Begin a connection; whoever begins one ends it (or uses open_connection). `via`: the credential that it began with."""
     rules = policy.current(tenants.city(tenant)) if tenant else None
     limit = rules.limits["session_absolute"] if rules else None

@@ -17,7 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 
-from tests.instance import POSTGRES
+from stadtmail.kit import config
+from tests.instance import POSTGRES  # before any setting is read
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "sieben stille Wiesen 4"  # of the demo's people
@@ -28,18 +29,16 @@ class Running:
 
     def __init__(self, folder: Path, **more: str) -> None:
         self.folder = folder
-        self.web, self.smtp, imap, imaps, sieve = _free_ports(5)
+        names = [name for name in config.SETTINGS if name.startswith("PORT_")]
+        ports = dict(zip(names, _free_ports(len(names)), strict=True))
+        self.web, self.smtp, self.ports = ports["PORT_WEB"], ports["PORT_SMTP"], ports
         usual = {name: value for name, value in os.environ.items() if not name.startswith(("STADTMAIL_", "DJANGO_", "TEST_"))}
         (folder / "tmp").mkdir()
         self.environment = {
             **usual,
             "TMPDIR": str(folder / "tmp"),  # what is written into temporary files is found, and nobody else's is
             "STADTMAIL_DATA": str(folder / "data"),
-            "STADTMAIL_PORT_WEB": str(self.web),
-            "STADTMAIL_PORT_SMTP": str(self.smtp),
-            "STADTMAIL_PORT_IMAP": str(imap),
-            "STADTMAIL_PORT_IMAPS": str(imaps),
-            "STADTMAIL_PORT_SIEVE": str(sieve),
+            **{f"STADTMAIL_{name}": str(port) for name, port in ports.items()},
             "STADTMAIL_DEMO_PASSWORD": PASSWORD,
             **more,
         }

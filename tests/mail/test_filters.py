@@ -15,6 +15,7 @@ from stadtmail.usage import volatile
 from tests.mail.conftest import every_byte, opened
 from tests.mail.outbox import Outbox
 
+pytestmark = pytest.mark.postgres
 FROM_BO = b"Return-Path: <bo@elsewhere.example>\r\nReceived: by ahaus.net\r\n"
 HELLO = b"From: Bo <bo@elsewhere.example>\r\nTo: anna@ahaus.net\r\nSubject: Hallo\r\nMessage-ID: <1@elsewhere.example>\r\n\r\nText\r\n"
 
@@ -309,7 +310,6 @@ def test_a_duplicate_is_known_once_the_first_is_stored(box, post, script, now) -
     assert subjects(box).count("Hallo") == 2
 
 
-@pytest.mark.postgres
 def test_whole_life_of_filters_and_their_erasure(ahaus, anna, box, post, script, outbox, now) -> None:
     script("""require ["vacation", "duplicate", "fileinto"];
         if duplicate { discard; }

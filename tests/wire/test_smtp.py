@@ -222,3 +222,42 @@ def test_a_long_body_is_read_in_time_that_grows_with_it() -> None:
     got += len(body.feed(b"\r\n.\r\n"))
     assert body.ended
     assert got == 400 * 65_536 + 2
+
+
+def test_what_a_mail_program_says_of_reports_is_read() -> None:
+    found = smtp.mail(b"FROM:<a@b.example> RET=hdrs ENVID=QQ+2B314159 AUTH=<>", submitted=True)
+    assert (found.sender, found.ret, found.envid) == ("a@b.example", "HDRS", "QQ+2B314159")
+    asked = smtp.asked(b"TO:<C@d.Example> notify=success,DELAY ORCPT=rfc822;C+2Bx@d.example")
+    assert (asked.address, asked.notify, asked.orcpt) == ("C@d.example", ("SUCCESS", "DELAY"), "rfc822;C+2Bx@d.example")
+    assert smtp.asked(b"TO:<postmaster>", postmaster="postmaster@b.example") == smtp.Asked("postmaster@b.example")
+
+
+@pytest.mark.parametrize("words", [b"RET=ALL", b"RET", b"ENVID", b"ENVID=a+2b", b"ENVID=" + b"x" * 101, b"AUTH", b"ENVID=a ENVID=b"])
+def test_what_is_no_wish_for_a_report_of_a_message(words: bytes) -> None:
+    with pytest.raises(Malformed):
+        smtp.mail(b"FROM:<a@b.example> " + words, submitted=True)
+
+
+@pytest.mark.parametrize("words", [b"RET=FULL", b"ENVID=a", b"AUTH=<>"])
+def test_a_server_of_final_delivery_knows_none_of_them(words: bytes) -> None:
+    with pytest.raises(Malformed):
+        smtp.mail(b"FROM:<a@b.example> " + words)
+    with pytest.raises(Malformed):
+        smtp.recipient(b"TO:<a@b.example> NOTIFY=NEVER")
+
+
+@pytest.mark.parametrize(
+    "words", [b"NOTIFY=NEVER,DELAY", b"NOTIFY=", b"NOTIFY", b"NOTIFY=DELAY,DELAY", b"NOTIFY=SOON", b"ORCPT=a", b"ORCPT=;b", b"X=1"]
+)
+def test_what_is_no_wish_for_a_report_of_a_recipient(words: bytes) -> None:
+    with pytest.raises(Malformed):
+        smtp.asked(b"TO:<a@b.example> " + words)
+
+
+@given(st.binary(max_size=120))
+def test_any_wish_is_an_answer_or_malformed(octets: bytes) -> None:
+    for rest in (b"TO:<a@b.example> " + octets, b"TO:" + octets, octets):
+        with suppress(Malformed):
+            smtp.asked(rest)
+        with suppress(Malformed):
+            smtp.mail(rest.replace(b"TO:", b"FROM:"), submitted=True)

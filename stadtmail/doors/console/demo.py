@@ -86,6 +86,7 @@ def card(password: str) -> str:
         f"  password of all of them: {password}",
         f"  incoming mail: {chosen.host}:{smtp} (SMTP)",
         f"  mail programs: {chosen.host}:{chosen.ports['imap']} (IMAP, STARTTLS) or :{chosen.ports['imaps']} (TLS); name: the address",
+        f"  sending: {chosen.host}:{chosen.ports['submission']} (STARTTLS) or :{chosen.ports['submissions']} (TLS)",
         f"  data: {chosen.data}    stop: Ctrl-C    move the clock: .venv/bin/stadtmail clock advance P6M1D",
         "",
     ]
@@ -103,7 +104,7 @@ def _make_town(town: Town, password: str, say: Callable[[str], None]) -> None:
     for resident in town.residents:
         if people.address_state(city, resident[0]) == people.FREE:
             opened = accounts.open_account(_form(resident, password), tenant=city, now=now)
-            credentials.set_mail_login(people.contract(city, opened.contract), tenant=city, on=True)
+            credentials.set_mail_login(people.contract(city, opened.contract), tenant=city, on=True, password=password)
             say(f"  {resident[0]}@{town.slug}")
     for role, login, name in STAFF:
         try:

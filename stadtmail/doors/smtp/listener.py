@@ -215,7 +215,7 @@ class Server:
     def _write_counts(self) -> None:
         counts, self.counts = self.counts, Counter()
         for code, count in sorted(counts.items()):
-            log.event(f"{self.service}.replies", role="doors", code=code, count=count)
+            log.event("smtp.replies", role="doors", kind=self.service, code=code, count=count)
 
     async def _end(self) -> None:
         for ticker in self._tickers:

@@ -32,7 +32,8 @@ OF_ERROR: tuple[tuple[type[Exception], Reply], ...] = (
     (submitting.UnclearHeader, replies.UNCLEAR_HEADER),
     (sending.NotYourAddress, replies.NOT_YOURS),
     (sending.MayNotSend, replies.LOGIN_FIRST),
-    (rates.SentTooMuch, replies.SENT_TOO_MUCH),
+    (sending.TooOften, replies.SENT_TOO_MUCH),
+    (sending.Loop, replies.LOOP),
 )
 OF_LOGIN: tuple[tuple[type[Exception], Reply], ...] = (
     (sasl.Malformed, replies.BAD_LOGIN),

@@ -62,8 +62,10 @@ def section(part: Any, *, policy: Policy, lang: str) -> Shown:
     records = list(part.records)
     if part.category == "BD-OPT":
         return Shown(part, (), 0, tuple(_voluntary(one) for one in records))
-    if records and all("folder" in record for record in records):
-        return Shown(part, _folders(records), 0, is_short=True)
+    places = [record for record in records if "folder" in record]
+    if places:
+        others = tuple(tuple(lines(record, policy=policy, lang=lang)) for record in records if "folder" not in record)
+        return Shown(part, (*_folders(places), *others[:MOST]), max(0, len(others) - MOST), is_short=not others)
     shown = tuple(tuple(lines(record, policy=policy, lang=lang)) for record in records[:MOST])
     return Shown(part, tuple(one for one in shown if one), max(0, len(records) - MOST))
 
@@ -160,6 +162,9 @@ def done(word: str) -> str:
         "aufgehoben": _("Die Einschränkung ist aufgehoben. Was inzwischen fällig war, ist gelöscht."),
         "bleibt": _("Die Kündigung ist zurückgenommen. Abholcode und Quittungscode gelten nicht mehr."),
         "passwort": _("Ihr Passwort ist geändert. Alle anderen Sitzungen sind beendet."),
+        "app-widerrufen": _("Das App-Passwort ist gelöscht. Seine Verbindungen sind beendet."),
+        "mail-login-an": _("Mailprogramme dürfen Ihr Passwort für das Portal jetzt benutzen."),
+        "mail-login-aus": _("Mailprogramme dürfen Ihr Passwort für das Portal nicht mehr benutzen."),
     }.get(word, "")
 
 
@@ -188,7 +193,7 @@ def _folders(records: Iterable[Mapping[str, Any]]) -> tuple[tuple[Line, ...], ..
 
 def _voluntary(record: Mapping[str, Any]) -> Voluntary:
     field = str(record.get("field", ""))
-    return Voluntary(field, _codewords().get(field, field), str(record.get("value", "")))
+    return Voluntary(field, codewords().get(field, field), str(record.get("value", "")))
 
 
 def _readable(value: Any, *, policy: Policy, lang: str) -> str:
@@ -201,7 +206,7 @@ def _readable(value: Any, *, policy: Policy, lang: str) -> str:
         return str(format_datetime(at.astimezone(policy.tz), "medium", tzinfo=policy.tz, locale=lang))
     if at is not None:
         return str(format_date(at, "long", locale=lang))
-    return _codewords().get(str(value), str(value))
+    return codewords().get(str(value), str(value))
 
 
 def _at(value: Any) -> datetime | date | None:
@@ -216,7 +221,8 @@ def _at(value: Any) -> datetime | date | None:
     return value if isinstance(value, (datetime, date)) else None
 
 
-def _codewords() -> dict[str, str]:
+def codewords() -> dict[str, str]:
+    """Stored codes in words."""
     return {
         "person": _("Person"),
         "organisation": _("Organisation"),
@@ -229,6 +235,9 @@ def _codewords() -> dict[str, str]:
         "import": _("Übernahme aus dem früheren System"),
         "cookie": _("Browser mit Cookie"),
         "url": _("Browser ohne Cookie"),
+        "imap": _("E-Mail lesen und ordnen (IMAP)"),
+        "submission": _("E-Mail senden (SMTP)"),
+        "sieve": _("Filter bearbeiten (ManageSieve)"),
     }
 
 
@@ -269,5 +278,14 @@ def _labels() -> dict[str, str]:
         "began_at": _("Seit"),
         "seen_at": _("Zuletzt benutzt"),
         "mail_login": _("Mailprogramme dürfen das Passwort benutzen"),
+        "app_password": _("App-Passwort"),
+        "scopes": _("Wofür"),
+        "made_on": _("Seit"),
         "source": _("Herkunft"),
+        "keyword": _("Schlagwort"),
+        "script": _("Filter"),
+        "sieve": _("Text des Filters (Sieve)"),
+        "active": _("Läuft"),
+        "forward_to": _("Weiterleitung an"),
+        "confirmed": _("Bestätigt"),
     }

@@ -24,6 +24,8 @@ from stadtmail.usage import connections
 
 METHODS = frozenset({"GET", "HEAD", "POST"})
 STATIC = "/static/"
+SAME_FOR_ALL = frozenset({"autodiscover"})  # programs send to it without a token; what they send is not read, and nothing is done
+FOR_MACHINES = ("/.well-known/", "/mail/", "/autodiscover/")  # all that is answered on autoconfig.<domain> and its like
 
 
 class Portal:
@@ -44,9 +46,11 @@ class Portal:
         """Every POST has a token of its own form, city and session, and does not come from another site."""
         if request.method != "POST":
             return None
+        form = request.resolver_match.url_name or "" if request.resolver_match else ""
+        if form in SAME_FOR_ALL:
+            return None
         if origin.is_foreign(request):
             return errors.page(request, 403, "foreign")
-        form = request.resolver_match.url_name or "" if request.resolver_match else ""
         mark = request.visit.mark if request.visit else ""
         try:
             bodies.read(request)
@@ -64,11 +68,14 @@ class Portal:
         request.now = clock.now()
         request.language = "de"
         try:
-            request.city = tenants.city_of_host(split_domain_port(request.get_host())[0])
+            host = split_domain_port(request.get_host())[0]
+            request.city = tenants.city_of_host(host)
         except (NotFound, DisallowedHost):
             return errors.bare(421)
         except tenants.CityClosed:
             return errors.bare(503)
+        if tenants.is_for_machines(host) and not request.path_info.lower().startswith(FOR_MACHINES):
+            return errors.bare(404)
         if request.path_info.startswith(STATIC):
             return None
         request.policy = policy.current(request.city)

@@ -26,12 +26,12 @@ class Rates:
 USUAL = Rates()
 
 
-class SentTooMuch(errors.OverQuota):
+class TooOften(errors.OverQuota):
     """More messages or recipients than one person may send in an hour or a day."""
 
 
 def count(person: UUID, recipients: int, *, rates: Rates, now: datetime) -> None:
-    """Count a message to so many recipients. Raises SentTooMuch."""
+    """Count a message to so many recipients. Raises TooOften."""
     wanted = (
         ("sent.hour", rates.messages_an_hour, HOUR, 1),
         ("sent.day", rates.messages_a_day, DAY, 1),
@@ -40,4 +40,4 @@ def count(person: UUID, recipients: int, *, rates: Rates, now: datetime) -> None
     )
     for scope, limit, seconds, number in wanted:
         if not limits.allow(scope, str(person), limit=limit, per_seconds=seconds, now=now, count=number):
-            raise SentTooMuch
+            raise TooOften

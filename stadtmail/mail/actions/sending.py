@@ -13,6 +13,7 @@ from stadtmail.kit import errors, store
 from stadtmail.mail import queries, sealing, transit
 from stadtmail.mail.actions import delivery, local, outgoing, rates, reports, signing
 from stadtmail.mail.actions.outgoing import Loop
+from stadtmail.mail.actions.rates import TooOften
 from stadtmail.mail.models import Mailbox
 from stadtmail.mail.outbound import bounds
 from stadtmail.mail.senders import is_own
@@ -22,7 +23,7 @@ from stadtmail.people.models import Contract
 from stadtmail.tenants.models import Tenant
 from stadtmail.wire import dsn, mimewords, submitted
 
-__all__ = ["BadRecipient", "Loop", "MayNotSend", "NotYourAddress", "Sent", "To", "send"]
+__all__ = ["BadRecipient", "Loop", "MayNotSend", "NotYourAddress", "Sent", "To", "TooOften", "send"]
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
@@ -65,7 +66,7 @@ def send(
 ) -> Sent:  # fmt: skip
     """Send a message of the contract's holder. Durable when this returns.
 
-    Raises NotYourAddress, MayNotSend, rates.SentTooMuch, BadRecipient, Loop, outgoing.NoRecipient, and TryLater of a city that is
+    Raises NotYourAddress, MayNotSend, TooOften, BadRecipient, Loop, outgoing.NoRecipient, and TryLater of a city that is
     closed.
     """
     who, mailbox = _holder(tenant, contract)

@@ -73,7 +73,7 @@ def reachable(address: str, *, now: datetime) -> None:
 def submit(who: Entered, letter: Letter, message: Octets, *, limits: rates.Rates, now: datetime) -> sending.Sent:
     """Send a message for whoever came in. Durable when this returns.
 
-    Raises NotYourAddress, UnclearHeader, LoginEnded, rates.SentTooMuch, and what `sending.send` raises.
+    Raises NotYourAddress, UnclearHeader, LoginEnded, and what `sending.send` raises.
     """
     if len(message) <= LARGE_BYTES:
         return _submit(who, letter, bytes(message), limits, now)

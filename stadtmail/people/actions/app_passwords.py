@@ -48,7 +48,7 @@ class Made:
 
 def make(contract: Contract, *, tenant: Tenant, label: str, scopes: Collection[str], now: datetime) -> Made:
     """Make an app password. Raises BadLabel, NoScope, TooManyAppPasswords, ContractEnded."""
-    _check(label, scopes)
+    check(label, scopes)
     if queries.living_app_passwords(tenant, contract).count() >= MOST:  # early, so that no key is made for nothing
         raise TooManyAppPasswords
     password = passwords.new_code().lower()
@@ -79,7 +79,8 @@ def digest(tenant: Tenant, password: str) -> bytes:
     return passwords.code_digest(hmac.digest(keys.city(tenant.id, "apps"), b"digest", "sha256"), password)
 
 
-def _check(label: str, scopes: Collection[str]) -> None:
+def check(label: str, scopes: Collection[str]) -> None:
+    """Could an app password be called so, and be for that? Raises BadLabel, NoScope."""
     name = label.strip()
     if not 0 < len(name) <= LONGEST_LABEL or any(unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") for sign in name):
         raise BadLabel

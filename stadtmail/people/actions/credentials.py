@@ -114,9 +114,7 @@ def set_mail_login(contract: Contract, *, tenant: Tenant, on: bool, password: st
         return None
     values = _scram(tenant, queries.holder(tenant, contract).address, password) if on and password else None
     with store.writing():
-        Credential.objects.filter(unit=credential.unit).update(
-            mail_login=on, scram=values and units.seal(credential.unit, "scram", values)
-        )
+        Credential.objects.filter(unit=credential.unit).update(mail_login=on, scram=values and units.seal(credential.unit, "scram", values))
     return credential.unit_id
 
 

@@ -137,7 +137,7 @@ def open_door():
 def residents(ahaus, anna, ben):  # noqa: F811
     """Anna and Ben, whose mail programs may use the login password."""
     for one in (anna, ben):
-        credentials.set_mail_login(people.contract(ahaus, one.contract), tenant=ahaus, on=True)
+        credentials.set_mail_login(people.contract(ahaus, one.contract), tenant=ahaus, on=True, password=PASSWORD)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Conversations with the ManageSieve door (RFC 5804), octet for octet."""
 
 import base64
+import shutil
 import subprocess
 
 import pytest
@@ -108,6 +109,7 @@ def test_starttls_forgets_what_came_before_and_says_anew_what_may_be_used(open_d
     client.close()
 
 
+@pytest.mark.skipif(shutil.which("sieve-connect") is None, reason="sieve-connect is not installed (apt-get install sieve-connect)")
 def test_sieve_connect_puts_lists_and_activates(open_door, residents, tls, tmp_path) -> None:
     door = open_door(tls)
     script = tmp_path / "main.sieve"

@@ -17,12 +17,14 @@ PUBLIC = frozenset(
     {
         "start", "looks", "robots", "help", "terms", "imprint", "accessibility", "order", "letter", "login", "recover", "goodbye",
         "collect", "notice", "notice_version", "register", "annex", "proof", "proof_log", "verifier", "desk_login",
+        "setup", "apple", "autoconfig", "autoconfig_host", "mta_sts", "autodiscover", "autodiscover_v2", "autodiscover_v2_path",
     }
 )  # fmt: skip
 LEADS_ON = frozenset({"logout", "collect_download", "collect_receipt", "collect_take_back"})  # to a public page, whoever asks
 RESIDENTS = frozenset(
-    {"my_data", "my_data_download", "my_data_receipt", "withdraw", "correct", "restrict", "password", "end_sessions", "cancel"}
-)
+    {"my_data", "my_data_download", "my_data_receipt", "withdraw", "correct", "restrict", "password", "end_sessions", "cancel",
+     "mail_programs", "revoke_app_password", "mail_login"}
+)  # fmt: skip
 READERS = frozenset({"mailbox", "folder", "message", "message_html", "attachment", "source"})
 SEARCH = frozenset({"find"})  # shows nothing before it is asked
 DESK = frozenset({"desk", "desk_order", "desk_contract"})
