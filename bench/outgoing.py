@@ -26,19 +26,19 @@ def run(*, quick: bool) -> list[Row]:
 
 
 def _one(port: int, count: int) -> Row:
-    from stadtmail.mail.actions import sending, signing
+    from stadtmail.mail.actions import rates, sending, signing
     from stadtmail.people import queries as people
 
     tenant = world.city()
     signing.rotate(tenant, now=world.NOW)
     (address,) = world.residents(tenant, 1)
     contract = people.contract_of_address(tenant, address)
-    sending.MESSAGES_AN_HOUR = sending.RECIPIENTS_AN_HOUR = 10 * count
+    many = rates.Rates(10 * count, 10 * count, 10 * count, 10 * count)
     raw = f"From: {address}\r\nTo: x@example.org\r\nSubject: Messung\r\n\r\n{BODY}".encode()
     with cost.own() as taken:
         for number in range(count):
             to = [f"r{number}@example.org"]
-            sending.send(tenant, contract=contract.id, sender=address, recipients=to, raw=raw, now=world.NOW)
+            sending.send(tenant, contract=contract.id, sender=address, recipients=to, raw=raw, now=world.NOW, limits=many)
     with cost.own() as carried:
         assert asyncio.run(_carry(port)) == count
     with cost.own() as erased:

@@ -6,7 +6,7 @@ one transaction; no delay is needed, the batch forms while the last one is being
 
 import queue
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
@@ -106,8 +106,8 @@ def recipient(address: str, *, now: datetime, size_bytes: int = 0) -> Recipient:
 
 
 @dataclass(eq=False)
-class _Job:
-    """One submission: what was sealed, to whom each answer belongs, and what is settled already (refused, or put nowhere)."""
+class Job:
+    """One message: what was sealed, to whom each answer belongs, and what is settled already (refused, or put nowhere)."""
 
     sealed: list[sealing.Sealed]
     mailboxes: list[UUID]
@@ -132,7 +132,7 @@ class Writer:
     def __init__(self, *, enqueue: Enqueue | None = None, step: sealing.Step = lambda _: None, names: Sequence[str] = ()) -> None:
         self._step, self._enqueue = step, enqueue
         self._names = tuple(names)  # in which nobody but us may say what was found (RFC 8601 5)
-        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._large = threading.BoundedSemaphore(LARGE_AT_ONCE)
         self._turn = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -177,9 +177,13 @@ class Writer:
             self._queue.put(job)
         return job.future
 
+    def prepared(self, message: bytes, recipients: Sequence[Recipient], *, received: bytes, now: datetime) -> Job:
+        """Ask the filters and seal, for whoever places the job in a transaction of their own. Raises OSError where the disk is full."""
+        return self._job(message, recipients, received, now, judging.judged(None, recipients))
+
     def _job(
         self, message: bytes | Incoming, recipients: Sequence[Recipient], received: bytes, now: datetime, verdicts: Verdicts
-    ) -> _Job:
+    ) -> Job:
         with nullcontext() if len(message) <= sealing.MOST_IN_ROW else self._large:
             content = bytes(message)
             job = self._seal_all(self._whole(content, received, verdicts), recipients, received, now, verdicts)
@@ -193,9 +197,9 @@ class Writer:
 
     def _seal_all(
         self, raw: bytes, recipients: Sequence[Recipient], received: bytes, now: datetime, verdicts: Verdicts
-    ) -> _Job:
+    ) -> Job:
         plain = envelope.packed(envelope.summary(raw, now=now))
-        job = _Job([], [one.mailbox for one in recipients], now)
+        job = Job([], [one.mailbox for one in recipients], now)
         targets = {one.mailbox: one for one in recipients}
         verdicts = filters.asked(verdicts, targets, raw)
         rulings = {} if _is_simple(targets, verdicts) else self._decided(targets, raw, _sender(received), now, verdicts)
@@ -235,7 +239,7 @@ class Writer:
 
     def _run(self) -> None:
         while (first := self._queue.get()) is not None:
-            batch: list[_Job] = [first]
+            batch: list[Job] = [first]
             try:
                 while len(batch) < MOST_IN_BATCH:
                     job = self._queue.get_nowait()
@@ -248,7 +252,7 @@ class Writer:
             self._commit(batch)
         connections.close_all()
 
-    def _commit(self, batch: list[_Job], *, again: bool = False) -> None:
+    def _commit(self, batch: list[Job], *, again: bool = False) -> None:
         try:
             answers = self._stored(batch, again)
         except Exception as error:  # noqa: BLE001 - whatever it was: no 250, and each of the batch gets a try of its own
@@ -266,23 +270,29 @@ class Writer:
             job.answer(own)
         self._step(5)
 
-    def _stored(self, batch: list[_Job], again: bool) -> Answers:
+    def _stored(self, batch: list[Job], again: bool) -> Answers:
         sealed = [one for job in batch for one in job.sealed]
         with store.writing():
             # after a commit whose answer was lost the rows are there: they count, and are not written twice
             known = set(Message.objects.filter(id__in=[one.id for one in sealed]).values_list("id", flat=True)) if again else set()
             wanted = {one.id: mark for job in batch for one, mark in zip(job.sealed, job.marks, strict=True) if one.id not in known}
             repeated = repeats.known(wanted)
-            known |= repeated
-            fresh = iter(storing.place([one for one in sealed if one.id not in known]))
-            answers = [None if one.id in known else next(fresh) for one in sealed]
-            _remember(batch, sealed, answers)
+            answers = place(batch, known | repeated)
             _expect_again(batch, answers)
             self._step(3)
         self._step(4)
         for job in batch:
             job.known = repeated & {one.id for one in job.sealed}
         return answers
+
+
+def place(batch: Sequence[Job], known: Container[UUID] = ()) -> Answers:
+    """Put what was sealed into its mailboxes, except what is known to lie there; for each, None or why not. Inside `store.writing()`."""
+    sealed = [one for job in batch for one in job.sealed]
+    fresh = iter(storing.place([one for one in sealed if one.id not in known]))
+    answers = [None if one.id in known else next(fresh) for one in sealed]
+    _remember(batch, sealed, answers)
+    return answers
 
 
 def _is_simple(targets: Mapping[UUID, Recipient], verdicts: Verdicts) -> bool:
@@ -296,7 +306,7 @@ def _sender(received: bytes) -> str:
     return line[12:].strip().removeprefix(b"<").removesuffix(b">").decode("utf-8", "replace")
 
 
-def _remember(batch: Sequence[_Job], sealed: Sequence[sealing.Sealed], answers: Answers) -> None:
+def _remember(batch: Sequence[Job], sealed: Sequence[sealing.Sealed], answers: Answers) -> None:
     """Filters remember what was stored, in the same transaction: what failed may come again, and is then no duplicate."""
     if not any(job.notes for job in batch):
         return
@@ -309,7 +319,7 @@ def _remember(batch: Sequence[_Job], sealed: Sequence[sealing.Sealed], answers: 
                     remembering.remember(key, "duplicate", mark.id, seconds=mark.seconds, now=job.at)
 
 
-def _expect_again(batch: Sequence[_Job], answers: Answers) -> None:
+def _expect_again(batch: Sequence[Job], answers: Answers) -> None:
     """One reply for all (RFC 5321): where some mailboxes took the message and some did not, its sender will come again."""
     at = 0
     for job in batch:

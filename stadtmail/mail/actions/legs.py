@@ -4,7 +4,7 @@ A recipient who got it is struck off in the commit that follows the remote serve
 more (RFC 1047), a crash anywhere else neither loses nor repeats it. With the last leg the transit ends, and its key is destroyed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from stadtmail.kit import store
 from stadtmail.mail import sealing, transit
-from stadtmail.mail.actions import reports, storing
+from stadtmail.mail.actions import local, reports
 from stadtmail.mail.models import HELD, WAITING, Leg, Mailbox, Stopped, Transit
 from stadtmail.mail.outbound import bounds
 from stadtmail.mail.transit import FAILED, OPEN, Opened, To
@@ -39,7 +39,8 @@ class Try:
     way: str = ""
     reason: str = ""
     confirms: bool = False  # the remote server sends confirmations itself (RFC 3461)
-    here: Sequence[tuple[str, sealing.Sealed]] = field(default=())
+    here: local.Copies | None = None
+    mailboxes: Mapping[str, UUID] = field(default_factory=dict)  # address -> whose copy it is
 
 
 def claim(worker: UUID, *, most: int, now: datetime) -> list[Opened]:
@@ -150,6 +151,8 @@ class _Noted:
     def forget(self) -> None:
         for one in self.told:
             one.forget()
+        if self.tried.here is not None:
+            self.tried.here.forget()
 
 
 def _noted(leg: Opened, tried: Try, now: datetime) -> _Noted | None:
@@ -184,7 +187,7 @@ def _write(one: _Noted, now: datetime) -> bool:
     known = _opened(row) if row is not None else None
     if row is None or known is None:
         return False
-    missed = _place(tried)
+    missed = _missed(tried)
     left = _left(known, [replace(to, state=OPEN) if to.address in missed else to for to in one.after])
     placed = [report.place() for report in one.told]
     left = [to for to in left if to.state == OPEN or not all(placed)]
@@ -203,10 +206,10 @@ def _write(one: _Noted, now: datetime) -> bool:
     return True
 
 
-def _place(tried: Try) -> set[str]:
+def _missed(tried: Try) -> set[str]:
     """Put the copies for mailboxes here into them. Addresses whose mailbox changed meanwhile: they are tried again."""
-    answers = storing.place([sealed for _, sealed in tried.here]) if tried.here else []
-    return {address for (address, _), answer in zip(tried.here, answers, strict=True) if answer is not None}
+    answers = tried.here.place() if tried.here is not None else {}
+    return {address for address, mailbox in tried.mailboxes.items() if mailbox in answers}
 
 
 def _left(known: Opened, after: Sequence[To]) -> list[To]:

@@ -58,4 +58,4 @@ def made(
         return Made(waits=True)
     except (errors.NotFound, errors.NotAllowed):  # nobody is there any more whom one could tell
         return Made()
-    return Made(here=local.sealed(raw, [to], sender="", now=now))
+    return Made(here=[local.sealed(raw, to, now=now)])

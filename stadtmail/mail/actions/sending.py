@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from stadtmail.kit import errors, store
 from stadtmail.mail import queries, sealing, transit
-from stadtmail.mail.actions import delivery, local, outgoing, rates, reports, signing, storing
+from stadtmail.mail.actions import delivery, local, outgoing, rates, reports, signing
 from stadtmail.mail.actions.outgoing import Loop
 from stadtmail.mail.actions.rates import TooOften
 from stadtmail.mail.models import Mailbox
@@ -130,10 +130,16 @@ def _sorted(to: Sequence[To], now: datetime) -> tuple[list[_Here], list[To]]:
 def _take(
     tenant: Tenant, mailbox: Mailbox, of: transit.Envelope, to: tuple[list[_Here], list[To]], raw: bytes
 ) -> Sent:  # fmt: skip
-    """Seal everything, then write it in one transaction."""
-    here, away = to
-    now, sealed = of.accepted_at, local.sealed(raw, [one.target for one in here], sender=of.sender, now=of.accepted_at)
-    told = reports.made(tenant, dsn.DELIVERED, [one.to.answered("", "2.1.5", "") for one in here], of, raw, now=now)
+    """Ask the neighbours' filters, seal everything, then write it in one transaction.
+
+    Who is refused by a neighbour's filter is told by a report, like by any other server, and the others get it.
+    """
+    (here, away), now = to, of.accepted_at
+    copies = local.copies(raw, [one.target for one in here], sender=of.sender, now=now) if here else None
+    refused = copies.refused if copies else {}
+    no = [one.to.answered(transit.FAILED, "5.7.1", refused[one.target.mailbox].reason) for one in here if one.target.mailbox in refused]
+    yes = [one.to.answered("", "2.1.5", "") for one in here if one.target.mailbox not in refused]
+    told = [reports.made(tenant, action, group, of, raw, now=now) for action, group in ((dsn.FAILED, no), (dsn.DELIVERED, yes)) if group]
     queued = []
     try:
         if away:
@@ -142,15 +148,18 @@ def _take(
                                  envid=of.envid, utf8=of.is_utf8)
             )  # fmt: skip
         with store.writing():
-            answers = storing.place(sealed)
-            refused = {one.target.mailbox: answer for one, answer in zip(sealed, answers, strict=True) if answer is not None}
-            if refused:
-                raise BadRecipient({one.position: refused[one.target.mailbox] for one in here if one.target.mailbox in refused})
+            failed: Mapping[UUID, errors.StadtmailError] = copies.place() if copies else {}
             outgoing.save(queued)
-            told.place()
+            placed = [one.place() for one in told]
+            if not all(placed):
+                failed = failed or refused  # their own mailbox is full: they are told now, by the answer
+            if failed:
+                raise BadRecipient({one.position: failed[one.target.mailbox] for one in here if one.target.mailbox in failed})
     except errors.StadtmailError:  # anything else may have been committed: what is lost then, the hourly job removes
-        delivery.forget_blobs(sealed)
-        told.forget()
+        if copies:
+            copies.forget()
+        for one in told:
+            one.forget()
         outgoing.forget(queued)
         raise
     return Sent(len(here), len(away))

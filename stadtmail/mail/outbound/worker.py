@@ -294,14 +294,14 @@ def _claimed(worker: UUID, most: int, now: datetime) -> list[tuple[Opened, bool]
 def _here(leg: Opened, now: datetime) -> Try:
     """Copies for the mailboxes of a leg, placed in the transaction that ends it, and the answers for those who have none."""
     after: list[To] = []
-    targets: list[tuple[str, sealing.Target]] = []
+    targets: dict[str, sealing.Target] = {}
     reason = ""
     for one in leg.recipients:
         if one.state != transit.OPEN:
             after.append(one)
             continue
         try:
-            targets.append((one.address, delivery.recipient(one.address, now=now)))
+            targets[one.address] = delivery.recipient(one.address, now=now)
             after.append(one.answered(legs.DELIVERED, "2.1.5", ""))
         except errors.TryLater:
             reason = "city_closed"
@@ -312,9 +312,11 @@ def _here(leg: Opened, now: datetime) -> Try:
             after.append(one.answered(transit.FAILED, "5.1.1", "there is no such mailbox"))
     if not targets:
         return Try(after, "local", reason)
-    sealed = local.sealed(b"".join(transit.body(leg.row)), [target for _, target in targets], sender=leg.envelope.sender, now=now)
-    of = {one.target.mailbox: one for one in sealed}
-    return Try(after, "local", reason, here=[(address, of[target.mailbox]) for address, target in targets])
+    copies = local.copies(b"".join(transit.body(leg.row)), list(targets.values()), sender=leg.envelope.sender, now=now)
+    boxes = {address: target.mailbox for address, target in targets.items()}
+    said = {address: copies.refused[box].reason for address, box in boxes.items() if box in copies.refused}
+    after = [one.answered(transit.FAILED, "5.7.1", said[one.address]) if one.address in said else one for one in after]
+    return Try(after, "local", reason, here=copies, mailboxes=boxes)
 
 
 def _after(one: To, reply: Reply, host: str) -> To:

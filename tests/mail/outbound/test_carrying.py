@@ -202,6 +202,17 @@ def test_what_is_enqueued_for_a_mailbox_here_is_placed_or_bounced(ahaus, anna, b
     assert not Leg.objects.exists()
 
 
+def test_what_is_enqueued_for_a_mailbox_here_passes_its_filter(ahaus, anna, ben, carry, now) -> None:
+    from tests.mail.outbound.test_sending import filtered
+
+    filtered(ahaus, ben, 'require "reject"; reject "Bitte nicht.";', now)
+    outgoing.enqueue(ahaus, sender="anna@ahaus.net", recipients=["ben@ahaus.net"], raw=MAIL, now=now)
+    assert carry() == 1
+    assert inbox(ahaus, ben) == []
+    assert b"Bitte nicht." in inbox(ahaus, anna)[0]
+    assert not Leg.objects.exists()
+
+
 def test_a_sender_whose_mailbox_is_full_is_told_when_there_is_room(send, sink, carry, ahaus, anna, now) -> None:
     from stadtmail.mail.models import Mailbox
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 from django.db import connections
 
-from stadtmail.mail.actions import outgoing, sending
+from stadtmail.mail.actions import delivery, outgoing, sending
 from stadtmail.mail.models import Leg, Message, Transit
 from stadtmail.mail.outbound.bounds import Bounds
 from tests.mail.outbound.conftest import MAIL
@@ -91,14 +91,13 @@ def test_taking_is_all_or_nothing(ahaus, anna, ben, now, monkeypatch) -> None:
     class Died(BaseException):
         pass
 
-    for place in ("storing.place", "outgoing.save"):
-        module, name = place.split(".")
+    for module, name in ((delivery.storing, "place"), (outgoing, "save")):
 
         def die(*_):
             raise Died
 
         with monkeypatch.context() as patched:
-            patched.setattr(getattr(sending, module), name, die)
+            patched.setattr(module, name, die)
             with pytest.raises(Died):
                 sending.send(
                     ahaus, contract=anna.contract, sender="anna@ahaus.net", recipients=["ben@ahaus.net", "a@example.org"], raw=MAIL, now=now

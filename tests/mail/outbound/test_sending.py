@@ -7,7 +7,7 @@ import pytest
 
 from stadtmail.kit import errors
 from stadtmail.mail import queries
-from stadtmail.mail.actions import sending, signing
+from stadtmail.mail.actions import delivery, filters, outgoing, rates, sending, signing
 from stadtmail.mail.models import Leg, Message, Transit
 from stadtmail.people.actions import contracts
 from stadtmail.people.models import Contract
@@ -84,7 +84,7 @@ def test_one_wrong_recipient_and_nobody_gets_it(ahaus, anna, ben, now) -> None:
 
 
 def test_a_mailbox_that_fills_up_at_the_last_moment_undoes_everything(ahaus, anna, ben, now, monkeypatch) -> None:
-    monkeypatch.setattr(sending.storing, "place", lambda sealed: [sending.storing.MailboxFull() for _ in sealed])
+    monkeypatch.setattr(delivery.storing, "place", lambda sealed: [delivery.MailboxFull() for _ in sealed])
     with pytest.raises(sending.BadRecipient) as refused:
         send(ahaus, anna, "x@example.org", "ben@ahaus.net", now=now)
     assert set(refused.value.positions) == {1}
@@ -114,12 +114,12 @@ def test_a_message_with_bare_line_ends_and_without_a_header_becomes_whole(ahaus,
     assert mail.endswith(b"\r\n\r\nnur Text\r\nund noch einer")
 
 
-def test_too_many_and_too_far(ahaus, anna, now, monkeypatch) -> None:
-    monkeypatch.setattr(sending, "MESSAGES_AN_HOUR", 2)
+def test_too_many_and_too_far(ahaus, anna, now) -> None:
+    few = rates.Rates(messages_an_hour=2)
     for _ in range(2):
-        send(ahaus, anna, "x@example.org", now=now)
+        send(ahaus, anna, "x@example.org", now=now, limits=few)
     with pytest.raises(errors.OverQuota):
-        send(ahaus, anna, "x@example.org", now=now)
+        send(ahaus, anna, "x@example.org", now=now, limits=few)
     with pytest.raises(sending.Loop):
         send(ahaus, anna, "x@example.org", raw=b"Received: a\r\n" * 101 + MAIL, now=now)
 
@@ -193,3 +193,35 @@ def ed25519_for_dkimpy(monkeypatch) -> None:
         exceptions=types.SimpleNamespace(BadSignatureError=BadSignatureError, ValueError=ValueError),
     )  # fmt: skip
     monkeypatch.setattr(dkim, "nacl", nacl, raising=False)
+
+
+def filtered(tenant, account, text: str, now) -> None:
+    o = opened(tenant, account)
+    assert filters.put(o, "main", text.encode(), enqueue=outgoing.enqueue, now=now) == []
+    filters.activate(o, "main", now=now)
+
+
+def test_a_neighbours_filter_sorts_what_comes_from_within(ahaus, anna, ben, now) -> None:
+    filtered(ahaus, ben, 'require "fileinto"; fileinto "Archiv";', now)
+    assert send(ahaus, anna, "ben@ahaus.net", now=now).local == 1
+    assert inbox(ahaus, ben) == []
+    o = opened(ahaus, ben)
+    assert [row.subject for row in queries.page(o, 5)] == ["Betreffkanarie"]
+
+
+def test_a_neighbours_filter_that_refuses_tells_the_sender_and_stops_nobody_else(ahaus, anna, ben, now) -> None:
+    filtered(ahaus, ben, 'require "reject"; reject "Bitte nicht.";', now)
+    sent = send(ahaus, anna, "ben@ahaus.net", "x@example.org", now=now)
+    assert (sent.local, sent.queued) == (1, 1)
+    assert inbox(ahaus, ben) == []
+    (told,) = inbox(ahaus, anna)
+    assert b"Action: failed" in told
+    assert b"Bitte nicht." in told
+    assert b"x@example.org" not in told.partition(b"rfc822-headers")[0]
+    assert Leg.objects.count() == 1
+
+
+def test_a_neighbours_filter_throws_away_and_nobody_hears_of_it(ahaus, anna, ben, now) -> None:
+    filtered(ahaus, ben, "discard;", now)
+    assert send(ahaus, anna, "ben@ahaus.net", now=now).local == 1
+    assert inbox(ahaus, ben) == inbox(ahaus, anna) == []
