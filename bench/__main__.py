@@ -21,6 +21,7 @@ TITLES = {
     "rows": "Erasure: rows erased a second",
     "sweep": "Sweep: 1,000 due among what is stored",
     "new_year": "One New Year's midnight",
+    "checks": "Checks of incoming mail, 10 KB",
 }
 ROOT = Path(__file__).resolve().parents[1]
 
