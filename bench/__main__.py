@@ -26,6 +26,7 @@ TITLES = {
     "sweep": "Sweep: 1,000 due among what is stored",
     "new_year": "One New Year's midnight",
     "search": "Search in a large mailbox",
+    "checks": "Checks of incoming mail, 10 KB",
 }
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from stadtmail.kit import config, log
 from stadtmail.mail import queries
 from stadtmail.mail.actions import accounts, delivery
 from stadtmail.mail.inbound.examining import Examiner
@@ -86,3 +87,13 @@ def test_trouble_with_the_dns_lets_mail_in(send, dns, ahaus, anna) -> None:
         dns.failing[name] = "SERVFAIL"
     assert send(FORGED).startswith("250")
     assert len(queries.page(opened(ahaus, anna), 1)) == 2
+
+
+def test_c42_no_name_of_a_sender_or_a_word_reaches_the_log(send, dns) -> None:
+    dns.failing["_dmarc.peer.example"] = "SERVFAIL"
+    assert send(FORGED.replace(b"Hallo", b"Kanarienwort")).startswith("250")
+    log.event("planted", role="doors", count=1)
+    written = (config.load().data / "log" / "stadtmail.log").read_bytes()
+    assert b"planted" in written
+    for secret in (b"peer.example", b"Kanarienwort", b"anna@", b"chief"):
+        assert secret not in written
