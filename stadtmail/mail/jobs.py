@@ -1,9 +1,10 @@
-"""Recurring work of the room: new pairs for the roles each month, and blobs that a crash left behind."""
+"""Recurring work of the room: new pairs for the roles each month, Trash and Junk, and blobs that a crash left behind."""
 
 from datetime import datetime
 
-from stadtmail.mail.actions import gone, rolekeys
+from stadtmail.mail.actions import emptying, gone, rolekeys
 from stadtmail.mail.models import Mailbox
+from stadtmail.tenants import queries as tenants
 
 
 def renew_role_keys(now: datetime) -> int:
@@ -12,6 +13,11 @@ def renew_role_keys(now: datetime) -> int:
     for mailbox in due:
         rolekeys.renew(mailbox, now=now)
     return len(due)
+
+
+def empty_due_folders(now: datetime) -> int:
+    """Delete what has lain in Trash and Junk for its city's period. Returns how many messages went."""
+    return sum(emptying.empty(city, now=now) for city in tenants.cities())
 
 
 def remove_lost_blobs(now: datetime) -> int:

@@ -88,6 +88,7 @@ TASKS = (
     Task("keys", each_day, _turn_keys),
     Task("keystore_backup", each_day, _keep_backup),
     Task("role_keys", each_day, mail_jobs.renew_role_keys),
+    Task("empty_folders", each(timedelta(hours=1)), mail_jobs.empty_due_folders),
     Task("lost_blobs", each(timedelta(hours=1)), mail_jobs.remove_lost_blobs),
     Task("part_blobs", each(timedelta(hours=1)), lambda now: blobs.sweep_temporary(now - timedelta(days=1))),
     Task("evidence", each(timedelta(minutes=1)), evidence.move, by_date=False),
