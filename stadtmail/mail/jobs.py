@@ -1,9 +1,10 @@
-"""Recurring work of the room: new pairs for the roles each month, lost blobs, what filters need not know any more, search indexes."""
+"""Recurring work of the room: new pairs for the roles each month, Trash and Junk, lost blobs, the filters' memory, search indexes."""
 
 from datetime import datetime
 
-from stadtmail.mail.actions import forwarding, gone, indexing, legs, remembering, repeats, rolekeys
+from stadtmail.mail.actions import emptying, forwarding, gone, indexing, legs, remembering, repeats, rolekeys
 from stadtmail.mail.models import Mailbox
+from stadtmail.tenants import queries as tenants
 
 
 def renew_role_keys(now: datetime) -> int:
@@ -27,6 +28,11 @@ def end_transits(now: datetime) -> int:
 def forget_repeats(now: datetime) -> int:
     """Forget which messages were to come again, when no sender tries any more. Returns how many."""
     return repeats.forget(now)
+
+
+def empty_due_folders(now: datetime) -> int:
+    """Delete what has lain in Trash and Junk for its city's period. Returns how many messages went."""
+    return sum(emptying.empty(city, now=now) for city in tenants.cities())
 
 
 def remove_lost_blobs(now: datetime) -> int:

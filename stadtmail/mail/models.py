@@ -143,6 +143,7 @@ class Message(models.Model):
     flags = models.BigIntegerField(default=0)  # bits of system flags and of the mailbox's keywords: see mail/folders.py
     size_bytes = models.BigIntegerField()
     arrived_on = models.DateField()
+    filed_on = models.DateField(null=True)  # day on which it came to this folder; None: the day of its arrival
     record_key = models.BinaryField()
     envelope = models.BinaryField()  # envelope, exact times, MIME tree with offsets
     blob = models.UUIDField(null=True, unique=True)  # sealed body in the blob store; None: Body row

@@ -93,6 +93,7 @@ TASKS = (
     Task("role_keys", each_day, mail_jobs.renew_role_keys),
     Task("filter_memory", each_day, mail_jobs.forget_for_filters),
     Task("repeats", each(timedelta(hours=1)), mail_jobs.forget_repeats),
+    Task("empty_folders", each(timedelta(hours=1)), mail_jobs.empty_due_folders),
     Task("lost_blobs", each(timedelta(hours=1)), mail_jobs.remove_lost_blobs),
     Task("part_blobs", each(timedelta(hours=1)), lambda now: blobs.sweep_temporary(now - timedelta(days=1))),
     Task("search_index", each(timedelta(seconds=1)), mail_jobs.follow_mail, by_date=False),

@@ -5,7 +5,7 @@ Names of keywords are sealed; their bits in the flags are not. Everything of one
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -144,7 +144,7 @@ def _moved(o: Opened, folder: UUID, uids: Sequence[int], to: UUID) -> Moved:
         come_at = gone_at + 1 if folder == to else target.modseq + 1
         new = [target.uidnext + n for n in range(len(rows))]
         place = Folder(id=to)
-        _refile([(place.id, uid, come_at, message) for (message, _), uid in zip(rows, new, strict=True)])
+        _refile([(place.id, uid, come_at, now.date(), message) for (message, _), uid in zip(rows, new, strict=True)])
         Folder.objects.filter(id=folder).update(modseq=gone_at)
         Folder.objects.filter(id=to).update(modseq=come_at, uidnext=new[-1] + 1)
         old = [uid for _, uid in rows]
@@ -176,8 +176,8 @@ def _rows(folder: UUID, uids: Sequence[int], *columns: str) -> list[tuple[Any, .
     ]
 
 
-def _refile(values: Sequence[tuple[UUID, int, int, UUID]]) -> None:
-    fields: list[Any] = [Message._meta.get_field(name) for name in ("folder", "uid", "modseq", "id")]
+def _refile(values: Sequence[tuple[UUID, int, int, date, UUID]]) -> None:
+    fields: list[Any] = [Message._meta.get_field(name) for name in ("folder", "uid", "modseq", "filed_on", "id")]
     *columns, key = [one.column for one in fields]
     statement = f"UPDATE {Message._meta.db_table} SET {', '.join(f'{one} = %s' for one in columns)} WHERE {key} = %s"  # noqa: S608
     default = connections["default"]

@@ -39,7 +39,7 @@ class New:
     received_at: datetime
 
 
-def append(o: Opened, folder: UUID, news: Sequence[New], *, now: datetime) -> Appended:  # noqa: ARG001 - the date may be the client's
+def append(o: Opened, folder: UUID, news: Sequence[New], *, now: datetime) -> Appended:
     """Put messages into a folder, all or none. Raises MailboxFull, MailboxClosed, NoSuchFolder."""
     used, quota = views.quota(o)
     if used + sum(len(one.content) for one in news) > quota:  # asked again inside the transaction
@@ -51,7 +51,7 @@ def append(o: Opened, folder: UUID, news: Sequence[New], *, now: datetime) -> Ap
             raw = bytes(one.content)
             plain = envelope.packed(envelope.summary(raw, now=one.received_at))
             sealed.append((sealing.sealed(raw, target, plain, private=private, now=one.received_at), one.flags))
-        return _placed(o, folder, sealed)
+        return _placed(o, folder, sealed, now)
     except BaseException:
         blobs.delete([one.blob for one, _ in sealed if one.blob is not None])
         raise
@@ -65,7 +65,7 @@ def copy(o: Opened, folder: UUID, uids: Sequence[int], *, to: UUID, now: datetim
     sizes = views.numbers(folder, uids)
     try:
         for part in _portions([uid for uid in sorted(set(uids)) if uid in sizes], {uid: size for uid, (size, _) in sizes.items()}):
-            copied = _copied(o, folder, part, to)
+            copied = _copied(o, folder, part, to, now)
             old += copied.old
             new += copied.new
             validity = copied.uidvalidity
@@ -91,7 +91,7 @@ def _portions(uids: Sequence[int], sizes: dict[int, int]) -> list[list[int]]:
     return portions
 
 
-def _copied(o: Opened, folder: UUID, uids: Sequence[int], to: UUID) -> Moved:
+def _copied(o: Opened, folder: UUID, uids: Sequence[int], to: UUID, now: datetime) -> Moved:
     target, private = _target(o)
     sealed: list[tuple[sealing.Sealed, int]] = []
     old = []
@@ -101,7 +101,7 @@ def _copied(o: Opened, folder: UUID, uids: Sequence[int], to: UUID) -> Moved:
             content = b"".join(mail.pieces())
             sealed.append((sealing.sealed(content, target, plain, private=private, now=mail.envelope.received_at), mail.flags))
             old.append(mail.uid)
-        placed = _placed(o, to, sealed)
+        placed = _placed(o, to, sealed, now)
     except BaseException:
         blobs.delete([one.blob for one, _ in sealed if one.blob is not None])
         raise
@@ -128,7 +128,7 @@ def _target(o: Opened) -> tuple[sealing.Target, sealing.Private | None]:
     return target, queries.privates(o).get(pair.unit_id)
 
 
-def _placed(o: Opened, folder: UUID, sealed: Sequence[tuple[sealing.Sealed, int]]) -> Appended:
+def _placed(o: Opened, folder: UUID, sealed: Sequence[tuple[sealing.Sealed, int]], now: datetime) -> Appended:
     size = sum(one.size_bytes for one, _ in sealed)
     with store.writing():
         box = store.locked(Mailbox.objects.filter(id=o.mailbox.id)).first()
@@ -145,7 +145,8 @@ def _placed(o: Opened, folder: UUID, sealed: Sequence[tuple[sealing.Sealed, int]
         Message.objects.bulk_create(
             [
                 Message(id=one.id, folder=place, pair_id=one.target.pair, uid=uid, modseq=modseq, flags=flags, size_bytes=one.size_bytes,
-                        arrived_on=one.arrived_at.date(), record_key=one.record_key, envelope=one.envelope, blob=one.blob)
+                        arrived_on=one.arrived_at.date(), filed_on=now.date(), record_key=one.record_key, envelope=one.envelope,
+                        blob=one.blob)
                 for (one, flags), uid in zip(sealed, uids, strict=True)
             ],
             batch_size=50,

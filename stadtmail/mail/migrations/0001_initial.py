@@ -32,6 +32,7 @@ class Migration(migrations.Migration):
                 ('flags', models.BigIntegerField(default=0)),
                 ('size_bytes', models.BigIntegerField()),
                 ('arrived_on', models.DateField()),
+                ('filed_on', models.DateField(null=True)),
                 ('record_key', models.BinaryField()),
                 ('envelope', models.BinaryField()),
                 ('blob', models.UUIDField(null=True, unique=True)),

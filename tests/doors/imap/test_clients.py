@@ -1,6 +1,7 @@
 """Real clients: Python's imaplib, IMAPClient, and mbsync both ways."""
 
 import imaplib
+import os
 import re
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ import pytest
 
 from tests.doors.imap.conftest import PASSWORD
 
-COUNT = 300
+COUNT = int(os.environ.get("MESSAGES", "300"))  # 5000 for the whole journey
 
 
 def raw(number: int) -> bytes:
@@ -76,7 +77,7 @@ def test_mbsync_both_ways(door, mail, client, tmp_path) -> None:
     )
 
     def sync() -> None:
-        done = subprocess.run(["mbsync", "-c", str(tmp_path / "rc"), "-a"], capture_output=True, timeout=100, check=False)
+        done = subprocess.run(["mbsync", "-c", str(tmp_path / "rc"), "-a"], capture_output=True, timeout=300, check=False)
         assert done.returncode == 0, done.stderr.decode()
 
     def files(folder: str):
@@ -95,8 +96,8 @@ def test_mbsync_both_ways(door, mail, client, tmp_path) -> None:
     near[1].unlink()
     (local / "INBOX/new/eigene.1").write_bytes(raw(9999).replace(b"\r\n", b"\n"))
     client.ask("SELECT INBOX")
-    client.ask("STORE 300 +FLAGS (\\Flagged)")
-    client.ask("STORE 301 +FLAGS (\\Deleted)")
+    client.ask(f"STORE {COUNT} +FLAGS (\\Flagged)")
+    client.ask(f"STORE {COUNT + 1} +FLAGS (\\Deleted)")
     client.ask("EXPUNGE")
     sync()
     sync()
@@ -106,3 +107,31 @@ def test_mbsync_both_ways(door, mail, client, tmp_path) -> None:
     assert client.ask("SEARCH SUBJECT 9999")[0].count(b" ") == 2
     assert client.ask("UID SEARCH RETURN (COUNT) ALL")[0].endswith(b"COUNT %d" % COUNT)
     assert sum(path.name.rpartition(":2,")[2].count("F") for path in files("INBOX")) == 1
+
+
+@pytest.mark.skipif(shutil.which("offlineimap") is None, reason="offlineimap is not installed (apt-get install offlineimap3)")
+def test_offlineimap_both_ways(door, mail, client, tmp_path) -> None:
+    mail(*(raw(number) for number in range(20)))
+    (tmp_path / "rc").write_text(
+        f"[general]\naccounts = a\nmetadata = {tmp_path}/meta\n[Account a]\nlocalrepository = l\nremoterepository = r\n"
+        f"[Repository l]\ntype = Maildir\nlocalfolders = {tmp_path}/mail\n"
+        f"[Repository r]\ntype = IMAP\nremotehost = 127.0.0.1\nremoteport = {door.port}\nremoteuser = anna@ahaus.net\n"
+        f"remotepass = {PASSWORD}\nssl = no\nstarttls = no\n"
+    )
+
+    def sync() -> None:
+        done = subprocess.run(["offlineimap", "-o", "-c", f"{tmp_path}/rc", "-u", "quiet"], capture_output=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+
+    def files():
+        return [path for part in ("new", "cur") for path in (tmp_path / "mail" / "INBOX" / part).iterdir()]
+
+    sync()
+    assert len(files()) == 21
+    files()[0].unlink()
+    client.ask("SELECT INBOX")
+    client.ask("APPEND INBOX {}", raw(77))
+    sync()
+    assert len(files()) == 21
+    client.ask("NOOP")
+    assert client.ask("SEARCH RETURN (COUNT) ALL")[0].endswith(b"COUNT 21")
