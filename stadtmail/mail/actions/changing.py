@@ -126,12 +126,12 @@ def move(o: Opened, folder: UUID, uids: Sequence[int], *, to: UUID, now: datetim
     """
     from stadtmail.mail.actions import learning  # which stands on this module
 
-    moved = _moved(o, folder, uids, to)
+    moved = _moved(o, folder, uids, to, now)
     learning.moved(o, moved.new, source=folder, to=to, now=now)
     return moved
 
 
-def _moved(o: Opened, folder: UUID, uids: Sequence[int], to: UUID) -> Moved:
+def _moved(o: Opened, folder: UUID, uids: Sequence[int], to: UUID, now: datetime) -> Moved:
     with store.writing():
         places = {row.id: row for row in store.locked(Folder.objects.filter(id__in=[folder, to], mailbox_id=o.mailbox.id))}
         if folder not in places or to not in places:
