@@ -14,7 +14,7 @@ from django.db.models import F, Sum
 
 from stadtmail.kit.holdings import Column, Holding
 from stadtmail.mail import queries
-from stadtmail.mail.actions import gone, indexing
+from stadtmail.mail.actions import gone, importing, indexing
 from stadtmail.mail.folders import flag_names
 from stadtmail.mail.index import files
 from stadtmail.mail.models import CLOSED, OPEN, Body, Expunged, Folder, IndexWork, Keyword, Mailbox, MailboxKey, Message, Route, Wrap
@@ -78,6 +78,13 @@ def register() -> None:
                  sealed={"sealed": "eml"}, harmless={"message": REF}),
         _holding("IndexWork", lambda ids: IndexWork.objects.filter(pair__in=ids), harmless={"pair": REF, "mark": NUMBER},
                  purge=_purge_indexes, find=_indexes_left),
+        Holding(
+            table="mail.Import",
+            personal={name: Column(importing.CATEGORY, "sealed", None) for name in ("secret", "position")},
+            harmless={"unit": ID, "mailbox": REF, "kind": STATE, "blob": "random id of sealed bytes", "lease_until": "of the work on it",
+                      **dict.fromkeys(("total", "taken", "known", "left_out"), "count on a random id")},
+            purge=importing.purge, find=importing.left,
+        ),
         Holding(table="mail.BlobGone", personal={}, harmless={"blob": "random id of bytes that are being unlinked", "unit": ID}),
     )  # fmt: skip
 

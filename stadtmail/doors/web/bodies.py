@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from stadtmail.doors.web import origin
 from stadtmail.kit import errors
 
-FORM = "application/x-www-form-urlencoded"  # no page takes files: a part of another kind would be ignored instead of refused (C-2.1)
+FORM = "application/x-www-form-urlencoded"  # a part of another kind would be ignored instead of refused (C-2.1)
 AT_ONCE = 5  # in this process, which has eight threads
 FROM_NETWORK = 3
 
@@ -31,12 +31,14 @@ def read(request: HttpRequest) -> None:
     charset = (request.content_params or {}).get("charset", "utf-8")
     if request.content_type != FORM or charset.lower() != "utf-8":
         raise BadRequest
-    with _place(origin.network(request)):
+    with place(request):
         request.body  # noqa: B018 - reading is the point; Django keeps it
 
 
 @contextmanager
-def _place(network: str) -> Iterator[None]:
+def place(request: HttpRequest) -> Iterator[None]:
+    """A place among those who may send at a time. Raises TooManySenders."""
+    network = origin.network(request)
     with _lock:
         if _senders.total() >= AT_ONCE or _senders[network] >= FROM_NETWORK:
             raise TooManySenders

@@ -42,6 +42,8 @@ EVENTS: dict[str, tuple[str, str, str, str]] = {
     ),
     "use_end": ("dem Ende der Nutzung", "die Nutzung endet", "the end of the use", "the use ends"),
     "session_end": ("dem Ende der Sitzung", "die Sitzung endet", "the end of the session", "the session ends"),
+    "import_begin": ("dem Beginn der Übernahme", "die Übernahme beginnt", "the begin of the import", "the import begins"),
+    "import_end": ("dem Ende der Übernahme", "die Übernahme endet", "the end of the import", "the import ends"),
     "challenge_issued": ("dem Stellen der Aufgabe", "die Aufgabe gestellt wird", "setting the challenge", "the challenge is set"),
 }  # fmt: skip
 

@@ -22,7 +22,8 @@ PUBLIC = frozenset(
 )  # fmt: skip
 LEADS_ON = frozenset({"logout", "collect_download", "collect_receipt", "collect_take_back"})  # to a public page, whoever asks
 RESIDENTS = frozenset(
-    {"my_data", "my_data_download", "my_data_receipt", "withdraw", "correct", "restrict", "password", "end_sessions", "cancel"}
+    {"my_data", "my_data_download", "my_data_receipt", "withdraw", "correct", "restrict", "password", "end_sessions", "cancel", "import",
+     "import_file"}
 )
 READERS = frozenset({"mailbox", "folder", "message", "message_html", "attachment", "source"})
 SEARCH = frozenset({"find"})  # shows nothing before it is asked
