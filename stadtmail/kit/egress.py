@@ -18,12 +18,13 @@ from urllib.parse import urlsplit
 
 from stadtmail.kit import config, instance, log
 
-# purposes of a role. A recipient's mail server can be anybody's: `mail` and `mail_policy` (MTA-STS, RFC 8461) go to any host
+# purposes of a role. A recipient's mail server can be anybody's: `mail` and `mail_policy` (MTA-STS, RFC 8461) go to any host, and so
+# does `import`, to the provider that a person names (mail/importing/guard.py refuses inner networks)
 ROLES: Mapping[str, tuple[str, ...]] = {
     "web": ("database",),
     "doors": ("database", "resolver", "scanner"),
     "imap": ("database",),
-    "work": ("database", "resolver", "smarthost", "mail", "mail_policy"),
+    "work": ("database", "resolver", "smarthost", "mail", "mail_policy", "import"),
     "console": ("database", "resolver"),
 }
 NAMES_SECONDS = 300.0
@@ -117,9 +118,10 @@ def _ways(role: str, chosen: config.Config) -> dict[str, frozenset[Way]]:
         "smarthost": {_relay(chosen.smarthost)} if chosen.smarthost else set(),
         "mail": {Way("", 25)} if not chosen.smarthost else set(),
         "mail_policy": {Way("", 443)},
+        "import": {Way("", 993), Way("", 143)},
     }
     if _is_demo():
-        wanted |= {"mail": set(), "mail_policy": set()}
+        wanted |= {"mail": set(), "mail_policy": set(), "import": set()}
     return {purpose: frozenset(wanted[purpose]) for purpose in found}
 
 
@@ -185,7 +187,7 @@ _EVENTS: Mapping[str, Callable[[tuple[Any, ...]], tuple[str, int] | None]] = {
 def _passes(host: str, port: int) -> bool:
     """A look-up (port 0) tells the name server a name: only listed ones may be asked for. An address tells nobody anything."""
     if port == 0:
-        return _inside.get() or _is_here(host) or _number(host) is not None or any(way.host == host for way in _every())
+        return _inside.get() or _is_here(host) or _number(host) is not None or any(way.host in {"", host} for way in _every())
     return _may(host, port)
 
 

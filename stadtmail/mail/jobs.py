@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from stadtmail.mail.actions import emptying, forwarding, gone, indexing, legs, remembering, repeats, rolekeys
+from stadtmail.mail.importing import running
 from stadtmail.mail.models import Mailbox
 from stadtmail.tenants import queries as tenants
 
@@ -48,3 +49,8 @@ def forget_for_filters(now: datetime) -> int:
 def follow_mail(now: datetime) -> int:
     """Take new mail into the search indexes, and what went out of them. Returns how many mailboxes are up to date."""
     return indexing.run(now)
+
+
+def import_mail(now: datetime) -> int:
+    """Begin the imports that wait, and go on with those whose process has died. Returns how many were begun."""
+    return running.begin_waiting(now)

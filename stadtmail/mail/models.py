@@ -191,6 +191,25 @@ class Repeat(models.Model):
         return f"repeat {self.pk}"
 
 
+class Import(models.Model):
+    """Mail that is being taken over from elsewhere (category IMPORT): what it needs for that lies under a unit that dies with it."""
+
+    unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    mailbox = models.OneToOneField(Mailbox, on_delete=models.PROTECT, related_name="+")  # one at a time
+    kind = models.CharField(max_length=8)  # imap | file
+    secret = models.BinaryField()  # server and credentials; of a file its language only
+    position = models.BinaryField(null=True)  # how far which folder there has come
+    blob = models.UUIDField(null=True, unique=True)  # the file, sealed under the unit's key
+    lease_until = models.DateTimeField(null=True)  # somebody works on it until then
+    total = models.PositiveIntegerField(default=0)
+    taken = models.PositiveIntegerField(default=0)
+    known = models.PositiveIntegerField(default=0)  # were here already
+    left_out = models.PositiveIntegerField(default=0)  # too large, or unreadable
+
+    def __str__(self) -> str:
+        return f"import {self.pk}"
+
+
 class BlobGone(models.Model):
     """A blob whose message was deleted: unlinked after the commit, found again after a crash."""
 

@@ -14,7 +14,7 @@ from django.db.models import F, Q, Sum
 
 from stadtmail.kit.holdings import Column, Holding
 from stadtmail.mail import filtering, queries, transit
-from stadtmail.mail.actions import gone, indexing
+from stadtmail.mail.actions import gone, importing, indexing
 from stadtmail.mail.folders import flag_names
 from stadtmail.mail.index import files
 from stadtmail.mail.models import (
@@ -143,6 +143,13 @@ def register() -> None:
                  harmless={"delivery": REF}, export=_learned),
         _holding("Repeat", lambda ids: Repeat.objects.filter(pair__in=ids), hashed=["mark"],
                  harmless={"id": "row number", "pair": REF, "until": "day on which no sender tries any more, on a random id"}),
+        Holding(
+            table="mail.Import",
+            personal={name: Column(importing.CATEGORY, "sealed", None) for name in ("secret", "position")},
+            harmless={"unit": ID, "mailbox": REF, "kind": STATE, "blob": "random id of sealed bytes", "lease_until": "of the work on it",
+                      **dict.fromkeys(("total", "taken", "known", "left_out"), "count on a random id")},
+            purge=importing.purge, find=importing.left,
+        ),
         Holding(table="mail.BlobGone", personal={}, harmless={"blob": "random id of bytes that are being unlinked", "unit": ID}),
     )  # fmt: skip
 

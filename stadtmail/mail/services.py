@@ -6,13 +6,12 @@ Everything here follows from settings, certificate and city; nothing is about a 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from stadtmail.kit import certificates, config
+from stadtmail.mail.actions import signing
 from stadtmail.tenants import queries as tenants
 from stadtmail.tenants.models import Tenant
 from stadtmail.wire import clientconfig
@@ -83,9 +82,6 @@ def records(tenant: Tenant, *, dkim: Sequence[tuple[str, str]]) -> list[Record]:
 
 def signing_keys(tenant: Tenant) -> list[tuple[str, str]]:
     """(name, text) of the records of the city's DKIM keys, where this instance signs."""
-    if find_spec("stadtmail.mail.actions.signing") is None:
-        return []
-    signing = import_module("stadtmail.mail.actions.signing")
     return [(one.name, one.text) for one in signing.records(tenant)]
 
 

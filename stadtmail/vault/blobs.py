@@ -12,7 +12,7 @@ from struct import Struct
 from uuid import UUID, uuid4
 
 from stadtmail.kit import config, errors
-from stadtmail.vault.seal import Unreadable, open_sealed, seal
+from stadtmail.vault.seal import OVERHEAD_BYTES, Unreadable, open_sealed, seal
 
 CHUNK_BYTES = 1024 * 1024
 _LENGTH = Struct(">I")
@@ -96,6 +96,33 @@ def get(blob: UUID, *, key: bytes, tenant: UUID, category: str) -> Iterator[byte
             number += 1
         if file.read(1):
             raise Unreadable
+
+
+def chunk(blob: UUID, number: int, *, key: bytes, tenant: UUID, category: str) -> tuple[bytes, bool]:
+    """(plaintext, is it the last) of one chunk: for a reader that goes to and fro. Raises BlobGone, Unreadable."""
+    try:
+        file = open(path_of(blob), "rb")  # noqa: SIM115 - the with follows
+    except FileNotFoundError:
+        raise BlobGone from None
+    with file:
+        file.seek(number * (_LENGTH.size + CHUNK_BYTES + OVERHEAD_BYTES))
+        head = file.read(_LENGTH.size)
+        if len(head) < _LENGTH.size:
+            raise Unreadable
+        (length,) = _LENGTH.unpack(head)
+        last = bool(length & 0x80000000)
+        sealed = file.read(length & 0x7FFFFFFF)
+    return open_sealed(key, sealed, tenant=tenant, category=category, object=_chunk_name(blob, number, last)), last
+
+
+def size(blob: UUID) -> int:
+    """How many bytes of plaintext a blob has. Raises BlobGone."""
+    try:
+        whole = path_of(blob).stat().st_size
+    except FileNotFoundError:
+        raise BlobGone from None
+    chunks = max(1, -(-whole // (_LENGTH.size + CHUNK_BYTES + OVERHEAD_BYTES)))
+    return whole - chunks * (_LENGTH.size + OVERHEAD_BYTES)
 
 
 def delete(blobs: Iterable[UUID]) -> None:

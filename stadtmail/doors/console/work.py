@@ -97,6 +97,7 @@ TASKS = (
     Task("lost_blobs", each(timedelta(hours=1)), mail_jobs.remove_lost_blobs),
     Task("part_blobs", each(timedelta(hours=1)), lambda now: blobs.sweep_temporary(now - timedelta(days=1))),
     Task("search_index", each(timedelta(seconds=1)), mail_jobs.follow_mail, by_date=False),
+    Task("imports", each(timedelta(seconds=2)), mail_jobs.import_mail, by_date=False, looks_only=True),
     Task("evidence", each(timedelta(minutes=1)), evidence.move, by_date=False),
     Task("proofs", each(EVERY_PROOF), _prove, by_date=False, looks_only=True),
     Task("witness", each(timedelta(minutes=1)), witness.copy, by_date=False),

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from stadtmail.doors.web import origin
 from stadtmail.doors.web.places import Place
 
-FORM = "application/x-www-form-urlencoded"  # no page takes files: a part of another kind would be ignored instead of refused (C-2.1)
+FORM = "application/x-www-form-urlencoded"  # a part of another kind would be ignored instead of refused (C-2.1)
 
 
 def read(request: HttpRequest) -> None:

@@ -25,6 +25,7 @@ from stadtmail.usage import connections
 METHODS = frozenset({"GET", "HEAD", "POST"})
 STATIC = "/static/"
 SAME_FOR_ALL = frozenset({"autodiscover"})  # programs send to it without a token; what they send is not read, and nothing is done
+IN_ADDRESS = frozenset({"import_file"})  # a file is read by its page, once it knows whose it is: the token stands in the address
 FOR_MACHINES = ("/.well-known/", "/mail/", "/autodiscover/")  # all that is answered on autoconfig.<domain> and its like
 
 
@@ -53,8 +54,10 @@ class Portal:
             return errors.page(request, 403, "foreign")
         mark = request.visit.mark if request.visit else ""
         try:
-            bodies.read(request)
-            tokens.check(request.city.id, form, request.POST.get("token", ""), session=mark, now=request.now)
+            if form not in IN_ADDRESS:
+                bodies.read(request)
+            given = request.GET if form in IN_ADDRESS else request.POST
+            tokens.check(request.city.id, form, given.get("token", ""), session=mark, now=request.now)
         except (NotAllowed, TryLater, BadRequest, SuspiciousOperation, UnreadablePostError) as error:
             return errors.answer(request, error)  # Django shows process_exception only what a page raises
         return None

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from stadtmail.kit import clock, store
-from stadtmail.mail.models import BlobGone, Message, Transit
+from stadtmail.mail.models import BlobGone, Import, Message, Transit
 from stadtmail.vault import blobs
 
 LOST_AFTER = timedelta(hours=1)
@@ -57,6 +57,7 @@ def remove_lost(now: datetime) -> int:
         part = old[at : at + BATCH]
         known = set(Message.objects.filter(blob__in=part).values_list("blob", flat=True))
         known |= set(Transit.objects.filter(blob__in=part).values_list("blob", flat=True))
+        known |= set(Import.objects.filter(blob__in=part).values_list("blob", flat=True))
         lost += [blob for blob in part if blob not in known]
     blobs.delete(lost)
     return len(lost)

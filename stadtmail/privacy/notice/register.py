@@ -17,6 +17,7 @@ START_TYPES: dict[str, str] = {
     "contract_end": "B", "role_end": "B",
     "last_collection": "V", "order_refused": "V", "order_accepted": "V", "month_end": "V", "use_end": "V", "session_end": "V",
     "transit_end": "V", "transit_begin": "E",
+    "import_end": "V", "import_begin": "E",
     "withdrawal": "V", "order_submitted": "E", "access": "E", "challenge_issued": "E",
     "alias_end": "V",
 }  # fmt: skip

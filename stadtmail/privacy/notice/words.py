@@ -52,6 +52,8 @@ EVENTS: dict[str, tuple[str, str, str, str]] = {
         "der letzten Zustellung oder Rückmeldung", "die letzte Zustellung oder Rückmeldung liegt",
         "the last delivery or bounce", "the last delivery or bounce takes place",
     ),
+    "import_begin": ("dem Beginn der Übernahme", "die Übernahme beginnt", "the begin of the import", "the import begins"),
+    "import_end": ("dem Ende der Übernahme", "die Übernahme endet", "the end of the import", "the import ends"),
     "challenge_issued": ("dem Stellen der Aufgabe", "die Aufgabe gestellt wird", "setting the challenge", "the challenge is set"),
 }  # fmt: skip
 

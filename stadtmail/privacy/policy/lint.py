@@ -22,11 +22,13 @@ DECISIONS = tuple(f"K{number}" for number in range(1, 22))
 # what this program stores, by category: a policy that does not know one of them cannot be used (C-1.1)
 STORED = frozenset(
     {"BD", "BD-ID", "BD-PAY", "BD-CRED", "BD-OPT", "INH", "CONS", "ORD", "TOMB", "COLL", "ACC", "STAFF", "CONT", "ALI", "TRANSIT"}
+    | {"IMPORT"}
     | {"ND", "VD", "COOK", "CAPT", "EVID", "KEYS"}
 )
 EVENTS = frozenset(
     {"contract_end", "last_collection", "withdrawal", "order_submitted", "order_refused", "order_accepted", "access", "role_end"}
     | {"month_end", "use_end", "session_end", "challenge_issued", "alias_end", "transit_begin", "transit_end"}
+    | {"import_begin", "import_end"}
 )
 HOLDS = frozenset(
     {"objection", "unpaid_claim", "tkg172", "tax_open", "legal_hold", "lea_preservation", "dsr_open", "fault_case", "abuse_case"}
