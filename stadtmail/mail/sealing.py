@@ -1,6 +1,6 @@
 """How one message lies in the store: a random record key sealed to the mailbox's pair; envelope and body sealed under it.
 
-Once the holder has opened a record key it is folded: wrapped under a key that follows from the pair's private half.
+What the holder appends or copies has a folded record key instead: wrapped under a key that follows from the pair's private half.
 
 City, category, mailbox and message are bound in, so that no row can be moved to another place. Bodies over 64 KiB are
 blobs, durable before any row names them.
@@ -73,7 +73,7 @@ class Private:
 
     @property
     def fold(self) -> bytes:
-        """Key under which record keys are wrapped again once they have been opened: forty times as fast as a box."""
+        """Key under which the holder's own record keys are wrapped: opens far faster than a box."""
         if not self._fold:
             self._fold = HKDF(SHA256(), 32, salt=None, info=b"stadtmail record keys 1").derive(self.half)
         return self._fold
@@ -146,7 +146,7 @@ def folded(private: Private, key: bytes, *, tenant: UUID, mailbox: UUID, role: s
 
 
 def is_folded(box: bytes) -> bool:
-    """Was the record key opened and wrapped again?"""
+    """Is the record key wrapped and not boxed?"""
     return box[:1] == _FOLDED
 
 
