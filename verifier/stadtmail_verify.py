@@ -394,10 +394,12 @@ def verdict_on(unit, leaf, issued):
     """What an erasure was: at its date, or why not."""
     if leaf.category != unit.category:
         raise Forged("category")
-    if leaf.cause != "due" or leaf.due is None:
-        return "held" if leaf.cause == "released" else "wanted" if leaf.cause != "due" else "proven"
+    if leaf.cause not in ("due", "released") or leaf.due is None:
+        return {"due": "proven", "released": "held"}.get(leaf.cause, "wanted")
     if leaf.done < leaf.due:
         return "early"
+    if leaf.cause == "released":  # a hold keeps it beyond its date, and the usual lateness counts from the hold's end
+        return "late" if leaf.done > max(leaf.due, leaf.known or leaf.due) + unit.grace else "held"
     if leaf.done > deadline(unit, leaf, issued):
         return "late"
     if unit.due is not None and leaf.done > max(unit.due, issued or unit.due) + unit.grace:

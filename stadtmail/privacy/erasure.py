@@ -5,12 +5,12 @@ only (`recovery`): from the last step that the ledger has, at every start and in
 may be repeated, and by two processes at once, without a second effect.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from itertools import groupby
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from uuid import UUID, uuid4, uuid5
 
 from django.db import InterfaceError, OperationalError
@@ -145,7 +145,8 @@ def _claim(ids: Sequence[UUID], tenant: Tenant, now: datetime, cause: str, outco
         held = holds.standing([row.id for row in rows], now=now)
         refusal = {row.id: _refusal(row, held.get(row.id, []), rules, now, cause) for row in rows}
         claimed = [row for row in rows if refusal[row.id] is None]
-        entries = [entry_of(list(group), now, cause) for _, group in groupby(sorted(claimed, key=kin), key=kin)]
+        kin = kin_of(claimed, cause, now)
+        entries = [entry_of(list(group), key, now) for key, group in groupby(sorted(claimed, key=_of(kin)), key=_of(kin))]
         for entry in entries:
             Unit.objects.filter(id__in=ids_of(entry.units)).update(state=ERASING, erasure=entry.erasure)
     outcome.withheld += [refused for refused in refusal.values() if refused is not None]
@@ -173,41 +174,59 @@ def is_early(row: Unit, now: datetime, cause: str) -> bool:
     return cause in BY_DATE and (row.due_at is None or row.due_at > now)
 
 
-def _is_late(row: Unit, rules: policy.Policy, now: datetime, cause: str) -> bool:
-    if cause != "due" or row.due_at is None or row.category not in rules.rules:
-        return False
-    return now > max(row.due_at, row.known_at or row.due_at) + rules.rules[row.category].lateness
+def _of(kin: Mapping[UUID, "Kin"]) -> Callable[[Unit], "Kin"]:
+    return lambda row: kin[row.id]
 
 
-def kin(row: Unit) -> tuple[str, datetime, datetime, bool]:
+class Kin(NamedTuple):
     """What units of one city have in common that one leaf speaks of."""
-    return row.category, row.due_at or _never, _known_late(row) or _never, row.synthetic
+
+    category: str
+    due: datetime
+    bound: datetime  # since when it could go, where that was after it was due: a date put right, a hold that ended
+    cause: str
+    synthetic: bool
 
 
-def _known_late(row: Unit) -> datetime | None:
-    """Since when the date could be known, where that was after it: whoever judges the erasure has to know."""
-    return row.known_at if row.due_at and row.known_at and row.known_at > row.due_at else None
+def kin_of(rows: Sequence[Unit], cause: str, now: datetime) -> dict[UUID, Kin]:
+    """unit -> its kin. What a hold kept beyond its date goes because the hold has ended, whoever takes it."""
+    freed = holds.freed([row.id for row in rows], now=now)
+    return {row.id: _kin(row, cause, freed.get(row.id, _never)) for row in rows}
 
 
-def entry_of(rows: list[Unit], now: datetime, cause: str, erasure: UUID | None = None) -> LedgerEntry:
-    """The ledger's entry for claimed units of one city that are `kin`, not yet written."""
+def _kin(row: Unit, cause: str, freed: datetime) -> Kin:
+    due = row.due_at or _never
+    if cause not in BY_DATE or row.due_at is None:
+        return Kin(row.category, due, _never, cause, row.synthetic)
+    bound = max(row.known_at or due, freed)
+    return Kin(row.category, due, bound if bound > due else _never, "released" if freed > due else cause, row.synthetic)
+
+
+def entry_of(rows: list[Unit], kin: Kin, now: datetime, erasure: UUID | None = None) -> LedgerEntry:
+    """The ledger's entry for claimed units of one city and one kin, not yet written."""
     marks, rules = units.commitments(rows), policy.current(rows[0].tenant)
     return LedgerEntry(
         erasure=erasure or uuid4(),
         tenant=rows[0].tenant_id,
-        category=rows[0].category,
+        category=kin.category,
         rule_due=rows[0].due_at,
-        rule_known=_known_late(rows[0]),
+        rule_known=kin.bound if kin.bound != _never else None,
         units=b"".join(row.id.bytes for row in rows),
         keys=b"".join(row.key.bytes for row in rows if row.key),
         commitments=b"".join(units.commitment(marks[row.id], row.id) for row in rows if row.id in marks),
-        cause=cause,
-        late=sum(_is_late(row, rules, now, cause) for row in rows),
+        cause=kin.cause,
+        late=len(rows) if _is_late(kin, rules, now) else 0,
         step=CLAIM,
         intent_at=now,
         test=instance.current().is_test,
-        synthetic=rows[0].synthetic,
+        synthetic=kin.synthetic,
     )
+
+
+def _is_late(kin: Kin, rules: policy.Policy, now: datetime) -> bool:
+    if kin.cause not in BY_DATE or kin.due == _never or kin.category not in rules.rules:
+        return False
+    return now > max(kin.due, kin.bound) + rules.rules[kin.category].lateness
 
 
 # -- 2 to 7: forward only --------------------------------------------------------------------------------------------

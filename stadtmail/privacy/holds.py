@@ -121,6 +121,16 @@ def standing(units: Sequence[UUID], *, now: datetime) -> dict[UUID, list[Hold]]:
     return found
 
 
+def freed(units: Sequence[UUID], *, now: datetime) -> dict[UUID, datetime]:
+    """unit -> when the last hold on it that does not stand any more was released or ran out: until then it could not go."""
+    found: dict[UUID, datetime] = {}
+    for at in range(0, len(units), 400):
+        for row in HoldItem.objects.filter(unit__in=units[at : at + 400]).exclude(open_at(now)).select_related("hold"):
+            ended = min(end for end in (row.hold.released_at, row.hold.ends_at) if end is not None)
+            found[row.unit_id] = max(ended, found.get(row.unit_id, ended))
+    return found
+
+
 def drop_empty(holds: Sequence[UUID]) -> None:
     """Holds of which no unit is left go too: who placed them and why is nobody's business any more. Call inside `writing()`."""
     Hold.objects.filter(id__in=holds, items=None).delete()

@@ -21,6 +21,7 @@ from stadtmail.tenants.models import Tenant
 from stadtmail.tenants.queries import cities
 
 STUCK = timedelta(minutes=15)  # an erasure that was begun longer ago has not been finished
+BY_DATE = ("due", "released")  # causes of erasures that a date sets going; the others are somebody's decision
 REVIEW_DAYS = 366  # C-6.5: P12M
 _published = UUID("5f3c1e0a-0d54-4a6e-9a53-6f1b8f9a7c02")
 
@@ -93,7 +94,8 @@ def overdue(tenant: Tenant, now: datetime) -> int:
         binds = Q(known_at=None) | Q(known_at__lte=limit)
         late = Unit.objects.filter(binds, tenant=tenant, category=category, due_at__lte=limit).exclude(state=ERASING)
         ids = list(late.values_list("id", flat=True))
-        found += len(ids) - len(holds.standing(ids, now=now))
+        waits = {unit for unit, ended in holds.freed(ids, now=now).items() if ended > limit}  # its hold ended only now
+        found += len(set(ids) - waits - set(holds.standing(ids, now=now)))
     return found
 
 
@@ -104,7 +106,7 @@ def _overdue(tenant: Tenant, now: datetime) -> Measured:
 
 def _late(tenant: Tenant, now: datetime) -> Measured | None:
     """Of real units that fell due and were erased in the last day, how many too late by the leaf or by its dates; None where none was."""
-    found = [leaf for leaf in _erasures(tenant, now - timedelta(days=1)) if leaf["cause"] == "due" and not leaf.get("synthetic")]
+    found = [leaf for leaf in _erasures(tenant, now - timedelta(days=1)) if leaf["cause"] in BY_DATE and not leaf.get("synthetic")]
     rules = policy.current(tenant).rules
     late = sum(int(leaf["count"]) if _is_late(leaf, rules) else int(leaf["late"]) for leaf in found)
     return Measured(late, late == 0) if found else None

@@ -114,7 +114,7 @@ class LedgerEntry(models.Model):
     tenant = models.UUIDField()
     category = models.CharField(max_length=12)
     rule_due = models.DateTimeField(null=True)
-    rule_known = models.DateTimeField(null=True)  # since when rule_due could be known, where that was after it (a correction backwards)
+    rule_known = models.DateTimeField(null=True)  # since when it could go, where that was after rule_due (a date put right, a hold)
     units = models.BinaryField()  # unit ids, 16 bytes each
     keys = models.BinaryField()  # key ids, 16 bytes each
     commitments = models.BinaryField(default=bytes)  # 32 bytes each: HMAC(k, unit id), k dies with the unit's key

@@ -47,7 +47,7 @@ def replay(now: datetime) -> int:
         _purge_again(dead)
         living = keys.exists([row.key for row in rows if row.key])
         keyless = [row for row in rows if row.key and row.key not in living and row.id.bytes not in gone]
-        _claim_lost(keyless)
+        _claim_lost(keyless, now)
         again, lost = again + len(dead), lost + len(keyless)
     if lost:
         recover(now)
@@ -73,11 +73,12 @@ def _claimed_only(now: datetime) -> list[LedgerEntry]:
     rows = list(Unit.objects.filter(state=ERASING).select_related("tenant").order_by("erasure", "id"))
     known = set(LedgerEntry.objects.filter(erasure__in={row.erasure for row in rows}).values_list("erasure", flat=True)) if rows else set()
     waiting = [row for row in rows if row.erasure not in known]
-    return [
-        erasure.entry_of(members, now, "due" if members[0].due_at and members[0].due_at <= now else "deleted", number)
-        for number, group in groupby(waiting, key=lambda row: row.erasure)
-        if (members := list(group))
-    ]
+    return [_entry(list(group), now, number) for number, group in groupby(waiting, key=lambda row: row.erasure)]
+
+
+def _entry(members: list[Unit], now: datetime, number: UUID | None) -> LedgerEntry:
+    cause = "due" if members[0].due_at and members[0].due_at <= now else "deleted"
+    return erasure.entry_of(members, erasure.kin_of(members, cause, now)[members[0].id], now, number)
 
 
 def _purge_again(rows: Sequence[Unit]) -> None:
@@ -100,10 +101,10 @@ def _start_clocks(dead: Sequence[Unit], gone: Mapping[bytes, datetime | None], n
                 events.record(tenant=row.tenant, anchor_kind=row.anchor_kind, anchor=row.anchor, name=began[0], at=began[1], now=now)
 
 
-def _claim_lost(rows: Sequence[Unit]) -> None:
+def _claim_lost(rows: Sequence[Unit], now: datetime) -> None:
     """The key is gone and nobody wrote it down: the rows follow, with their leaf."""
-    by_kin = sorted(rows, key=lambda row: (row.tenant_id, erasure.kin(row)))
-    for _, group in groupby(by_kin, key=lambda row: (row.tenant_id, erasure.kin(row))):
+    kin = {row.id: (row.tenant_id, known) for row, known in zip(rows, erasure.kin_of(rows, "due", now).values(), strict=True)}
+    for _, group in groupby(sorted(rows, key=lambda row: kin[row.id]), key=lambda row: kin[row.id]):
         ids = [row.id for row in group]
         with store.writing():
             Unit.objects.filter(id__in=ids).update(state=ERASING, erasure=uuid4())

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from stadtmail.kit import store
-from stadtmail.privacy import erasure, events, measures, recovery, units
+from stadtmail.privacy import erasure, events, holds, measures, recovery, sweep, units
 from stadtmail.privacy.evidence import leaves, log, public, receipts
 from stadtmail.privacy.models import Leaf, Unit
 
@@ -141,7 +141,9 @@ def test_c41_a_city_cannot_say_that_it_learned_later_what_its_own_receipt_told(a
     rows = end(make(ahaus, 1), now)
     receipt = receipts.receipt(ahaus, rows, now=now)
     asleep = rows[0].due_at + timedelta(days=3)
-    monkeypatch.setattr(erasure, "_known_late", lambda row: asleep)
+    monkeypatch.setattr(erasure.holds, "freed", lambda ids, *, now: {})
+    real = erasure._kin
+    monkeypatch.setattr(erasure, "_kin", lambda row, cause, freed: real(row, cause, freed)._replace(bound=asleep))
     monkeypatch.setattr(erasure, "_is_late", lambda *_: False)
     erase(rows, asleep)
     assert erasures_of(ahaus)[0]["late"] == 0
@@ -164,6 +166,39 @@ def test_c41_prove_sees_lateness_that_the_engine_does_not_confess(ahaus, make, e
     late = rows[0].due_at + timedelta(minutes=16)
     erase(rows, late)
     assert measures._late(ahaus, late).value == 2
+
+
+def held_until(tenant, rows, *, placed, ends):
+    made = {"type": "objection", "reason": "invoice_objection", "by": "desk:1", "review_at": placed + timedelta(days=30)}
+    return holds.place(tenant=tenant, units=[row.id for row in rows], now=placed, ends_at=ends, **made)
+
+
+@pytest.mark.parametrize(("minutes", "late"), [(14, 0), (16, 1)])
+def test_c43b_what_a_hold_kept_goes_when_it_ends_and_is_late_only_from_then_on(ahaus, make, end, now, verdict, minutes, late) -> None:
+    rows = end(make(ahaus, 1), now)
+    receipt = receipts.receipt(ahaus, rows, now=now)
+    ends = rows[0].due_at + timedelta(days=90)
+    held_until(ahaus, rows, placed=now, ends=ends)
+    at = ends + timedelta(minutes=minutes)
+    assert measures.overdue(ahaus, at) == late
+    sweep.run(at)
+    (leaf,) = erasures_of(ahaus)
+    assert (leaf["cause"], leaf["late"], leaf["known"]) == ("released", late, leaves.minute(ends))
+    assert measures._late(ahaus, at).value == late
+    code, text = verdict(receipt, log.export(ahaus))
+    assert (code, "LATE" in text, "when a hold ended" in text) == (late, bool(late), not late)
+
+
+def test_c43b_a_crash_between_release_and_erasure_makes_nothing_late(ahaus, make, end, now, monkeypatch) -> None:
+    rows = end(make(ahaus, 1), now)
+    placed = held_until(ahaus, rows, placed=now, ends=None)
+    released = rows[0].due_at + timedelta(days=90)
+    with monkeypatch.context() as patched:
+        patched.setattr(erasure, "erase", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            holds.release(placed.id, tenant=ahaus, now=released)
+    assert sweep.run(released + timedelta(minutes=9)).late == 0
+    assert erasures_of(ahaus)[0]["cause"] == "released"
 
 
 def moved(rows, *, to, known):

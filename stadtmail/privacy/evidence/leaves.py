@@ -23,7 +23,7 @@ _FIRST = date(2020, 1, 1)  # no leaf speaks of an earlier day; the birth date of
 CATEGORIES = STORED | {code for clause in CLAUSES for code in clause.data}
 CAUSES = frozenset({"due", "withdrawn", "refused", "deleted", "released", "orphan"})
 # type -> (fields it must have, fields it may have); "v", "city" and "test" belong to every leaf. Of an erasure "known" says since
-# when "due" could be known, where that was after it (an end that was put right), "synthetic" that nobody real stands behind it.
+# when it could go, where that was after "due" (an end put right, a hold that ended); "synthetic" that nobody real stands behind it.
 TYPES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "erasure": (
         frozenset(["category", "cause", "count", "done", "root", "readable_in_backups_until"]),
