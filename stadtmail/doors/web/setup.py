@@ -88,7 +88,7 @@ def _signed(text: bytes, chain: Path, key: Path) -> bytes:
 
 def _code(text: str) -> SafeString:
     """A QR code as SVG, made here: nobody else is asked. Its signs are paths, so nothing of `text` gets into the page."""
-    return mark_safe(segno.make(text, error="m", micro=False).svg_inline(scale=5, border=4, light="#fff"))  # noqa: S308
+    return mark_safe(segno.make(text, error="m", micro=False).svg_inline(omitsize=True, border=4, light="#fff"))  # noqa: S308
 
 
 def _here(request: PortalRequest) -> str:
