@@ -157,7 +157,7 @@ def test_the_page_says_how_in_plain_words(ahaus, lang) -> None:
     assert f"{lang}/einrichten/apple.mobileconfig" in page.links
     assert ("svg" in [tag for tag, _ in page.tags]) is True
     assert not [given for _, given in page.tags if "style" in given or "onload" in given]
-    assert f"{lang}/datenschutz/meine-daten" in page.links
+    assert f"{lang}/datenschutz/meine-daten/mailprogramme" in page.links
 
 
 def test_the_code_carries_the_address_of_the_page_and_no_session(ahaus, now) -> None:
