@@ -10,7 +10,7 @@ from pathlib import Path
 
 from django.db import connections
 
-from stadtmail.kit import config
+from stadtmail.kit import config, undisturbed
 from stadtmail.vault import blobs
 
 CHUNK_BYTES = 16 * 1024 * 1024
@@ -79,11 +79,10 @@ def _folders() -> Iterator[tuple[str, Path]]:
 
 def _file(place: Place, path: Path) -> Iterator[tuple[Place, bytes]]:
     try:
-        with open(path, "rb") as file:
-            tail = b""
-            while chunk := file.read(CHUNK_BYTES):
-                yield place, tail + chunk
-                tail = chunk[-OVERLAP_BYTES:]
+        tail = b""
+        for chunk in undisturbed.pieces(path, CHUNK_BYTES):
+            yield place, tail + chunk
+            tail = chunk[-OVERLAP_BYTES:]
     except FileNotFoundError:  # erased while we look
         return
 
