@@ -73,7 +73,9 @@ events.record = lambda real=events.record, **given: real(**back(given))
 MUTATIONS = {  # a protection that is patched away -> (word of the checker, residents, days, patch)
     "three days early": (checking.ERASED_EARLY, 100, 120, f"{LAST_DAY} - timedelta(days=3)"),
     "three days late": (checking.STILL_THERE, 100, 120, f"{LAST_DAY} + timedelta(days=3)"),
-    "holds are not asked for": (checking.HELD_ERASED, 100, 150, "holds.open_at = lambda now: Q(pk__in=[])"),
+    "holds are not asked for": (
+        checking.HELD_ERASED, 100, 150, "holds.open_at = lambda now: Q(pk__in=[]); holds.freed = lambda units, now: {}",
+    ),
     "keys stay": (checking.HALF, 10, 60, "keys.destroy = lambda ids: None; erasure._left = lambda *_: 0"),
     "a month of a role never ends": (checking.WRONG_MONTH, 3, 15, "rolekeys.is_over = lambda pair, now: pair is None"),
     "the clock of a role's month does not start": (
