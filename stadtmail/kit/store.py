@@ -116,6 +116,13 @@ def _reader(using: str) -> sqlite3.Connection:
     return kept[1]
 
 
+def close_reader(using: str = "default") -> None:
+    """Close this thread's connection for reading, before other bytes are put into the database's file."""
+    kept = _readers.__dict__.pop(using, None)
+    if kept is not None:
+        kept[1].close()
+
+
 def as_id(value: "UUID | str") -> UUID:
     """An id as `select` gives it: PostgreSQL knows ids, SQLite their digits."""
     return value if isinstance(value, UUID) else UUID(hex=value)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.db import connections
 
-from stadtmail.kit import instance
+from stadtmail.kit import instance, store
 from stadtmail.people.models import Inventory
 from stadtmail.privacy import erasure, witness
 from stadtmail.privacy.evidence import log, public, receipts
@@ -40,6 +40,7 @@ def machine(tmp_path):
             for name in names:
                 path = Path(connections[name].settings_dict["NAME"])
                 connections[name].close()
+                store.close_reader(name)
                 for suffix in ("-wal", "-shm"):
                     Path(f"{path}{suffix}").unlink(missing_ok=True)
                 shutil.copyfile(tmp_path / f"{name}.copy", path)
