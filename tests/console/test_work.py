@@ -1,6 +1,8 @@
 """What happens by itself: at its moment, in order, once; and a walked clock does what a waited one does."""
 
+import os
 import shutil
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,7 +15,7 @@ from stadtmail.people import queries as people
 from stadtmail.people.actions import contracts
 from stadtmail.privacy.models import Unit
 from stadtmail.privacy.periods import Period
-from stadtmail.vault import backups, epochs, keys, ring
+from stadtmail.vault import backups, blobs, epochs, keys, ring
 from tests.people.test_life import order
 
 pytestmark = [pytest.mark.django_db(transaction=True, databases="__all__"), pytest.mark.postgres]
@@ -54,6 +56,18 @@ def named(name: str) -> work.Task:
 def test_the_clock_lands_on_the_calendar(start: str, period: str, landed: str) -> None:
     moment = datetime.fromisoformat(start).replace(tzinfo=UTC)
     assert door.moved(moment, Period.parse(period)) == datetime.fromisoformat(landed).replace(tzinfo=UTC)
+
+
+def test_a_message_on_its_way_in_is_no_remains_of_a_crash_because_the_clock_was_moved(ahaus, monkeypatch) -> None:
+    writer = blobs.Writer(key=bytes(32), tenant=ahaus.id, category="INH")
+    left = blobs.Writer(key=bytes(32), tenant=ahaus.id, category="INH")
+    old = time.time() - 25 * 3600
+    os.utime(blobs.path_of(left.id).with_suffix(".part"), (old, old))
+    monkeypatch.setattr(clock, "offset", lambda: timedelta(days=1500))
+    named("part_blobs").run(clock.now())
+    assert not blobs.path_of(left.id).with_suffix(".part").exists()
+    assert blobs.age(writer.finish()) is not None
+    left.abandon()
 
 
 def test_a_failing_task_is_named_and_does_not_stop_the_others(now) -> None:

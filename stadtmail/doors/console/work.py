@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from stadtmail.kit import config, log
+from stadtmail.kit import clock, config, log
 from stadtmail.mail import jobs as mail_jobs
 from stadtmail.people import jobs as people_jobs
 from stadtmail.people import queries as people
@@ -25,6 +25,7 @@ from stadtmail.vault import backups, blobs, epochs
 EVERY_SWEEP = timedelta(minutes=10)
 EVERY_LOOK = timedelta(minutes=1)
 EVERY_PROOF = timedelta(hours=1)
+PARTS_AFTER = timedelta(days=1)  # no message is longer on its way in
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,10 @@ def _keep_backup(now: datetime) -> None:
     backups.expire(now)
 
 
+def _remove_parts(now: datetime) -> None:
+    blobs.sweep_temporary(now - clock.offset() - PARTS_AFTER)  # files carry the machine's time, also where the clock was moved
+
+
 def _prove(now: datetime) -> None:
     for city in tenants.cities():
         if proofs.is_stale(city, now, age=EVERY_PROOF):
@@ -95,7 +100,7 @@ TASKS = (
     Task("repeats", each(timedelta(hours=1)), mail_jobs.forget_repeats),
     Task("empty_folders", each(timedelta(hours=1)), mail_jobs.empty_due_folders),
     Task("lost_blobs", each(timedelta(hours=1)), mail_jobs.remove_lost_blobs),
-    Task("part_blobs", each(timedelta(hours=1)), lambda now: blobs.sweep_temporary(now - timedelta(days=1))),
+    Task("part_blobs", each(timedelta(hours=1)), _remove_parts),
     Task("search_index", each(timedelta(seconds=1)), mail_jobs.follow_mail, by_date=False),
     Task("imports", each(timedelta(seconds=2)), mail_jobs.import_mail, by_date=False, looks_only=True),
     Task("evidence", each(timedelta(minutes=1)), evidence.move, by_date=False),
