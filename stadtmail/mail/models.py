@@ -95,12 +95,24 @@ class Folder(models.Model):
     modseq = models.PositiveBigIntegerField(default=1)
     forgotten = models.PositiveBigIntegerField(default=0)  # up to this modseq it is not remembered any more which uids vanished
     subscribed = models.BooleanField(default=True)
+    recent = models.PositiveIntegerField(default=1)  # the first uid that no mail program has been told of (RFC 3501 2.3.2)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["mailbox", "number"], name="folder_number_once")]
 
     def __str__(self) -> str:
         return f"folder {self.id}"
+
+
+class Subscription(models.Model):
+    """A subscribed name whose folder was deleted: it stays until its holder unsubscribes (RFC 9051 6.3.7). Sealed as a folder's is."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    mailbox = models.ForeignKey(Mailbox, on_delete=models.PROTECT, related_name="subscriptions")
+    name = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"subscription {self.id}"
 
 
 class Keyword(models.Model):

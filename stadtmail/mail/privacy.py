@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F, Q, Sum
 
 from stadtmail.kit.holdings import Column, Holding
-from stadtmail.mail import filtering, queries, transit
+from stadtmail.mail import filtering, queries, transit, views
 from stadtmail.mail.actions import gone, importing, indexing
 from stadtmail.mail.folders import flag_names
 from stadtmail.mail.index import files
@@ -36,6 +36,7 @@ from stadtmail.mail.models import (
     Repeat,
     Route,
     Script,
+    Subscription,
     Transit,
     Wrap,
 )
@@ -79,8 +80,12 @@ def register() -> None:
             sealed={"name": "folder"},
             harmless={"id": ID, "mailbox": REF, "number": NUMBER, "role": STATE, "use": STATE,
                       "uidvalidity": "second of creation, on a random id", "uidnext": NUMBER, "modseq": NUMBER,
-                      "forgotten": NUMBER, "subscribed": "mark"},
+                      "forgotten": NUMBER, "subscribed": "mark", "recent": NUMBER},
             export=_folders,
+        ),
+        _holding(
+            "Subscription", lambda ids: Subscription.objects.filter(mailbox__in=Mailbox.objects.filter(unit__in=ids).values("id")),
+            sealed={"name": "folder"}, harmless={"id": ID, "mailbox": REF}, export=_subscriptions,
         ),
         _holding(
             "Keyword", lambda ids: Keyword.objects.filter(mailbox__in=Mailbox.objects.filter(unit__in=ids).values("id")),
@@ -279,6 +284,13 @@ def _folders(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
         for row in queries.folders(queries.Opened(mailbox)):
             if not row.total:
                 yield {"folder": row.name}
+
+
+def _subscriptions(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
+    """Subscribed names of folders that were deleted."""
+    for _, mailbox in _opened(unit_id):
+        for name in views.subscriptions(queries.Opened(mailbox)).values():
+            yield {"folder": name}
 
 
 def _keywords(unit_id: UUID) -> Iterable[Mapping[str, Any]]:

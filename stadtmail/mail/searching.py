@@ -12,7 +12,7 @@ from functools import cached_property
 from uuid import UUID
 
 from stadtmail.mail import views
-from stadtmail.mail.index import answers
+from stadtmail.mail.index import answers, words
 from stadtmail.mail.index.answers import Answer
 from stadtmail.mail.queries import Opened
 from stadtmail.mail.views import Mail
@@ -36,12 +36,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Frame:
-    """What a search is about: the folder, the largest numbers, the saved result, the keywords (capitals -> bit), the moment."""
+    """What a search is about: the folder, the largest numbers, from which uid on messages are \\Recent, the saved result, the
+    keywords (capitals -> bit), the moment."""
 
     o: Opened
     folder: UUID
     largest_seq: int
     largest_uid: int
+    recent: int
     saved: frozenset[int]
     keywords: Mapping[str, int]
     now: datetime
@@ -177,6 +179,7 @@ _BY_NUMBER: dict[str, Callable[[_Search, Key, Row], bool]] = {
     "FLAG": lambda _, key, row: bool(row.flags & key.value[0]) == key.value[1],
     "KEYWORD": _Search.keyword,
     "MODSEQ": lambda _, key, row: row.modseq >= key.value,
+    "RECENT": lambda search, _, row: row.uid >= search._frame.recent,
     "SET": lambda search, key, row: search.within(key, row.seq, search._frame.largest_seq),
     "UID": lambda search, key, row: search.within(key, row.uid, search._frame.largest_uid),
     "$": lambda search, _, row: row.uid in search._frame.saved,
@@ -199,9 +202,7 @@ class _Content:
 
     def people(self, name: str) -> str:
         """Sender, recipients: names and addresses on one line."""
-        envelope = self._mail.envelope
-        some = {"FROM": envelope.sender, "TO": envelope.to, "CC": envelope.cc}[name]
-        return "\n".join(f"{one} <{address}>" for one, address in some).casefold()
+        return words.everybody(self._mail.envelope, name.lower()).casefold()
 
     def header(self, name: bytes, text: str) -> bool:
         """Is there a header of this name that has the text in it?"""
@@ -222,7 +223,7 @@ class _Content:
         moment = self._mail.envelope.date
         if moment is None:
             return False
-        on = moment.date()
+        on = moment.date()  # as it stands there, whatever the zone (RFC 9051 6.4.4)
         return {"SENTBEFORE": on < day, "SENTON": on == day, "SENTSINCE": on >= day}[name]
 
     def age(self, name: str, seconds: int, now: datetime) -> bool:

@@ -19,7 +19,7 @@ from stadtmail.kit import errors, store
 from stadtmail.mail import bodies, envelope, sealing
 from stadtmail.mail.envelope import Envelope
 from stadtmail.mail.folders import DELETED, INBOX, SEEN
-from stadtmail.mail.models import Body, Folder, Mailbox
+from stadtmail.mail.models import Body, Folder, Mailbox, Subscription
 from stadtmail.mail.queries import Opened, folder_name, pairs_of, privates
 from stadtmail.privacy import units
 from stadtmail.privacy.models import ERASING, Unit
@@ -27,8 +27,10 @@ from stadtmail.wire import imapenvelope, imapthread, preview
 
 CHUNK = 400  # uids in one statement
 _FOLDERS = """
-    SELECT id, number, role, uidvalidity, uidnext, modseq, forgotten, subscribed, "use", name FROM mail_folder WHERE mailbox_id = %s"""
+    SELECT id, number, role, uidvalidity, uidnext, modseq, forgotten, subscribed, recent, "use", name
+    FROM mail_folder WHERE mailbox_id = %s"""
 _COUNTS = "SELECT flags & %s AS marks, count(*), sum(size_bytes) FROM mail_message WHERE folder_id = %s GROUP BY marks"
+_RECENT = "SELECT count(*) FROM mail_message WHERE folder_id = %s AND uid >= %s"
 _COLUMNS = """
     SELECT one.id, one.pair_id, one.uid, one.flags, one.modseq, one.size_bytes, one.record_key, one.envelope, one.blob, """
 _MAILS = _COLUMNS + "NULL FROM mail_message one WHERE one.folder_id = %s AND {where} ORDER BY one.uid"
@@ -55,6 +57,7 @@ class State:
     modseq: int
     forgotten: int
     subscribed: bool
+    recent: int
     use: str
     name: str = field(repr=False)
 
@@ -73,6 +76,7 @@ class Counts:
     deleted: int = 0
     size_bytes: int = 0
     deleted_bytes: int = 0
+    recent: int = 0
 
 
 @dataclass(frozen=True)
@@ -173,6 +177,13 @@ def named(o: Opened, name: str) -> State:
     return found
 
 
+def subscriptions(o: Opened) -> dict[UUID, str]:
+    """Subscribed names of which there is no folder any more. Raises units.Gone."""
+    rows = list(Subscription.objects.filter(mailbox=o.mailbox).order_by("id").values_list("id", "name"))
+    unit = next(iter(pairs_of(o).values())).unit if rows else None
+    return {row: units.text(unit, f"subscription {row}", bytes(name)) for row, name in rows if unit is not None}
+
+
 def canonical(name: str) -> str:
     """The one way to write a name: INBOX in capitals, also as the first of several levels (RFC 9051 5.1)."""
     first, slash, rest = name.partition("/")
@@ -262,8 +273,8 @@ def expunged(folder: UUID, *, since: int) -> list[tuple[int, int]]:
     return store.select(sql, [folder, since])
 
 
-def counts(folder: UUID) -> Counts:
-    """Totals of one folder, in one walk over its numbers."""
+def counts(folder: UUID, *, recent: int = 0) -> Counts:
+    """Totals of one folder, in one walk over its numbers. `recent`: the first uid that counts as such; 0: none does."""
     groups = [(int(marks), n, int(size)) for marks, n, size in store.select(_COUNTS, [SEEN | DELETED, folder])]
     return Counts(
         total=sum(n for _, n, _ in groups),
@@ -271,6 +282,7 @@ def counts(folder: UUID) -> Counts:
         deleted=sum(n for marks, n, _ in groups if marks & DELETED),
         size_bytes=sum(size for *_, size in groups),
         deleted_bytes=sum(size for marks, _, size in groups if marks & DELETED),
+        recent=store.select(_RECENT, [folder, recent])[0][0] if recent else 0,
     )
 
 
@@ -335,7 +347,7 @@ def _record(o: Opened, private: sealing.Private, box: bytes, message: UUID) -> s
 
 
 def _state(o: Opened, unit: Unit, row: Sequence[Any]) -> State:
-    folder, number, role, uidvalidity, uidnext, modseq, forgotten, subscribed, use, sealed = row
+    folder, number, role, uidvalidity, uidnext, modseq, forgotten, subscribed, recent, use, sealed = row
     found = Folder(id=store.as_id(folder), role=role, name=bytes(sealed))
     name = "INBOX" if role == INBOX else folder_name(o.mailbox, unit, found)
-    return State(found.id, number, role, uidvalidity, uidnext, modseq, forgotten, bool(subscribed), use, name)
+    return State(found.id, number, role, uidvalidity, uidnext, modseq, forgotten, bool(subscribed), recent, use, name)

@@ -1,6 +1,7 @@
-"""Reads back what imapwrite.envelope wrote: SORT compares addresses as ENVELOPE gives them. Never raises, linear."""
+"""Reads back what imapwrite.envelope wrote: SORT and SEARCH compare addresses as ENVELOPE gives them. Never raises, linear."""
 
 import re
+from collections.abc import Iterator
 
 from stadtmail.wire import mimewords
 
@@ -12,32 +13,39 @@ NONE: Address = ("", "", "")
 
 def first_address(envelope: bytes, of: str) -> Address:
     """The first address of a field of an ENVELOPE, decoded; for a group its name is the mailbox, and the display name too."""
+    return next(addresses(envelope, of), NONE)
+
+
+def addresses(envelope: bytes, of: str) -> Iterator[Address]:
+    """All addresses of a field of an ENVELOPE, decoded, with the names of groups (which have no host) before their members."""
     strings: list[bytes | None] = []
-    place, depth, at = -1, 0, 0
+    place, depth = -1, 0
+    for sign, value in _tokens(envelope):
+        depth += {b"(": 1, b")": -1}.get(sign, 0)
+        if depth == 1 and sign != b"(" and place == PLACES[of]:
+            return
+        if (depth == 2 and sign == b"(") or (depth == 1 and not sign):  # the next field
+            place += 1
+        elif depth == 3 and not sign and place == PLACES[of]:
+            strings.append(value)
+        elif depth == 2 and strings:  # end of an address
+            if (one := _read(strings)) != NONE:  # not the end of a group
+                yield one
+            strings = []
+
+
+def _tokens(envelope: bytes) -> Iterator[tuple[bytes, bytes | None]]:
+    """(parenthesis, None), or ("", string or None for NIL)."""
+    at = 0
     while (found := _TOKEN.search(envelope, at)) is not None:
         at = found.end()
-        value: bytes | None
         if found[3] is not None:
-            depth += 1 if found[3] == b"(" else -1
-            if depth == 2 and found[3] == b"(":
-                place += 1
-            if depth == 2 and found[3] == b")" and strings:  # end of an address
-                return _read(strings)
-            if depth == 1 and place == PLACES[of]:
-                return NONE
-            continue
-        if found[2] is not None:
-            value = envelope[at : at + int(found[2])]
+            yield found[3], None
+        elif found[2] is not None:
+            yield b"", envelope[at : at + int(found[2])]
             at += int(found[2])
         else:
-            value = None if found[1] is None else re.sub(rb"\\(.)", rb"\1", found[1], flags=re.S)
-        if depth == 1:
-            place += 1
-            if place == PLACES[of]:
-                return NONE
-        elif depth == 3 and place == PLACES[of]:
-            strings.append(value)
-    return NONE
+            yield b"", None if found[1] is None else re.sub(rb"\\(.)", rb"\1", found[1], flags=re.S)
 
 
 def _read(strings: list[bytes | None]) -> Address:

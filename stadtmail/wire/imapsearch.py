@@ -112,10 +112,12 @@ class _Reader:
             return Key("FLAG", (FLAGS[word], True))
         if word.startswith("UN") and word[2:] in FLAGS:
             return Key("FLAG", (FLAGS[word[2:]], False))
-        if word in ("ALL", "OLD"):  # nothing is \\Recent here
-            return Key("ALL")
-        if word in ("NEW", "RECENT"):
-            return Key("NOT", keys=(Key("ALL"),))
+        if word in ("ALL", "RECENT"):
+            return Key(word)
+        if word == "OLD":
+            return Key("NOT", keys=(Key("RECENT"),))
+        if word == "NEW":
+            return Key("AND", keys=(Key("RECENT"), Key("FLAG", (FLAGS["SEEN"], False))))
         cursor = self._cursor
         if word in TEXTS or word in DATES or word in NUMBERS:
             cursor.space()

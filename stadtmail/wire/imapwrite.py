@@ -13,7 +13,7 @@ from stadtmail.wire.mime import MOST_HEADER_BYTES, Part
 Headers = Sequence[tuple[bytes, bytes]]
 Value = tuple[bytes, list[tuple[bytes, bytes]]]  # a word and its parameters
 _QUOTABLE = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x7f]{0,4000}\Z")
-_ATOM = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z^_`a-z|~]+\Z")
+_ATOM = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z^_`a-z|}~]+\Z")
 _HEADER = re.compile(rb"^([!-9;-~]{1,100}+)[ \t]*+:((?:[^\n]*+)(?:\n[ \t][^\n]*+)*+)", re.M)
 _PARAM = re.compile(rb"""\s*+([^\s=;"]{1,100}+)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"?|([^;]*+))""", re.S)
 _TOKENS = re.compile(rb"""[<>,:;@()\s]|"(?:[^"\\]|\\.)*+"?|\[[^\]]*+\]?|[^<>,:;@()\s"\[]+""", re.S)
@@ -75,39 +75,42 @@ class _Addresses:
     """Reads an address list (RFC 5322 3.4, and much that is none); never raises."""
 
     def __init__(self, value: bytes) -> None:
-        self._tokens = _without_comments(value)
+        self._tokens = _tokens(value)
         self._at = 0
 
     def all(self) -> Iterable[bytes]:
         """Every address and group mark, formatted."""
-        count, in_group = 0, False
+        count, in_group, comment = 0, False, b""
         words: list[bytes] = []
         while self._at < len(self._tokens) and count < MOST_ADDRESSES:
             token = self._tokens[self._at]
             self._at += 1
             count += 1
-            if token == b":" and not in_group and words and b"@" not in words:
+            if token[:1] == b"(":
+                comment = token[1:]
+            elif token == b":" and not in_group and words and b"@" not in words:
                 yield _address(None, None, _phrase(words), None)
                 words, in_group = [], True
             elif token == b"<":
                 yield self._angle(words)
-                words = []
+                words, comment = [], b""
             elif token in (b",", b";"):
-                yield from _bare(words)
-                words = []
+                yield from _bare(words, comment)
+                words, comment = [], b""
                 if token == b";" and in_group:
                     yield b"(NIL NIL NIL NIL)"
                     in_group = False
             elif token not in (b">", b" "):
                 words.append(token)
-        yield from _bare(words)
+        yield from _bare(words, comment)
         if in_group:
             yield b"(NIL NIL NIL NIL)"
 
     def _angle(self, words: list[bytes]) -> bytes:
         inner: list[bytes] = []
         while self._at < len(self._tokens) and self._tokens[self._at] not in (b">",):
-            inner.append(self._tokens[self._at])
+            if self._tokens[self._at][:1] != b"(":
+                inner.append(self._tokens[self._at])
             self._at += 1
         self._at += 1
         route = None
@@ -118,11 +121,12 @@ class _Addresses:
         return _address(_phrase(words) or None, route, local, host)
 
 
-def _bare(words: list[bytes]) -> Iterable[bytes]:
+def _bare(words: list[bytes], comment: bytes) -> Iterable[bytes]:
+    """An address without a name; the comment behind it is one, as it was before RFC 822."""
     if not words:
         return
     local, host = _split(words)
-    yield _address(None, None, local, host)
+    yield _address(comment or None, None, local, host)
 
 
 def _split(tokens: list[bytes]) -> tuple[bytes, bytes]:
@@ -141,26 +145,37 @@ def _unquoted(token: bytes) -> bytes:
     return re.sub(rb"\\(.)", rb"\1", token.strip(b'"'), flags=re.S) if token.startswith(b'"') else token
 
 
-def _without_comments(value: bytes) -> list[bytes]:
+def _tokens(value: bytes) -> list[bytes]:
+    """Words and signs; a comment is one token, behind its parenthesis."""
     tokens: list[bytes] = []
-    at, depth = 0, 0
+    at = 0
     while at < len(value):
-        if depth:
-            found = _COMMENT.match(value, at)
-            assert found is not None
-            depth += {b"(": 1, b")": -1}.get(found[0], 0)
-            at = found.end()
-            continue
         token = _TOKENS.match(value, at)
         if token is None:
             at += 1
-            continue
-        at = token.end()
-        if token[0] == b"(":
-            depth = 1
-        elif token[0] != b")" and not token[0].isspace():
-            tokens.append(token[0])
+        elif token[0] == b"(":
+            comment, at = _comment(value, token.end())
+            tokens.append(b"(" + comment)
+        else:
+            at = token.end()
+            if token[0] != b")" and not token[0].isspace():
+                tokens.append(token[0])
     return tokens
+
+
+def _comment(value: bytes, at: int) -> tuple[bytes, int]:
+    """The text of a comment that begins here, and where it ends (RFC 5322 3.2.2: comments nest)."""
+    said: list[bytes] = []
+    depth = 1
+    while at < len(value):
+        found = _COMMENT.match(value, at)
+        assert found is not None
+        at = found.end()
+        depth += {b"(": 1, b")": -1}.get(found[0], 0)
+        if not depth:
+            break
+        said.append(found[0][1:] if len(found[0]) == 2 and found[0][:1] == b"\\" else found[0])
+    return b" ".join(b"".join(said).split()), at
 
 
 def _address(name: bytes | None, route: bytes | None, local: bytes | None, host: bytes | None) -> bytes:

@@ -178,7 +178,8 @@ def _describe(part: Part, headers: list[tuple[bytes, bytes]]) -> str:
     """Fill in what the headers say about a part. Returns the boundary."""
     found = dict(reversed(headers))  # the first of a name counts
     kind, params = mimewords.parameters(found[b"content-type"]) if b"content-type" in found else ("", {})
-    part.type = kind if _TYPE.match(kind) else ("application/octet-stream" if kind and "/" not in kind else "text/plain")
+    if kind:  # else what is usual here
+        part.type = kind if _TYPE.match(kind) else "text/plain" if "/" in kind else "application/octet-stream"
     part.charset = params.get("charset", "")[:40]
     part.root = params.get("start", "").strip("<>")[:200]
     encoding = found.get(b"content-transfer-encoding", b"").strip().lower()
@@ -194,9 +195,10 @@ def _describe(part: Part, headers: list[tuple[bytes, bytes]]) -> str:
 
 def _multipart(raw: bytes, part: Part, boundary: str, depth: int, budget: _Budget) -> None:
     prefix = f"{part.id}." if part.id else ""
+    usual = "message/rfc822" if part.type == "multipart/digest" else "text/plain"  # RFC 2046 5.1.5
     for count, (start, end) in enumerate(_between(raw, part.body, part.end, boundary.encode("utf-8", "replace"), budget), 1):
         headers, body = _headers(raw, start, end, budget)
-        part.parts.append(_part(raw, headers, Part(f"{prefix}{count}", start=start, body=body, end=end), depth + 1, budget))
+        part.parts.append(_part(raw, headers, Part(f"{prefix}{count}", usual, start=start, body=body, end=end), depth + 1, budget))
         if budget.parts <= 0:
             return
 

@@ -112,10 +112,11 @@ def addresses(raw: bytes) -> list[tuple[str, str]]:
 
 
 def moment(raw: bytes) -> datetime | None:
-    """The moment of a Date header in UTC, None where it names none."""
+    """The moment of a Date header, in the zone that it names (else UTC); None where it names none."""
     try:
         found = parsedate_to_datetime(decoded(raw[:200]).strip())
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found
+        return found if 1 < found.year < 9999 else None  # so that it can be told in any zone
     except (ValueError, TypeError, IndexError, OverflowError, AttributeError):
         return None
 

@@ -108,7 +108,7 @@ def test_envelope_and_structure_of_any_bytes_can_be_read(raw) -> None:
         (b'"Terhaar, Anna" <a@b.example>, c@d.example', b'(("Terhaar, Anna" NIL "a" "b.example")(NIL NIL "c" "d.example"))'),
         (b"Rat: a@b.example, c@d.example;", b'((NIL NIL "Rat" NIL)(NIL NIL "a" "b.example")(NIL NIL "c" "d.example")(NIL NIL NIL NIL))'),
         (b"undisclosed-recipients:;", b'((NIL NIL "undisclosed-recipients" NIL)(NIL NIL NIL NIL))'),
-        (b"a@b.example (Anna)", b'((NIL NIL "a" "b.example"))'),
+        (b"a@b.example (Anna)", b'(("Anna" NIL "a" "b.example"))'),
         (b"<@relay.example:a@b.example>", b'((NIL "@relay.example" "a" "b.example"))'),
         (b"", b"NIL"),
     ],

@@ -13,7 +13,7 @@ class Bounds:
     held_bytes: int = 1024 * 1024  # and so much in memory
     large_at_once: int = 8  # messages over 64 KiB that are appended at the same time
     line_bytes: int = 64 * 1024  # of a command, and of its small literals together
-    strange_bytes: int = 4 * 1024  # the same before login
+    strange_bytes: int = 36 * 1024  # the same before login: ID alone may have 30 pairs of 30 and 1,024 octets (RFC 2971 3.3)
     discarded_bytes: int = 64 * 1024 * 1024  # of a LITERAL+ that is refused: it is read and forgotten
     connections: int = 10_000  # of a process
     connections_a_network: int = 200  # of those who have not logged in yet, over all processes

@@ -69,7 +69,7 @@ def _unchanged_since(session: "Session", cursor: Cursor) -> int | None:
     found = cursor.number()
     cursor.expect(b")")
     cursor.space()
-    session.is_aware = True
+    telling.become_aware(session)
     return found
 
 

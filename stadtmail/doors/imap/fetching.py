@@ -55,7 +55,7 @@ async def fetch(session: "Session", cursor: Cursor, *, uid: bool) -> bytes:
     cursor.end()
     view = session.selected
     if since is not None or any(item.kind == "MODSEQ" for item in items):
-        session.is_aware = True
+        telling.become_aware(session)
         items += [] if any(item.kind == "MODSEQ" for item in items) else [Item("MODSEQ", label=b"MODSEQ")]
     if uid and not any(item.kind == "UID" for item in items):
         items.insert(0, Item("UID", label=b"UID"))
@@ -160,7 +160,7 @@ def _number(session: "Session", view: View, at: int, item: Item) -> bytes:
         return b"UID %d" % view.numbers.uids[at]
     if item.kind == "MODSEQ":
         return b"MODSEQ (%d)" % view.numbers.modseqs[at]
-    return b"FLAGS (%b)" % telling.flag_list(session, view.numbers.flags[at])
+    return b"FLAGS (%b)" % telling.flag_list(session, view.numbers.uids[at], view.numbers.flags[at])
 
 
 def _opened(session: "Session", view: View, indexes: Sequence[int], items: Sequence[Item]) -> list[Answer]:

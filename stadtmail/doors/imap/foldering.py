@@ -22,7 +22,7 @@ async def create(session: "Session", cursor: Cursor) -> bytes:
         cursor.space()
         use = _use(cursor)
     cursor.end()
-    made = await session.pool(partial(foldering.create, session.box, name, use=use, now=clock.now()))
+    made = await session.pool(partial(foldering.create, session.box, name, use=use, subscribed=False, now=clock.now()))
     return b"OK [MAILBOXID (%b)] Done" % listing.mailbox_id(made)
 
 
@@ -50,7 +50,7 @@ async def delete(session: "Session", cursor: Cursor) -> bytes:
     cursor.space()
     name = cursor.mailbox()
     cursor.end()
-    gone = await session.pool(partial(foldering.delete, session.box, name, now=clock.now()))
+    gone = await session.pool(partial(foldering.delete, session.box, name, keep_subscription=True, now=clock.now()))
     if session.view is not None and session.view.folder.id == gone:
         session.view = None
     session.server.changed(gone, session)

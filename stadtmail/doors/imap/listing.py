@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from stadtmail.doors.imap import telling
 from stadtmail.doors.imap.replies import No
 from stadtmail.mail import views
 from stadtmail.mail.views import State
@@ -59,8 +60,11 @@ async def listed(session: "Session", cursor: Cursor) -> bytes:
     if asked.patterns == [""] and not asked.is_extended:
         session.say(b'LIST (\\Noselect) "/" ""')
         return b"OK Done"
+    if "RECENT" in asked.items:
+        await telling.note_recent(session)
     states = await session.quick(partial(views.states, session.box))
-    for line in lines(states, asked):
+    gone = await _gone(session) if "SUBSCRIBED" in asked.selections else []
+    for line in lines(states, asked, gone):
         _say(session, b"LIST", line)
         if asked.items and line.state is not None:
             await _say_status(session, line.state, asked.items)
@@ -68,16 +72,25 @@ async def listed(session: "Session", cursor: Cursor) -> bytes:
 
 
 async def subscribed(session: "Session", cursor: Cursor) -> bytes:
-    """LSUB (RFC 3501): subscribed names; with % a level above that is none has \\Noselect."""
+    """LSUB (RFC 3501): subscribed names; for a pattern with % also the levels above them, which have \\Noselect."""
     cursor.space()
     reference = cursor.mailbox()
     cursor.space()
     pattern = _short(reference + cursor.pattern())
     cursor.end()
-    states = [one for one in await session.quick(partial(views.states, session.box)) if one.subscribed]
-    for line in lines(states, Asked([pattern])):
-        _say(session, b"LSUB", Line(line.name, () if line.state else (b"\\Noselect",), line.state))
+    states, gone = [one for one in await session.quick(partial(views.states, session.box)) if one.subscribed], await _gone(session)
+    names = {one.name for one in states} | set(gone)
+    for line in lines(states, Asked([pattern]), gone):
+        if line.name in names:
+            _say(session, b"LSUB", Line(line.name, (), line.state))
+        elif "%" in pattern:
+            _say(session, b"LSUB", Line(line.name, (b"\\Noselect",), None))
     return b"OK Done"
+
+
+async def _gone(session: "Session") -> list[str]:
+    """Subscribed names of which there is no folder any more."""
+    return list((await session.pool(partial(views.subscriptions, session.box))).values())
 
 
 async def status(session: "Session", cursor: Cursor) -> bytes:
@@ -87,44 +100,51 @@ async def status(session: "Session", cursor: Cursor) -> bytes:
     cursor.space()
     items = _items(cursor)
     cursor.end()
+    if "RECENT" in items:
+        await telling.note_recent(session)
     state = await session.quick(partial(views.named, session.box, name))
     await _say_status(session, state, items)
     return b"OK Done"
 
 
-def lines(states: Sequence[State], asked: Asked) -> list[Line]:
-    """The names that match, with the levels above them that are no folders themselves. Sorted as the mailbox has them."""
+def lines(states: Sequence[State], asked: Asked, gone: Sequence[str] = ()) -> list[Line]:
+    """The names that match, with the levels above them that are no folders themselves. Sorted as the mailbox has them.
+
+    `gone`: subscribed names without a folder, which belong into a list of subscriptions.
+    """
     folders = {one.name: one for one in states}
-    names = list(folders)
-    for name in folders:
+    subscribed = {one.name for one in states if one.subscribed} | set(gone)
+    names = [*folders, *gone]
+    for name in tuple(names):
         above = name.rpartition("/")[0]
         while above and above not in folders and above not in names:
             names.append(above)
             above = above.rpartition("/")[0]
     parents = {above for name in names for above in _above(name)}
-    chosen = {name for name, one in folders.items() if _is_chosen(one, asked)}
-    above_chosen = {above for name in chosen for above in _above(name)}
+    chosen = {name for name in names if _is_chosen(name, folders.get(name), subscribed, asked)}
+    matching = {name for name in names if any(imapnames.is_match(name, one) for one in asked.patterns)}
+    above_chosen = {above for name in chosen - matching for above in _above(name)}  # who matches is told itself (RFC 5258 4)
     found = []
     for name in names:
         state = folders.get(name)
-        is_chosen = name in chosen if state else not asked.selections
         info = "RECURSIVEMATCH" in asked.selections and name in above_chosen
-        if (is_chosen or info) and any(imapnames.is_match(name, one) for one in asked.patterns):
-            found.append(Line(name, _attributes(name, state, asked, parents=parents), state, info))
+        if (name in chosen or info) and name in matching:
+            attributes = _attributes(name, state, asked, parents=parents, is_subscribed=name in subscribed)
+            found.append(Line(name, attributes, state, info))
     return found
 
 
-def _is_chosen(state: State, asked: Asked) -> bool:
-    if "SUBSCRIBED" in asked.selections and not state.subscribed:
+def _is_chosen(name: str, state: State | None, subscribed: set[str], asked: Asked) -> bool:
+    if "SUBSCRIBED" in asked.selections and name not in subscribed:
         return False
-    return "SPECIAL-USE" not in asked.selections or state.special in USES
+    return "SPECIAL-USE" not in asked.selections or (state is not None and state.special in USES)
 
 
-def _attributes(name: str, state: State | None, asked: Asked, *, parents: set[str]) -> tuple[bytes, ...]:
+def _attributes(name: str, state: State | None, asked: Asked, *, parents: set[str], is_subscribed: bool) -> tuple[bytes, ...]:
     found = [] if state else [b"\\NonExistent" if asked.is_extended else b"\\Noselect"]
     if state and state.special in USES:
         found.append(USES[state.special])
-    if state and state.subscribed and "SUBSCRIBED" in asked.selections | asked.returns:
+    if is_subscribed and "SUBSCRIBED" in asked.selections | asked.returns:
         found.append(b"\\Subscribed")
     found.append(b"\\HasChildren" if name in parents else b"\\HasNoChildren")
     return tuple(found)
@@ -141,7 +161,7 @@ def _asked(cursor: Cursor) -> Asked:
     if cursor.is_next(b"("):
         asked.is_extended = True
         asked.selections = set(cursor.list_of(cursor.word))
-        if asked.selections - SELECTIONS or asked.selections & {"RECURSIVEMATCH"} == asked.selections != set():
+        if asked.selections - SELECTIONS or "RECURSIVEMATCH" in asked.selections <= {"RECURSIVEMATCH", "REMOTE"}:
             raise BadSyntax("no such selection")
         cursor.space()
     reference = cursor.mailbox()
@@ -209,10 +229,10 @@ def _say(session: "Session", word: bytes, line: Line) -> None:
 
 async def _say_status(session: "Session", state: State, items: Sequence[str]) -> None:
     if "HIGHESTMODSEQ" in items:
-        session.is_aware = True
-    state, counts = await session.pool(lambda: (state, views.counts(state.id)))
+        telling.become_aware(session)
+    counts = await session.pool(lambda: views.counts(state.id, recent=state.recent))
     values: dict[str, Callable[[], object]] = {
-        "MESSAGES": lambda: counts.total, "RECENT": lambda: 0, "UIDNEXT": lambda: state.uidnext,
+        "MESSAGES": lambda: counts.total, "RECENT": lambda: counts.recent, "UIDNEXT": lambda: state.uidnext,
         "UIDVALIDITY": lambda: state.uidvalidity, "UNSEEN": lambda: counts.total - counts.seen, "SIZE": lambda: counts.size_bytes,
         "DELETED": lambda: counts.deleted, "DELETED-STORAGE": lambda: counts.deleted_bytes, "HIGHESTMODSEQ": lambda: state.modseq,
         "APPENDLIMIT": lambda: session.server.bounds.message_bytes, "MAILBOXID": lambda: f"({mailbox_id(state.id).decode()})",

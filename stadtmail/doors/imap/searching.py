@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from stadtmail.doors.imap import telling
 from stadtmail.doors.imap.numbers import View
 from stadtmail.doors.imap.replies import No
 from stadtmail.kit import clock
@@ -31,7 +32,7 @@ async def search(session: "Session", cursor: Cursor, *, uid: bool) -> bytes:
     saved = view.saved
     with_modseq = "MODSEQ" in asked.key.names()
     if with_modseq:
-        session.is_aware = True
+        telling.become_aware(session)
     if saves:
         view.saved = frozenset()  # also where the search fails
     found = await rows(session, view, asked.key, saved)
@@ -54,7 +55,8 @@ async def rows(session: "Session", view: View, key: Key, saved: frozenset[int]) 
     """The messages that a key means, in order."""
     keywords = {name.upper(): bit for bit, name in session.keywords.items()}
     uids = view.numbers.uids
-    frame = searching.Frame(session.box, view.folder.id, len(uids), uids[-1] if uids else 0, saved, keywords, clock.now())
+    largest = uids[-1] if uids else 0
+    frame = searching.Frame(session.box, view.folder.id, len(uids), largest, view.recent, saved, keywords, clock.now())
     plan = await session.pool(partial(searching.plan, frame, key))
     work = searching.found(plan, _portions(view, _candidates(view, key, plan.uids), plan.portion))
     found: list[Row] = []

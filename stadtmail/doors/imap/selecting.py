@@ -38,14 +38,16 @@ async def select(session: "Session", cursor: Cursor, *, read_only: bool) -> byte
         resync = _parameters(session, cursor)
     cursor.end()
     if session.view is not None:
-        session.view = None  # also where the new one cannot be selected
+        await leave(session)  # also where the new one cannot be selected
         session.say(b"OK [CLOSED] Done")
     state, view = await session.quick(partial(_view, session, name, read_only))
     session.view = view
     await telling.learn_keywords(session)
     session.say(b"%d EXISTS" % len(view.numbers))
     if "IMAP4REV2" not in session.enabled:
-        session.say(b"0 RECENT")
+        view.recent, view.noted = state.recent, state.recent
+        session.say(b"%d RECENT" % view.recents)
+        await telling.note_recent(session)
         unseen = next((at for at, flags in enumerate(view.numbers.flags, 1) if not flags & SEEN), 0)
         if unseen:
             session.say(b"OK [UNSEEN %d] First unseen" % unseen)
@@ -65,7 +67,7 @@ async def close(session: "Session", cursor: Cursor) -> bytes:
     """CLOSE: what is flagged as deleted goes without a word; after EXAMINE nothing does."""
     cursor.end()
     view = session.selected
-    session.view = None
+    await leave(session)
     if not view.read_only:
         gone = await session.pool(partial(changing.expunge, session.box, view.folder.id, now=clock.now()))
         if gone:
@@ -79,8 +81,16 @@ async def close(session: "Session", cursor: Cursor) -> bytes:
 async def unselect(session: "Session", cursor: Cursor) -> bytes:
     """UNSELECT."""
     cursor.end()
-    session.view = None
+    await leave(session)
     return b"OK Done"
+
+
+async def leave(session: "Session") -> None:
+    """The folder is not selected any more; what came while it was is not \\Recent to the next program."""
+    try:
+        await telling.note_recent(session)
+    finally:
+        session.view = None
 
 
 async def tell_since(session: "Session", modseq: int, *, known: imap.Ranges | None) -> None:
@@ -92,7 +102,7 @@ async def tell_since(session: "Session", modseq: int, *, known: imap.Ranges | No
     uids, flags, modseqs = view.numbers.uids, view.numbers.flags, view.numbers.modseqs
     for at, changed in enumerate(modseqs):
         if changed > modseq and (known is None or is_in(uids[at], known)):
-            parts = (at + 1, uids[at], telling.flag_list(session, flags[at]), changed)
+            parts = (at + 1, uids[at], telling.flag_list(session, uids[at], flags[at]), changed)
             session.say(b"%d FETCH (UID %d FLAGS (%b) MODSEQ (%d))" % parts)
             await session.stream.drained()
 

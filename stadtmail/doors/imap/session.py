@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from stadtmail.doors.imap import commands, telling
+from stadtmail.doors.imap import commands, selecting, telling
 from stadtmail.doors.imap.bounds import Bounds
 from stadtmail.doors.imap.numbers import View
 from stadtmail.doors.imap.replies import Bye, No, of_error
@@ -19,7 +19,7 @@ from stadtmail.kit.errors import StadtmailError
 from stadtmail.mail import queries
 from stadtmail.mail.actions.incoming import Incoming
 from stadtmail.usage.connections import Connection
-from stadtmail.wire import imap
+from stadtmail.wire import imap, mimebinary
 from stadtmail.wire.imap import BadSyntax, Cursor
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Session:
             while True:
                 await self._command()
         except (Gone, ConnectionError):
-            return self.stream.close()
+            self.stream.close()
         except Interrupted:
             self._bye(self._farewell or "Server is going down, come back soon")
         except TimedOut:
@@ -124,7 +124,15 @@ class Session:
         except Exception as error:  # noqa: BLE001 - a bug ends one connection
             log.bug(error, role="doors")
             self._bye("Internal error")
-        return None
+        await self._leave()
+
+    async def _leave(self) -> None:
+        try:
+            await selecting.leave(self)
+        except StadtmailError:  # the folder, or the mailbox, is gone
+            return
+        except Exception as error:  # noqa: BLE001 - the connection has ended
+            log.bug(error, role="doors")
 
     def _bye(self, words: str) -> None:
         if words:
@@ -214,7 +222,7 @@ class Session:
                 self.stream.write(b"+ Ready\r\n")
             text += imap.HERE
             if is_message:
-                literals.append(await self._message(literal.size, taken))
+                literals.append(await self._message(literal, taken))
             else:
                 literals.append(await self.stream.exactly(literal.size, seconds=bounds.literal_seconds))
                 left -= literal.size
@@ -237,7 +245,19 @@ class Session:
         tag = found[0].decode("ascii", "replace") if found and found[0].isascii() else "*"
         raise No(f"{tag} NO [TOOBIG] Message too large" if big else f"{tag} BAD [TOOBIG] Literal too large")
 
-    async def _message(self, size: int, taken: "_Taken") -> Incoming | bytes:
+    async def _message(self, literal: imap.Literal, taken: "_Taken") -> Incoming | bytes:
+        """A message of APPEND. What came as binary is kept as a literal can give it (RFC 3516 4.4)."""
+        content = await self._taken(literal.size, taken)
+        if not literal.binary or not (changed := await self.pool(partial(_readable, content))):
+            return content
+        if len(changed) <= SMALL_BYTES:
+            return changed
+        incoming = Incoming(self.box.mailbox.tenant_id, in_memory=0)
+        self._forgets.append(incoming)
+        await self.pool(partial(incoming.write, changed))
+        return incoming
+
+    async def _taken(self, size: int, taken: "_Taken") -> Incoming | bytes:
         bounds = self.server.bounds
         room = max(0, bounds.held_bytes - taken.held)
         taken.count, taken.size = taken.count + 1, taken.size + size
@@ -257,3 +277,10 @@ class Session:
     def _forget_large(self) -> None:
         while self._forgets:
             self._forgets.pop().forget()
+
+
+def _readable(content: Incoming | bytes) -> bytes:
+    """The message without NUL in its parts, empty where nothing had to change."""
+    raw = bytes(content)
+    changed = mimebinary.without_nul(raw)
+    return b"" if changed is raw else changed

@@ -9,6 +9,8 @@ from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, TypeVar
 
+from stadtmail.doors.imap import telling
+from stadtmail.doors.imap.numbers import NEVER
 from stadtmail.doors.imap.replies import No
 from stadtmail.doors.imap.stream import Gone
 from stadtmail.kit import clock
@@ -163,7 +165,9 @@ async def enable(session: "Session", cursor: Cursor) -> bytes:
     given = wanted & ENABLED
     session.enabled |= given
     if given & {"CONDSTORE", "QRESYNC"}:
-        session.is_aware = True
+        telling.become_aware(session)
+    if "IMAP4REV2" in given and session.view is not None:
+        session.view.recent = NEVER  # RFC 9051 knows no \\Recent
     session.say(b"ENABLED" + b"".join(b" " + one.encode() for one in sorted(given)))
     return b"OK Done"
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from stadtmail.doors.imap import searching
+from stadtmail.doors.imap import searching, telling
 from stadtmail.doors.imap.replies import No
 from stadtmail.doors.imap.stream import Gone
 from stadtmail.mail import sorting
@@ -65,7 +65,7 @@ async def _found(session: "Session", cursor: Cursor, *, saves: bool = False) -> 
         raise No("Texts are UTF-8 here", "BADCHARSET (UTF-8 US-ASCII)") from None
     with_modseq = "MODSEQ" in key.names()
     if with_modseq:
-        session.is_aware = True
+        telling.become_aware(session)
     saved = session.selected.saved
     if saves:
         session.selected.saved = frozenset()  # also where the search fails

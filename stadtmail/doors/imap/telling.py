@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from stadtmail.doors.imap.numbers import View
 from stadtmail.doors.imap.replies import Bye
+from stadtmail.kit import clock
 from stadtmail.mail import queries, views
+from stadtmail.mail.actions import foldering
 from stadtmail.mail.folders import KEYWORD_BITS, flag_names
 from stadtmail.mail.views import Change, News
 from stadtmail.wire import imap
@@ -41,6 +43,8 @@ async def catch_up(session: "Session", *, expunges: bool) -> None:
         session.server.shelf.put(view.folder.id, view.synced, view.numbers)
     if len(view.numbers) != before:
         session.say(b"%d EXISTS" % len(view.numbers))
+        if "IMAP4REV2" not in session.enabled:
+            session.say(b"%d RECENT" % view.recents)
     await know_keywords(session, changes)
     for change in changes:
         if change[0] <= known and view.own.get(change[0]) != change:
@@ -63,21 +67,40 @@ def _tell_gone(session: "Session", gone: set[int]) -> None:
         session.say(b"%d EXPUNGE" % (at + 1))
 
 
+def become_aware(session: "Session") -> None:
+    """The client has shown that it knows modseqs (RFC 7162 3.1): from now on it is told them, and at once the newest."""
+    if not session.is_aware and session.view is not None:
+        session.say(b"OK [HIGHESTMODSEQ %d] Newest" % session.view.synced)
+    session.is_aware = True
+
+
+async def note_recent(session: "Session") -> None:
+    """Note what this session has been told of, so that it is \\Recent to no other."""
+    view = session.view
+    if view is None:
+        return
+    newest = view.numbers.uids[-1] if len(view.numbers) else 0
+    if not view.read_only and newest >= view.noted:
+        view.noted = newest + 1
+        await session.pool(partial(foldering.tell_recent, session.box, view.folder.id, before=view.noted, now=clock.now()))
+
+
 def tell_flags(session: "Session", change: Change, *, flags: bool = True, uid: bool = True) -> None:
     """FETCH of the flags (and modseq) of a message as they are now."""
     at = session.selected.numbers.at(change[0])
     parts = [b"UID %d" % change[0]] if uid else []
     if flags:
-        parts.append(b"FLAGS (%b)" % flag_list(session, change[1]))
+        parts.append(b"FLAGS (%b)" % flag_list(session, change[0], change[1]))
     if session.is_aware:
         parts.append(b"MODSEQ (%d)" % change[2])
     if at >= 0:
         session.say(b"%d FETCH (%b)" % (at + 1, b" ".join(parts)))
 
 
-def flag_list(session: "Session", flags: int) -> bytes:
-    """The names of flags, as in FLAGS (…)."""
-    return " ".join(flag_names(flags, session.keywords)).encode("ascii")
+def flag_list(session: "Session", uid: int, flags: int) -> bytes:
+    """The names of a message's flags, as in FLAGS (…)."""
+    recent = ["\\Recent"] if session.view is not None and uid >= session.view.recent else []
+    return " ".join([*recent, *flag_names(flags, session.keywords)]).encode("ascii")
 
 
 async def know_keywords(session: "Session", changes: Sequence[Change]) -> None:

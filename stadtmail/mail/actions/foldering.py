@@ -12,9 +12,9 @@ from stadtmail.mail import queries, views
 from stadtmail.mail.actions import removing
 from stadtmail.mail.actions.changing import StandardOnly, locked, move
 from stadtmail.mail.folders import INBOX
-from stadtmail.mail.models import Expunged, Folder, Mailbox, Message
+from stadtmail.mail.models import Expunged, Folder, Mailbox, Message, Subscription
 from stadtmail.mail.queries import Opened
-from stadtmail.mail.views import NoSuchFolder, State, canonical
+from stadtmail.mail.views import NoSuchFolder, canonical
 from stadtmail.privacy import units
 
 MOST_FOLDERS, MOST_NAME, MOST_LEVELS = 1000, 255, 12
@@ -40,8 +40,8 @@ class TooManyFolders(errors.OverQuota):
     """The mailbox has all the folders that it can have."""
 
 
-def create(o: Opened, name: str, *, use: str = "", now: datetime) -> UUID:
-    """Make a folder (for a use of RFC 6154) and those above it that are missing.
+def create(o: Opened, name: str, *, use: str = "", subscribed: bool = True, now: datetime) -> UUID:
+    """Make a folder (for a use of RFC 6154) and those above it that are missing. What was subscribed by that name still is.
 
     Raises FolderExists, BadName, TooManyFolders, StandardOnly.
     """
@@ -55,7 +55,9 @@ def create(o: Opened, name: str, *, use: str = "", now: datetime) -> UUID:
         missing = [one for one in ("/".join(levels[: n + 1]) for n in range(len(levels))) if one not in known]
         if len(known) + len(missing) > MOST_FOLDERS:
             raise TooManyFolders
-        made = [_make(box, one, now, use=use if one == wanted else "") for one in missing]
+        kept = {name: row for row, name in views.subscriptions(o).items()}
+        Subscription.objects.filter(id__in=[kept[one] for one in missing if one in kept]).delete()
+        made = [_make(box, one, now, use=use if one == wanted else "", subscribed=subscribed or one in kept) for one in missing]
     return made[-1]
 
 
@@ -89,10 +91,13 @@ def rename(o: Opened, old: str, new: str, *, now: datetime) -> None:
                 _make(box, one, now)
 
 
-def delete(o: Opened, name: str, *, now: datetime) -> UUID:  # noqa: ARG001
-    """Delete a folder with its messages, for good. Raises NoSuchFolder, StandardFolder, HasChildren."""
+def delete(o: Opened, name: str, *, keep_subscription: bool = False, now: datetime) -> UUID:  # noqa: ARG001
+    """Delete a folder with its messages, for good. Raises NoSuchFolder, StandardFolder, HasChildren.
+
+    `keep_subscription`: its name stays subscribed, as mail programs may expect (RFC 9051 6.3.7).
+    """
     with store.writing():
-        _box(o)
+        box = _box(o)
         folders = views.states(o)
         found = next((one for one in folders if one.name == canonical(name)), None)
         if found is None:
@@ -106,15 +111,32 @@ def delete(o: Opened, name: str, *, now: datetime) -> UUID:  # noqa: ARG001
         removing.delete_ids(ids, mailbox=o.mailbox.id)
         Expunged.objects.filter(folder=found.id)._raw_delete("default")
         Folder.objects.filter(id=found.id)._raw_delete("default")
+        if keep_subscription and found.subscribed:
+            _remember(box, found.name)
     return found.id
 
 
-def subscribe(o: Opened, name: str, *, on: bool, now: datetime) -> State:  # noqa: ARG001
-    """Show a folder in the list of subscribed ones, or not. Raises NoSuchFolder."""
-    found = views.named(o, name)
+def subscribe(o: Opened, name: str, *, on: bool, now: datetime) -> None:  # noqa: ARG001
+    """Show a folder in the list of subscribed ones, or not; also one that is gone and still in that list. Raises NoSuchFolder."""
     with store.writing():
-        Folder.objects.filter(id=found.id, mailbox_id=o.mailbox.id).update(subscribed=on)
-    return found
+        gone = [row for row, kept in views.subscriptions(o).items() if kept == canonical(name)]
+        if not gone:
+            Folder.objects.filter(id=views.named(o, name).id, mailbox_id=o.mailbox.id).update(subscribed=on)
+        elif not on:
+            Subscription.objects.filter(id__in=gone).delete()
+
+
+def tell_recent(o: Opened, folder: UUID, *, before: int, now: datetime) -> None:  # noqa: ARG001
+    """A mail program has been told of all messages before this uid: to the next one they are not recent (RFC 3501 2.3.2)."""
+    with store.writing():
+        Folder.objects.filter(id=folder, mailbox_id=o.mailbox.id, recent__lt=before).update(recent=before)
+
+
+def _remember(box: Mailbox, name: str) -> None:
+    if Subscription.objects.filter(mailbox=box).count() < MOST_FOLDERS:
+        row = Subscription(mailbox=box)
+        row.name = units.seal(_unit(box), f"subscription {row.id}", name)
+        row.save(force_insert=True)
 
 
 def _empty_inbox(o: Opened, wanted: str, now: datetime) -> None:
@@ -124,9 +146,9 @@ def _empty_inbox(o: Opened, wanted: str, now: datetime) -> None:
         move(o, inbox.id, list(Message.objects.filter(folder=inbox).values_list("uid", flat=True)), to=target, now=now)
 
 
-def _make(box: Mailbox, name: str, now: datetime, *, use: str = "") -> UUID:
+def _make(box: Mailbox, name: str, now: datetime, *, use: str = "", subscribed: bool = True) -> UUID:
     newest = Folder.objects.filter(mailbox=box).order_by("-number").values_list("number", flat=True).first() or 0
-    folder = Folder(mailbox=box, number=newest + 1, use=use, uidvalidity=_validity(box, now))
+    folder = Folder(mailbox=box, number=newest + 1, use=use, subscribed=subscribed, uidvalidity=_validity(box, now))
     folder.name = units.seal(_unit(box), f"folder {folder.id}", name)
     folder.save(force_insert=True)
     return folder.id

@@ -180,8 +180,8 @@ def _said(mail: views.Mail, folder: UUID) -> Said | None:
     bcc = _bcc(content, envelope.root.body)
     return Said(
         message=mail.id, folder=folder, uid=mail.uid, size_bytes=mail.size_bytes, received_at=envelope.received_at,
-        has_attachments=envelope.has_attachments, ident=envelope.message_id, sender=words.people(envelope.sender),
-        receiver=words.people(envelope.to), cc=words.people(envelope.cc), bcc=bcc, subject=envelope.subject,
+        has_attachments=envelope.has_attachments, ident=envelope.message_id, sender=words.everybody(envelope, "from"),
+        receiver=words.everybody(envelope, "to"), cc=words.everybody(envelope, "cc"), bcc=bcc, subject=envelope.subject,
         names=words.names(envelope.root), body=words.texts(envelope, content),
     )  # fmt: skip
 

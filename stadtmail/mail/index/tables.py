@@ -14,7 +14,7 @@ from uuid import UUID
 
 from stadtmail.mail.index.words import FIELDS, Said, distinct
 
-VERSION = zlib.crc32(f"1 {unicodedata.unidata_version}".encode()) & 0x7FFFFFFF or 1
+VERSION = zlib.crc32(f"2 {unicodedata.unidata_version}".encode()) & 0x7FFFFFFF or 1
 FEW_PERCENT = 2  # of an index that are taken out word by word; more are taken out together, by writing it anew
 FEW = 50
 _SLOTS = 64  # ids in a second

@@ -13,7 +13,7 @@ from html import unescape
 from uuid import UUID
 
 from stadtmail.mail.envelope import Addresses, Envelope
-from stadtmail.wire import mime
+from stadtmail.wire import imapenvelope, mime
 from stadtmail.wire.mime import Part
 
 MOST_TEXT = 256 * 1024  # signs of a message's texts that are indexed
@@ -68,6 +68,13 @@ def is_plain(text: str) -> bool:
 def people(addresses: Addresses) -> str:
     """Names and addresses, one a line."""
     return "\n".join(f"{name} <{address}>" for name, address in addresses)
+
+
+def everybody(envelope: Envelope, of: str) -> str:
+    """Who is in a field ("from", "to", "cc"), one a line: as people read it, and as ENVELOPE has it (groups, comments in addresses)."""
+    read = people({"from": envelope.sender, "to": envelope.to, "cc": envelope.cc}[of])
+    told = (f"{name} <{mailbox}@{host}>" if host else mailbox for name, mailbox, host in imapenvelope.addresses(envelope.imap[0], of))
+    return "\n".join([read, *(one for one in told if one not in read)])
 
 
 def names(root: Part) -> str:

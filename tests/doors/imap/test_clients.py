@@ -53,7 +53,7 @@ def test_imapclient(door, mail) -> None:
         assert found[2][b"ENVELOPE"].subject == b"Nummer 1"
         assert message_from_bytes(found[3][b"BODY[]"])["Subject"] == "Nummer 2"
         client.add_flags([3], ["$label1"])
-        assert client.get_flags([3]) == {3: (b"$label1",)}
+        assert client.get_flags([3]) == {3: (b"\\Recent", b"$label1")}
         client.copy([2], "Ämter/Bauamt")
         client.move([3], "Ämter/Bauamt")
         assert client.folder_status("Ämter/Bauamt")[b"MESSAGES"] == 2

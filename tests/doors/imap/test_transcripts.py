@@ -20,7 +20,7 @@ def test_greeting_login_select_fetch_logout(client, mail) -> None:
     assert b"* OK [UIDNEXT 3] Next" in lines
     lines = client.ask("FETCH 2 (UID FLAGS RFC822.SIZE ENVELOPE)")
     assert lines == [
-        b"* 2 FETCH (UID 2 FLAGS () RFC822.SIZE %d ENVELOPE (NIL \"eins\" ((\"Eva\" NIL \"eva\" \"peer.example\")) "
+        b"* 2 FETCH (UID 2 FLAGS (\\Recent) RFC822.SIZE %d ENVELOPE (NIL \"eins\" ((\"Eva\" NIL \"eva\" \"peer.example\")) "
         b"((\"Eva\" NIL \"eva\" \"peer.example\")) ((\"Eva\" NIL \"eva\" \"peer.example\")) ((NIL NIL \"anna\" \"ahaus.net\")) "
         b'NIL NIL NIL "<1@peer.example>"))' % len(ONE),
         b"OK Done",
@@ -44,8 +44,8 @@ def test_sections_and_partials(client, mail) -> None:
     assert ask("[]<100000.4>") == b"BODY[]<100000> {0}\r\n)"
     assert ask("[2]") == b"BODY[2] NIL)"
     assert client.ask("FETCH 2 BINARY.SIZE[1]")[0] == b"* 2 FETCH (BINARY.SIZE[1] 12)"
-    assert client.ask("FETCH 2 FLAGS")[0] == b"* 2 FETCH (FLAGS ())"
-    assert client.ask("FETCH 2 BODY[TEXT]") == [b"* 2 FETCH (BODY[TEXT] {12}\r\nHallo Welt\r\n FLAGS (\\Seen))", b"OK Done"]
+    assert client.ask("FETCH 2 FLAGS")[0] == b"* 2 FETCH (FLAGS (\\Recent))"
+    assert client.ask("FETCH 2 BODY[TEXT]") == [b"* 2 FETCH (BODY[TEXT] {12}\r\nHallo Welt\r\n FLAGS (\\Recent \\Seen))", b"OK Done"]
     assert client.ask("FETCH 2 (BODYSTRUCTURE)")[0] == (
         b'* 2 FETCH (BODYSTRUCTURE ("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 12 1 NIL NIL NIL NIL))'
     )
@@ -58,11 +58,11 @@ def test_flags_keywords_and_expunge(client, door, mail) -> None:
     other.ask("SELECT INBOX")
     lines = client.ask("STORE 2 +FLAGS (\\Flagged $label1)")
     assert lines[0] == b"* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $label1)"
-    assert lines[2:] == [b"* 2 FETCH (FLAGS (\\Flagged $label1))", b"OK Done"]
+    assert lines[2:] == [b"* 2 FETCH (FLAGS (\\Recent \\Flagged $label1))", b"OK Done"]
     lines = other.ask("NOOP")
     assert b"* 2 FETCH (UID 2 FLAGS (\\Flagged $label1))" in lines
     assert client.ask("STORE 2 -FLAGS.SILENT ($LABEL1)") == [b"OK Done"]
-    assert client.ask("FETCH 2 FLAGS")[0] == b"* 2 FETCH (FLAGS (\\Flagged))"
+    assert client.ask("FETCH 2 FLAGS")[0] == b"* 2 FETCH (FLAGS (\\Recent \\Flagged))"
     client.ask("STORE 2 +FLAGS.SILENT (\\Deleted)")
     assert client.ask("EXPUNGE") == [b"* 2 EXPUNGE", b"OK Done"]
     assert other.ask("FETCH 3 UID") == [b"* 3 FETCH (UID 3)", b"OK Done"]  # frozen until it may be told
@@ -79,16 +79,16 @@ def test_append_copy_move_with_their_uids(client) -> None:
     assert client.ask("APPEND nowhere {}", ONE)[-1] == b"NO [TRYCREATE] No such mailbox"
     client.ask("SELECT Entw&APw-rfe")
     assert client.ask("FETCH 1 (FLAGS INTERNALDATE BODY.PEEK[])") == [
-        b'* 1 FETCH (FLAGS (\\Seen $x) INTERNALDATE " 1-Feb-2020 09:00:00 +0000" BODY[] {%d}\r\n%b)' % (len(ONE), ONE), b"OK Done",
+        b'* 1 FETCH (FLAGS (\\Recent \\Seen $x) INTERNALDATE " 1-Feb-2020 09:00:00 +0000" BODY[] {%d}\r\n%b)' % (len(ONE), ONE), b"OK Done",
     ]  # fmt: skip
     assert re.fullmatch(rb"OK \[COPYUID \d+ 1 2\] Done", client.ask("COPY 1 INBOX")[-1])
     lines = client.ask("UID MOVE 1 Archiv")
     assert re.fullmatch(rb"\* OK \[COPYUID \d+ 1 1\] Moved", lines[0])
     assert lines[1:] == [b"* 1 EXPUNGE", b"OK Done"]
     client.ask("SELECT Archiv")
-    assert client.ask("FETCH 1 (FLAGS BODY.PEEK[])")[0] == b"* 1 FETCH (FLAGS (\\Seen $x) BODY[] {%d}\r\n%b)" % (len(ONE), ONE)
+    assert client.ask("FETCH 1 (FLAGS BODY.PEEK[])")[0] == b"* 1 FETCH (FLAGS (\\Recent \\Seen $x) BODY[] {%d}\r\n%b)" % (len(ONE), ONE)
     client.ask("SELECT INBOX")
-    assert client.ask("FETCH 2 (FLAGS BODY.PEEK[])")[0] == b"* 2 FETCH (FLAGS (\\Seen $x) BODY[] {%d}\r\n%b)" % (len(ONE), ONE)
+    assert client.ask("FETCH 2 (FLAGS BODY.PEEK[])")[0] == b"* 2 FETCH (FLAGS (\\Recent \\Seen $x) BODY[] {%d}\r\n%b)" % (len(ONE), ONE)
 
 
 def test_folders(client) -> None:
@@ -106,8 +106,8 @@ def test_folders(client) -> None:
     assert client.ask("DELETE Gesendet")[-1] == b"NO [CANNOT] A standard mailbox stays"
     assert client.ask("DELETE INBOX")[-1].startswith(b"NO")
     assert b'* LIST (\\Sent \\HasNoChildren) "/" Gesendet' in client.ask('LIST (SPECIAL-USE) "" *')
-    assert client.ask("UNSUBSCRIBE a")[-1] == b"OK Done"
-    assert b'* LSUB () "/" a' not in client.ask('LSUB "" *')
+    assert b"neu" not in b"".join(client.ask('LSUB "" *'))  # the client says what it subscribes to
+    assert client.ask("SUBSCRIBE neu")[-1] == b"OK Done"
     assert b'* LIST (\\Subscribed \\HasNoChildren) "/" neu' in client.ask('LIST (SUBSCRIBED) "" (neu a)')
     lines = client.ask('LIST "" (INBOX) RETURN (STATUS (MESSAGES UNSEEN SIZE))')
     assert re.fullmatch(rb"\* STATUS INBOX \(MESSAGES 1 UNSEEN 1 SIZE \d+\)", lines[1])
@@ -115,6 +115,68 @@ def test_folders(client) -> None:
                         client.ask("STATUS inbox (UIDNEXT DELETED)")[0])  # fmt: skip
     assert client.ask("ENABLE IMAP4rev2")[0] == b"* ENABLED IMAP4REV2"
     assert '* LIST (\\Drafts \\HasNoChildren) "/" "Entwürfe"'.encode() in client.ask('LIST "" *')
+
+
+def test_what_is_subscribed_stays_so_when_its_folder_goes(client) -> None:
+    """RFC 9051 6.3.7, RFC 5258 3.1."""
+    for name in ("weg", "da/unten"):
+        client.ask(f"CREATE {name}")
+        client.ask(f"SUBSCRIBE {name}")
+    client.ask("DELETE weg")
+    assert b'* LIST (\\NonExistent \\Subscribed \\HasNoChildren) "/" weg' in client.ask('LIST (SUBSCRIBED) "" *')
+    assert b'* LSUB () "/" weg' in client.ask('LSUB "" *')
+    assert b'* LSUB (\\Noselect) "/" da' in client.ask('LSUB "" %')
+    assert b"weg" not in b"".join(client.ask('LIST "" *') + client.ask('LIST "" * RETURN (SUBSCRIBED)'))
+    assert client.ask("CREATE weg")[-1].startswith(b"OK")
+    assert b'* LIST (\\Subscribed \\HasNoChildren) "/" weg' in client.ask('LIST (SUBSCRIBED) "" *')
+    client.ask("DELETE weg")
+    assert client.ask("UNSUBSCRIBE weg")[-1] == b"OK Done"
+    assert b"weg" not in b"".join(client.ask('LSUB "" *'))
+    assert client.ask("SUBSCRIBE nie")[-1].startswith(b"NO")
+    parent = b'* LIST (\\HasChildren) "/" da ("CHILDINFO" ("SUBSCRIBED"))'
+    assert parent in client.ask('LIST (SUBSCRIBED RECURSIVEMATCH) "" da')
+    assert parent not in client.ask('LIST (SUBSCRIBED RECURSIVEMATCH) "" da*')  # what is told itself needs no hint
+    assert client.ask('LIST (RECURSIVEMATCH REMOTE) "" *')[-1].startswith(b"BAD")
+
+
+def test_recent_is_told_to_one_program(client, door, mail) -> None:
+    """RFC 3501 2.3.2."""
+    mail(ONE)
+    other = door.client()
+    assert b"* 2 RECENT" in other.ask("EXAMINE INBOX")
+    assert client.ask("STATUS INBOX (RECENT)")[0] == b"* STATUS INBOX (RECENT 2)"
+    assert b"* 2 RECENT" in client.ask("SELECT INBOX")
+    assert b"* 0 RECENT" in other.ask("SELECT INBOX")
+    assert client.ask("SEARCH NEW")[0] == b"* SEARCH 1 2"
+    assert client.ask("SEARCH OLD")[0] == other.ask("SEARCH RECENT")[0] == b"* SEARCH"
+    mail(TWO)
+    assert b"* 3 RECENT" in client.ask("NOOP")
+    client.ask("UNSELECT")
+    assert other.ask("FETCH 2 FLAGS")[0] == b"* 2 FETCH (FLAGS ())"
+    third = door.client()
+    assert b"* 0 RECENT" in third.ask("SELECT INBOX")
+    third.ask("ENABLE IMAP4rev2")
+    mail(ONE)
+    assert not [line for line in third.ask("NOOP") if b"RECENT" in line]
+    assert b"Recent" not in third.ask("FETCH 4 FLAGS")[0]
+    for one in (other, third):
+        one.close()
+
+
+def test_who_asks_for_a_modseq_is_told_the_newest(client) -> None:
+    """RFC 7162 3.1."""
+    client.ask("SELECT INBOX")
+    assert client.ask("FETCH 1 MODSEQ")[0].startswith(b"* OK [HIGHESTMODSEQ ")
+    assert not client.ask("FETCH 1 MODSEQ")[0].startswith(b"* OK")
+
+
+def test_names_and_values_have_all_the_signs_that_the_grammar_gives_them(door) -> None:
+    client = door.client(login="")
+    assert client.ask("ID (" + " ".join(f'"{"k" * 30}" "{"v" * 1024}"' for _ in range(30)) + ")")[-1] == b"OK Done"
+    assert client.ask("LOGIN anna@ahaus.net {}", PASSWORD.encode())[-1].startswith(b"OK")
+    assert client.ask("SELECT !#$&'+,-.0123456789:;<=>?@^_`|[}")[-1].startswith(b"NO [NONEXISTENT]")
+    assert client.ask("LIST \"\" !#$&'+,-.0123456789:;<=>?@^_`|[}%*")[-1] == b"OK Done"
+    client.close()
 
 
 def test_a_name_that_returns_is_another_folder(client) -> None:
@@ -185,10 +247,11 @@ def test_idle_tells_deliveries_and_changes_at_once(client, door, mail) -> None:
     assert client.line() == b"+ Waiting"
     mail(ONE)
     assert client.line() == b"* 2 EXISTS"
+    assert client.line() == b"* 2 RECENT"
     other = door.client()
     other.ask("SELECT INBOX")
     other.ask("STORE 2 +FLAGS (\\Flagged)")
-    assert client.line() == b"* 2 FETCH (UID 2 FLAGS (\\Flagged))"
+    assert client.line() == b"* 2 FETCH (UID 2 FLAGS (\\Recent \\Flagged))"
     other.ask("UID MOVE 1 Archiv")
     assert client.line() == b"* 1 EXPUNGE"
     client.send(b"DONE\r\n")
@@ -201,7 +264,7 @@ def test_examine_changes_nothing(client, mail) -> None:
     assert client.ask("EXAMINE INBOX")[-1] == b"OK [READ-ONLY] Done"
     assert client.ask("STORE 1 +FLAGS (\\Deleted)")[-1].startswith(b"NO [READ-ONLY]")
     client.ask("FETCH 2 BODY[]")
-    assert client.ask("FETCH 2 FLAGS")[0] == b"* 2 FETCH (FLAGS ())"
+    assert client.ask("FETCH 2 FLAGS")[0] == b"* 2 FETCH (FLAGS (\\Recent))"
     assert client.ask("CLOSE") == [b"OK Done"]
 
 
