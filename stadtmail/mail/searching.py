@@ -36,14 +36,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Frame:
-    """What a search is about: the folder, the largest numbers, from which uid on messages are \\Recent, the saved result, the
+    """What a search is about: the folder, the largest numbers, which uids are \\Recent, the saved result, the
     keywords (capitals -> bit), the moment."""
 
     o: Opened
     folder: UUID
     largest_seq: int
     largest_uid: int
-    recent: int
+    recent: Callable[[int], bool]
     saved: frozenset[int]
     keywords: Mapping[str, int]
     now: datetime
@@ -179,7 +179,7 @@ _BY_NUMBER: dict[str, Callable[[_Search, Key, Row], bool]] = {
     "FLAG": lambda _, key, row: bool(row.flags & key.value[0]) == key.value[1],
     "KEYWORD": _Search.keyword,
     "MODSEQ": lambda _, key, row: row.modseq >= key.value,
-    "RECENT": lambda search, _, row: row.uid >= search._frame.recent,
+    "RECENT": lambda search, _, row: search._frame.recent(row.uid),
     "SET": lambda search, key, row: search.within(key, row.seq, search._frame.largest_seq),
     "UID": lambda search, key, row: search.within(key, row.uid, search._frame.largest_uid),
     "$": lambda search, _, row: row.uid in search._frame.saved,

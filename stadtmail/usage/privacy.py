@@ -44,6 +44,10 @@ SPACES: Mapping[str, Space] = MappingProxyType(
             value="nothing",
             ends="the moment after which the challenge would not be accepted anyway",
         ),
+        "recent": Space(
+            categories=(), key="random id of a folder", value="a number: up to which message mail programs know it",
+            ends="a day after its last change, start of serve",
+        ),
         "ended": Space(categories=(), key="a closed word", value="how often entries were ended together", ends="start of serve"),
         "tally": Space(
             categories=(),

@@ -122,7 +122,7 @@ def test_a_mail_program_gets_what_is_not_taken_in_yet(o, send, now, monkeypatch)
     send("Zweite Abfuhr")
     monkeypatch.setattr(indexing, "follow", lambda *_, **__: False)
     rows = [searching.Row(at, at, 0, 1) for at in (1, 2, 3)]
-    frame = searching.Frame(o, inbox(o).id, 3, 3, 4, frozenset(), {}, now)
+    frame = searching.Frame(o, inbox(o).id, 3, 3, bool, frozenset(), {}, now)
     plan = searching.plan(frame, Key("AND", keys=(Key("SUBJECT", "abfuhr"),)))
     assert plan.uids == {2, 3}
     assert [row.uid for part in searching.found(plan, [rows]) for row in part] == [2, 3]
@@ -200,7 +200,7 @@ def test_a_damaged_index_is_nobodys_error_and_made_again(o, send, now, damage) -
         path.write_bytes(os.urandom(len(raw)))
     else:
         path.write_bytes(b"")
-    frame = searching.Frame(o, inbox(o).id, 1000, 1000, 1001, frozenset(), {}, now)
+    frame = searching.Frame(o, inbox(o).id, 1000, 1000, bool, frozenset(), {}, now)
     plan = searching.plan(frame, Key("SUBJECT", "brief 2"))
     rows = [searching.Row(at, at, 0, 1) for at in range(1, 32)]
     assert len([row for part in searching.found(plan, [rows]) for row in part]) == 11
@@ -384,7 +384,7 @@ def test_an_exact_search_says_what_opening_every_message_says(o, deliver, now, m
     indexing.follow(o, seconds=9)
     monkeypatch.setattr(answers, "EXACT_UP_TO", 0)
     rows = [searching.Row(at, at, 0, 1) for at in range(1, len(NAMES) + 2)]
-    frame = searching.Frame(o, inbox(o).id, len(rows), len(rows), len(rows) + 1, frozenset(), {}, now)
+    frame = searching.Frame(o, inbox(o).id, len(rows), len(rows), bool, frozenset(), {}, now)
     for name in ("FROM", "TO", "BCC", "SUBJECT", "BODY", "TEXT", "message-id", "subject"):
         for piece in [*PIECES, *NAMES, "3.3@", "0"]:
             key = Key(name, piece) if name.isupper() else Key("HEADER", (name.encode(), piece))

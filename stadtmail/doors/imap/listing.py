@@ -8,8 +8,10 @@ from uuid import UUID
 
 from stadtmail.doors.imap import telling
 from stadtmail.doors.imap.replies import No
+from stadtmail.kit import clock
 from stadtmail.mail import views
 from stadtmail.mail.views import State
+from stadtmail.usage import recents
 from stadtmail.wire import imapnames, imapwrite
 from stadtmail.wire.imap import BadSyntax, Cursor
 
@@ -60,8 +62,6 @@ async def listed(session: "Session", cursor: Cursor) -> bytes:
     if asked.patterns == [""] and not asked.is_extended:
         session.say(b'LIST (\\Noselect) "/" ""')
         return b"OK Done"
-    if "RECENT" in asked.items:
-        await telling.note_recent(session)
     states = await session.quick(partial(views.states, session.box))
     gone = await _gone(session) if "SUBSCRIBED" in asked.selections else []
     for line in lines(states, asked, gone):
@@ -100,8 +100,6 @@ async def status(session: "Session", cursor: Cursor) -> bytes:
     cursor.space()
     items = _items(cursor)
     cursor.end()
-    if "RECENT" in items:
-        await telling.note_recent(session)
     state = await session.quick(partial(views.named, session.box, name))
     await _say_status(session, state, items)
     return b"OK Done"
@@ -230,7 +228,7 @@ def _say(session: "Session", word: bytes, line: Line) -> None:
 async def _say_status(session: "Session", state: State, items: Sequence[str]) -> None:
     if "HIGHESTMODSEQ" in items:
         telling.become_aware(session)
-    counts = await session.pool(lambda: views.counts(state.id, recent=state.recent))
+    counts = await session.pool(lambda: views.counts(state.id, recent=_first_recent(state) if "RECENT" in items else 0))
     values: dict[str, Callable[[], object]] = {
         "MESSAGES": lambda: counts.total, "RECENT": lambda: counts.recent, "UIDNEXT": lambda: state.uidnext,
         "UIDVALIDITY": lambda: state.uidvalidity, "UNSEEN": lambda: counts.total - counts.seen, "SIZE": lambda: counts.size_bytes,
@@ -239,3 +237,7 @@ async def _say_status(session: "Session", state: State, items: Sequence[str]) ->
     }  # fmt: skip
     said = " ".join(f"{item} {values[item]()}" for item in items)
     session.say(b"STATUS %b (%b)" % (written(session, state.name), said.encode("ascii")))
+
+
+def _first_recent(state: State) -> int:
+    return recents.first(state.id, at_least=state.recent, now=clock.now())

@@ -16,7 +16,6 @@ from stadtmail.mail.views import Change, State
 from stadtmail.wire import imap
 
 MOST_FOLDERS = 5_000  # on the shelf
-NEVER = 2**32  # no uid is that large: nothing is \\Recent
 
 
 def _wide_enough(values: "array[int]", value: int) -> "array[int]":
@@ -115,13 +114,22 @@ class View:
     pending: set[int] = field(default_factory=set)  # vanished, and not told yet
     own: dict[int, Change] = field(default_factory=dict)  # what this session has changed itself, and was told
     saved: frozenset[int] = frozenset()  # "$" (RFC 9051 6.4.4.1): uids
-    recent: int = NEVER  # the first uid that is \\Recent to this session (RFC 3501 2.3.2)
-    noted: int = NEVER  # the first uid of which nobody has noted that a program was told of it
+    recent: list[tuple[int, int]] = field(default_factory=list)  # uids that are \\Recent to this session (RFC 3501 2.3.2): first and last
+    seen: int = 0  # up to this uid it has looked which are
+
+    @property
+    def newest(self) -> int:
+        """The largest uid, 0 in an empty folder."""
+        return self.numbers.uids[-1] if len(self.numbers) else 0
 
     @property
     def recents(self) -> int:
         """How many messages are \\Recent."""
-        return len(self.numbers) - bisect_left(self.numbers.uids, self.recent)
+        return sum(bisect_right(self.numbers.uids, last) - bisect_left(self.numbers.uids, first) for first, last in self.recent)
+
+    def is_recent(self, uid: int) -> bool:
+        """Is this message \\Recent?"""
+        return any(first <= uid <= last for first, last in self.recent)
 
     def indexes(self, of: imap.Ranges | str, *, uid: bool) -> list[int]:
         """Indexes that a set means, in order, each once. Raises BadSyntax for sequence numbers that do not exist."""

@@ -45,8 +45,7 @@ async def select(session: "Session", cursor: Cursor, *, read_only: bool) -> byte
     await telling.learn_keywords(session)
     session.say(b"%d EXISTS" % len(view.numbers))
     if "IMAP4REV2" not in session.enabled:
-        view.recent, view.noted = state.recent, state.recent
-        session.say(b"%d RECENT" % view.recents)
+        await telling.say_recent(session)
         await telling.note_recent(session)
         unseen = next((at for at, flags in enumerate(view.numbers.flags, 1) if not flags & SEEN), 0)
         if unseen:

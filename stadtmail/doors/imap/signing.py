@@ -10,7 +10,6 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, TypeVar
 
 from stadtmail.doors.imap import telling
-from stadtmail.doors.imap.numbers import NEVER
 from stadtmail.doors.imap.replies import No
 from stadtmail.doors.imap.stream import Gone
 from stadtmail.kit import clock
@@ -167,7 +166,7 @@ async def enable(session: "Session", cursor: Cursor) -> bytes:
     if given & {"CONDSTORE", "QRESYNC"}:
         telling.become_aware(session)
     if "IMAP4REV2" in given and session.view is not None:
-        session.view.recent = NEVER  # RFC 9051 knows no \\Recent
+        session.view.recent.clear()  # RFC 9051 knows no \\Recent
     session.say(b"ENABLED" + b"".join(b" " + one.encode() for one in sorted(given)))
     return b"OK Done"
 

@@ -1,6 +1,7 @@
 """What changed in the selected folder, told at the moments at which the RFC allows it (RFC 9051 5.2, 7.5; RFC 7162 3.2.10)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from stadtmail.mail import queries, views
 from stadtmail.mail.actions import foldering
 from stadtmail.mail.folders import KEYWORD_BITS, flag_names
 from stadtmail.mail.views import Change, News
+from stadtmail.usage import recents
 from stadtmail.wire import imap
 
 if TYPE_CHECKING:
@@ -43,8 +45,7 @@ async def catch_up(session: "Session", *, expunges: bool) -> None:
         session.server.shelf.put(view.folder.id, view.synced, view.numbers)
     if len(view.numbers) != before:
         session.say(b"%d EXISTS" % len(view.numbers))
-        if "IMAP4REV2" not in session.enabled:
-            session.say(b"%d RECENT" % view.recents)
+        await say_recent(session)
     await know_keywords(session, changes)
     for change in changes:
         if change[0] <= known and view.own.get(change[0]) != change:
@@ -74,15 +75,32 @@ def become_aware(session: "Session") -> None:
     session.is_aware = True
 
 
-async def note_recent(session: "Session") -> None:
-    """Note what this session has been told of, so that it is \\Recent to no other."""
-    view = session.view
-    if view is None:
+async def say_recent(session: "Session") -> None:
+    """RECENT, to a client that does not know IMAP4rev2. What is told to this session is \\Recent to no other; EXAMINE takes nothing."""
+    view = session.selected
+    if "IMAP4REV2" in session.enabled:
         return
-    newest = view.numbers.uids[-1] if len(view.numbers) else 0
-    if not view.read_only and newest >= view.noted:
-        view.noted = newest + 1
-        await session.pool(partial(foldering.tell_recent, session.box, view.folder.id, before=view.noted, now=clock.now()))
+    if view.newest > view.seen:
+        first = await session.quick(partial(_take, view))
+        view.recent += [(first, view.newest)] if first <= view.newest else []
+        view.seen = view.newest
+    session.say(b"%d RECENT" % view.recents)
+
+
+def _take(view: View) -> int:
+    known, now = max(view.folder.recent, view.seen + 1), clock.now()
+    if view.read_only:
+        return recents.first(view.folder.id, at_least=known, now=now)
+    return recents.claim(view.folder.id, before=view.newest + 1, at_least=known, now=now)
+
+
+async def note_recent(session: "Session") -> None:
+    """Note in the folder what this session has been told of, so that it stays known."""
+    view = session.view
+    if view is not None and not view.read_only and view.recent and view.recent[-1][1] >= view.folder.recent:
+        before = view.recent[-1][1] + 1
+        await session.pool(partial(foldering.tell_recent, session.box, view.folder.id, before=before, now=clock.now()))
+        view.folder = replace(view.folder, recent=before)
 
 
 def tell_flags(session: "Session", change: Change, *, flags: bool = True, uid: bool = True) -> None:
@@ -99,7 +117,7 @@ def tell_flags(session: "Session", change: Change, *, flags: bool = True, uid: b
 
 def flag_list(session: "Session", uid: int, flags: int) -> bytes:
     """The names of a message's flags, as in FLAGS (…)."""
-    recent = ["\\Recent"] if session.view is not None and uid >= session.view.recent else []
+    recent = ["\\Recent"] if session.view is not None and session.view.is_recent(uid) else []
     return " ".join([*recent, *flag_names(flags, session.keywords)]).encode("ascii")
 
 
