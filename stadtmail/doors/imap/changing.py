@@ -56,7 +56,7 @@ async def store(session: "Session", cursor: Cursor, *, uid: bool) -> bytes:
     if stored.modified:
         left = stored.modified if uid else [view.numbers.at(one) + 1 for one in stored.modified]
         return b"OK [MODIFIED %b] Some had changed" % imap.written(left)
-    return b"OK Done" if len(stored.now) == len(uids) else _GONE
+    return b"OK Done" if silent or len(stored.now) == len(uids) else _GONE  # RFC 2180 4.2.1
 
 
 def _unchanged_since(session: "Session", cursor: Cursor) -> int | None:
