@@ -1,0 +1,29 @@
+"""Where a resident arrives after the log-in: new mail, how full the mailbox is, what the city has to say, and ways on."""
+
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+
+from stadtmail.doors.web import access, mailbox, storage
+from stadtmail.doors.web.access import Box
+from stadtmail.doors.web.request import PortalRequest
+from stadtmail.mail import queries
+
+NEWEST = 5
+
+
+@access.reader
+def home(request: PortalRequest, box: Box) -> HttpResponse:
+    """GET /postfach/start. The officer has a mailbox and nothing else to arrive at."""
+    if box.role:
+        return HttpResponseRedirect(reverse("mailbox"))
+    folders = mailbox.folders(box)
+    inbox = next((folder for folder in folders if folder.icon == "inbox"), folders[0])
+    rows = queries.page(box.opened, inbox.number, count=NEWEST)
+    context = {
+        "inbox": inbox,
+        "lines": [mailbox.line(request, row) for row in rows],
+        "storage": storage.of(box.mailbox),
+        "section": "home",
+    }
+    return render(request, "web/home.html", context)
