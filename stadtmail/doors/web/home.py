@@ -1,5 +1,9 @@
 """Where a resident arrives after the log-in: new mail, how full the mailbox is, what the city has to say, and ways on."""
 
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -8,8 +12,21 @@ from stadtmail.doors.web import access, mailbox, storage
 from stadtmail.doors.web.access import Box
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.mail import queries
+from stadtmail.tenants import news
+
+if TYPE_CHECKING:
+    from stadtmail.tenants.models import News
 
 NEWEST = 5
+
+
+@dataclass(frozen=True)
+class Said:
+    """A message of the city in the reader's language."""
+
+    title: str
+    text: str
+    at: datetime
 
 
 @access.reader
@@ -24,6 +41,13 @@ def home(request: PortalRequest, box: Box) -> HttpResponse:
         "inbox": inbox,
         "lines": [mailbox.line(request, row) for row in rows],
         "storage": storage.of(box.mailbox),
+        "news": [_said(request, one) for one in news.shown(request.city, now=request.now)],
         "section": "home",
     }
     return render(request, "web/home.html", context)
+
+
+def _said(request: PortalRequest, one: "News") -> Said:
+    if request.language == "en":
+        return Said(one.title_en, one.text_en, one.begins_at)
+    return Said(one.title_de, one.text_de, one.begins_at)
