@@ -148,3 +148,10 @@ def test_no_colour_but_tokens() -> None:
     clear = re.compile(r"(?:^|[;{\s])(?:color|background|background-color|border-color|fill|stroke)\s*:\s*#[0-9a-f]{3,8}", re.IGNORECASE)
     allowed = re.compile(r"\.hero|\.frame|\.picture-code|@media print|body \{ font-size: 11pt|^\s*a \{ color: #000")
     assert [line for line in APP.splitlines() if clear.search(line) and not allowed.search(line)] == []
+
+
+def test_the_packed_style_sheet_is_this_one() -> None:
+    import gzip
+
+    packed = STATIC / "web" / "app.css.gz"
+    assert not packed.exists() or gzip.decompress(packed.read_bytes()).decode() == APP, "sh tools/assets.sh"
