@@ -5,6 +5,7 @@ from stadtmail.privacy import holdings
 from stadtmail.vault.privacy import HOLDINGS as VAULT
 
 ID, CITY, STATE = "random id", "the city", "a closed word"
+NEWS = "what a city says to everybody; names nobody, and a mail address is refused"
 DUE = "a date of the rule, hanging on a random id"
 PROOF = "proof without personal data: closed vocabulary, random ids"
 
@@ -19,6 +20,9 @@ def register() -> None:
         *VAULT,
         _harmless("tenants.Tenant", id=ID, slug=CITY, domain=CITY, is_open="mark of the city"),
         _harmless("tenants.Host", name="host name of the city", tenant=CITY, bare="which city answers without a name"),
+        _harmless(
+            "tenants.News", id="a number", tenant=CITY, begins_at=NEWS, ends_at=NEWS, title_de=NEWS, title_en=NEWS, text_de=NEWS, text_en=NEWS
+        ),
         _harmless(
             "privacy.Unit", id=ID, tenant=CITY, subject="random id of a person, named nowhere else in clear", category=STATE,
             anchor_kind=STATE, anchor=ID, key=ID, commitment="random bytes, sealed", state=STATE, policy="version", keep_until=DUE,

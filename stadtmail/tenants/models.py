@@ -31,3 +31,21 @@ class Host(models.Model):
 
     def __str__(self) -> str:
         return f"host {self.pk}"
+
+
+class News(models.Model):
+    """What a city has to say to everybody who uses its portal, from a moment until another. It names nobody."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="news")
+    begins_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    title_de = models.CharField(max_length=120)
+    title_en = models.CharField(max_length=120)
+    text_de = models.CharField(max_length=1000)
+    text_en = models.CharField(max_length=1000)
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant", "ends_at"], name="news_of_a_city")]
+
+    def __str__(self) -> str:
+        return f"news {self.pk}"

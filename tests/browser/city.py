@@ -6,6 +6,43 @@ STADTMAIL_DATA names the folder. What this process prints on its first line is "
 import os
 import sys
 from pathlib import Path
+from typing import Any
+
+
+LETTER = b"""From: =?utf-8?q?J=C3=BCrgen_Kranich?= <j.kranich@example.org>
+To: anna.k@ahaus.net
+Subject: Kiosk am Bahnhof
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary="b"
+
+--b
+Content-Type: text/html; charset=utf-8
+
+<h2>Kiosk</h2><p>Der Kiosk hat <img src="http://elsewhere.example/p.png" width=1 height=1> wieder auf.</p>
+--b
+Content-Type: text/plain; charset=utf-8
+Content-Disposition: attachment; filename="ein-sehr-langer-name-ohne-luecken-fuer-eine-kleine-datei.txt"
+
+Zeiten
+--b--
+""".replace(b"\n", b"\r\n")
+
+
+def _people(city: Any, now: Any) -> None:
+    """Anna with some mail, somebody at the desk and the officer, and a message of the city."""
+    from datetime import timedelta
+
+    from stadtmail.mail.actions import accounts
+    from stadtmail.tenants import news
+    from tests.doors.web import cast
+
+    accounts.open_roles(city, now=now)
+    cast.resident(city, "anna.k", now)
+    cast.deliver(LETTER, "anna.k@ahaus.net", "datenschutz@ahaus.net", now=now)
+    for role in ("desk", "officer"):
+        cast.doris(city, now, role)
+    words = news.Words("Rathaus geschlossen", "Am 24. Dezember ist das Rathaus zu."), news.Words("Town hall closed", "On 24 December.")
+    news.add(city, german=words[0], english=words[1], begins_at=now, ends_at=now + timedelta(days=3), now=now)
 
 
 def main() -> None:
@@ -25,8 +62,9 @@ def main() -> None:
         from stadtmail.privacy.policy import actions
 
         now = clock.now()
-        actions.open_city(slug="ahaus.net", domain="ahaus.net", hosts=["ahaus.localhost"], now=now)
+        ahaus = actions.open_city(slug="ahaus.net", domain="ahaus.net", hosts=["ahaus.localhost"], now=now)
         actions.open_city(slug="musterstadt.example", domain="musterstadt.example", hosts=["musterstadt.localhost"], now=now)
+        _people(ahaus, now)
     granian = Path(sys.executable).with_name("granian")
     options = ("--interface", "wsgi", "--host", "127.0.0.1", "--port", sys.argv[1], "--blocking-threads", "4", "--no-log")
     os.execv(granian, [str(granian), *options, "stadtmail.wsgi:application"])

@@ -77,6 +77,27 @@ async function fill(page, given) {
   }
 }
 
+async function enter(page, desk = false) {
+  await page.goto(`${base}${desk ? "/schreibtisch/anmelden" : "/anmelden"}`);
+  await fill(page, desk ? { login: options.login, password: options.password } : { address: options.address, password: options.password });
+  await page.locator(desk ? "main form button" : 'button[value="cookie"]').first().click();
+  await page.waitForLoadState();
+}
+
+async function obscured(page) {
+  // what has the focus can be seen: at least one of its corners or its middle is not behind a bar that stays (WCAG 2.2, 2.4.11)
+  return page.evaluate(() => {
+    const now = document.activeElement;
+    if (!now || now === document.body || now.matches(".landing, main, iframe")) return "";
+    const parts = [...now.getClientRects()].filter((one) => one.width > 1 && one.height > 1);
+    const free = parts.some(({ left, right, top, bottom }) => [[left + 2, top + 2], [right - 2, bottom - 2], [(left + right) / 2, (top + bottom) / 2]].some(([x, y]) => {
+      const there = document.elementFromPoint(x, y);
+      return there && (now.contains(there) || there.contains(now) || there.closest("label")?.control === now);
+    }));
+    return free ? "" : now.outerHTML.slice(0, 90);
+  });
+}
+
 async function tabTo(page, selector) {
   for (let count = 0; count < 80; count++) {
     await page.keyboard.press("Tab");
@@ -217,6 +238,103 @@ const tasks = {
     await page.waitForURL(/abgemeldet/);
     await page.goto(inside);
     seen.steps.push(new URL(page.url()).pathname);
+  },
+
+  async inside(browser) {
+    const [context, page] = await open(browser);
+    await enter(page, Boolean(options.login));
+    for (const path of options.paths) {
+      const response = await page.goto(base + path);
+      seen.statuses[path] = response.status();
+      for (const width of [1280, 390, 320]) {
+        await page.setViewportSize({ width, height: 800 });
+        await judge(page, `${path} ${width}px`);
+        await overflows(page, `${path} ${width}px`);
+      }
+      await page.setViewportSize({ width: 320, height: 200 }); // 1280 by 800 at 400 %
+      await overflows(page, `${path} at 400 %`);
+      await page.setViewportSize({ width: 1280, height: 800 });
+      await remembered(context, page);
+    }
+    seen.cookies = [...new Set(seen.cookies.map((found) => found.split(": ").at(-1)))];
+  },
+
+  async taps(browser) {
+    // at the thumb, without JavaScript: every place can be seen and is large enough before anything is scrolled
+    const [, page] = await open(browser, { javaScriptEnabled: false, viewport: { width: options.width, height: 800 } });
+    await enter(page);
+    for (const path of options.paths) {
+      await page.goto(base + path);
+      for (const place of await page.locator(".places a, .places button").all()) {
+        const box = await place.boundingBox();
+        if (!box || box.y < 0 || box.y + box.height > 800 || box.x < 0 || box.x + box.width > options.width) seen.errors.push(`${path}: ${await place.innerText()} is out of sight`);
+        else if (box.width < 44 || box.height < 44) seen.errors.push(`${path}: ${await place.innerText()} is small`);
+        else seen.steps.push((await place.innerText()).trim());
+      }
+    }
+  },
+
+  async keysInside(browser) {
+    const [, page] = await open(browser, { viewport: { width: options.width, height: 800 }, reducedMotion: "reduce" });
+    const go = async (selector) => {
+      for (let count = 0; count < 120; count++) {
+        await page.keyboard.press("Tab");
+        await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))); // it has been scrolled to
+        const covered = await obscured(page);
+        if (covered) seen.errors.push(`${page.url()}: behind something: ${covered}`);
+        const [there, invisible] = await page.evaluate((wanted) => {
+          const style = getComputedStyle(document.activeElement);
+          const is = document.activeElement; // the body: the round begins again
+          return [is.matches(wanted), is === document.body || (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2) ? "" : is.outerHTML.slice(0, 90)];
+        }, selector);
+        if (invisible) seen.errors.push(`${page.url()}: no visible focus on ${invisible}`);
+        if (there) return;
+      }
+      throw new Error(`Tab never reached ${selector}`);
+    };
+    await page.goto(`${base}/anmelden`);
+    await go("#address");
+    await page.keyboard.type(options.address);
+    await go("#password");
+    await page.keyboard.type(options.password);
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/start/);
+    await go('a[href$="/postfach"]');
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/postfach$/);
+    await go(".letter");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#betreff");
+    seen.steps.push(await page.locator("#betreff").innerText());
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter"); // the skip link
+    seen.steps.push(await page.evaluate(() => location.hash));
+    await go('.places a[href$="/suchen"]');
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#text");
+    await go("#text");
+    await page.keyboard.type(options.word);
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#treffer");
+    seen.steps.push(`${await page.locator(".letters > li").count()} found`);
+    await go('form[action$="/abmelden"] button');
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/abgemeldet/);
+    seen.steps.push(new URL(page.url()).pathname);
+  },
+
+  async weight(browser) {
+    const [context, page] = await open(browser);
+    if (options.address) await enter(page);
+    const state = await context.storageState();
+    for (const path of options.paths) {
+      const [, fresh] = await open(browser, { storageState: state });
+      const asked = [];
+      fresh.on("requestfinished", (request) => asked.push(request.sizes()));
+      await fresh.goto(base + path, { waitUntil: "networkidle" });
+      seen.statuses[path] = (await Promise.all(asked)).reduce((sum, one) => sum + one.responseBodySize + one.responseHeadersSize, 0);
+      await fresh.context().close();
+    }
   },
 
   async planted(browser) {

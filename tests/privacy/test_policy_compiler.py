@@ -36,6 +36,7 @@ def refused(*changes: tuple[str, str]) -> list[tuple[str, str, str]]:
         ('mode = "at_once"', 'mode = "by_magic"', "unknown_value", "order.mode"),
         ("needs = []", 'needs = ["shoe_size"]', "unknown_value", "tariff.basis.needs"),
         ('land = "NW"', 'land = "AT"', "unknown_value", "city.land"),
+        ('time_zone = "Europe/Berlin"', 'time_zone = "Europe/Berlin"\ncolour = "rot"', "not_a_colour", "city.colour"),
         ('time_zone = "Europe/Berlin"', 'time_zone = "Europe/Ahaus"', "unknown_time_zone", "city.time_zone"),
         ('purposes = ["accountability"]', "purposes = [1]", "wrong_type", "category.ACC.purposes"),
     ],

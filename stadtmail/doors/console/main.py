@@ -9,12 +9,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from stadtmail.doors.console import cities, clock, dns, evidence, holds, instances, keys, outgoing, policies, scan, serve, simulate, staff
+from stadtmail.doors.console import cities, clock, dns, evidence, holds, instances, keys, news, outgoing, policies, scan, serve, simulate, staff
 from stadtmail.kit import config, errors, log
 from stadtmail.usage import outgoing as egress
 
 OK, CANNOT, WRONG, BUG = 0, 1, 2, 70
-FAMILIES = (instances, serve, clock, policies, cities, dns, staff, holds, keys, outgoing, evidence, scan, simulate)
+FAMILIES = (instances, serve, clock, policies, cities, news, dns, staff, holds, keys, outgoing, evidence, scan, simulate)
 
 
 def parser() -> argparse.ArgumentParser:

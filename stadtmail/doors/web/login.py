@@ -39,7 +39,7 @@ def login(request: PortalRequest) -> HttpResponse:
 
 
 def begin(
-    request: PortalRequest, kind: str, who: UUID, data: dict[str, str], *, way: str = "", to: str = "", home: str = "mailbox"
+    request: PortalRequest, kind: str, who: UUID, data: dict[str, str], *, way: str = "", to: str = "", home: str = "home"
 ) -> HttpResponse:
     """Begin a session for a person or a member of staff and go to the page that was asked for."""
     if request.visit is not None:

@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import access
+from stadtmail.doors.web import access, storage
 from stadtmail.doors.web.access import Box
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.kit import errors
@@ -76,10 +76,7 @@ def folders(box: Box) -> list[Folder]:
 
 def side(box: Box, shown: list[Folder], current: Folder | None) -> dict[str, Any]:
     """What the side bar and the top of every mail page need."""
-    used, quota = queries.used(box.mailbox)
-    high = quota * 9 // 10
-    return {"folders": shown, "current": current, "used": used, "quota": quota, "quota_high": high, "nearly_full": 0 < high <= used,
-            "role": box.role, "section": "mail"}  # fmt: skip
+    return {"folders": shown, "current": current, "storage": storage.of(box.mailbox), "role": box.role, "section": "mail"}
 
 
 def chosen(shown: list[Folder], number: int) -> Folder:

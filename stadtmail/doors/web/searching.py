@@ -115,7 +115,7 @@ def _page(
     wrong = errors_of(problems or [])
     context = {
         **mailbox.side(box, shown, None), "given": given, "lines": lines, "problems": problems or [], "fields": _fields(given, wrong),
-        "is_exact": bool(set(given) - {"text"}), **more,
+        "is_exact": bool(set(given) - {"text"}), "section": "find", **more,
     }  # fmt: skip
     return render(request, "web/find.html", context, status=status)
 

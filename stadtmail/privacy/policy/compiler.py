@@ -3,6 +3,7 @@
 The shape is checked here; whether the values contradict each other or the law is lint's question.
 """
 
+import re
 import tomllib
 from datetime import date, datetime, time
 from functools import lru_cache
@@ -62,6 +63,7 @@ def _policy(source: bytes, findings: Findings) -> model.Policy | None:
         effective_from=datetime.combine(top.day("effective_from"), time(), tzinfo=tz),
         tz=tz,
         service=city.text("service"),
+        colour=_colour(city, findings),
         domain=city.text("domain"),
         land=city.choice("land", tuple(LAENDER)),
         collects_identity=city.truth("collects_identity"),
@@ -99,6 +101,13 @@ def _zone(city: Table, findings: Findings) -> ZoneInfo:
     except (ZoneInfoNotFoundError, ValueError):
         findings.append(Finding("unknown_time_zone", "error", "city.time_zone"))
         return ZoneInfo("UTC")
+
+
+def _colour(city: Table, findings: Findings) -> str:
+    colour = city.text("colour", default="").lower()
+    if colour and not re.fullmatch("#[0-9a-f]{6}", colour):
+        findings.append(Finding("not_a_colour", "error", "city.colour"))
+    return colour
 
 
 def _parties(top: Table) -> model.Parties:

@@ -14,6 +14,7 @@ TEXTS: dict[str, Words] = {
     "empty_text": Words("Der Text {where} ist leer.", "The text {where} is empty."),
     "bad_period": Words("Die Frist {where} lässt sich so nicht zählen.", "The period {where} cannot be counted like this."),
     "unknown_value": Words("Der Wert von {where} steht in keiner Liste.", "The value of {where} is in no list."),
+    "not_a_colour": Words("{where} ist keine Farbe wie #1d4f91.", "{where} is not a colour like #1d4f91."),
     "unknown_time_zone": Words("Die Zeitzone {where} gibt es nicht.", "There is no time zone {where}."),
     "slug_differs": Words("Die Datei nennt eine andere Stadt: {where}.", "The file names another city: {where}."),
     "unknown_reference": Words("{where} nennt etwas, das die Datei nicht kennt.", "{where} names something that the file does not know."),

@@ -344,6 +344,7 @@ class Policy:
     effective_from: datetime
     tz: ZoneInfo
     service: str  # name under which the city offers the service
+    colour: str  # "#rrggbb", or empty: the portal chooses one
     domain: str
     land: str
     collects_identity: bool

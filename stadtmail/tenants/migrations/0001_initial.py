@@ -23,6 +23,22 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='News',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('begins_at', models.DateTimeField()),
+                ('ends_at', models.DateTimeField()),
+                ('title_de', models.CharField(max_length=120)),
+                ('title_en', models.CharField(max_length=120)),
+                ('text_de', models.CharField(max_length=1000)),
+                ('text_en', models.CharField(max_length=1000)),
+                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='news', to='tenants.tenant')),
+            ],
+            options={
+                'indexes': [models.Index(fields=['tenant', 'ends_at'], name='news_of_a_city')],
+            },
+        ),
+        migrations.CreateModel(
             name='Host',
             fields=[
                 ('name', models.CharField(max_length=253, primary_key=True, serialize=False)),

@@ -25,7 +25,7 @@ RESIDENTS = frozenset(
     {"my_data", "my_data_download", "my_data_receipt", "withdraw", "correct", "restrict", "password", "end_sessions", "cancel",
      "mail_programs", "revoke_app_password", "mail_login", "import", "import_file"}
 )  # fmt: skip
-READERS = frozenset({"mailbox", "folder", "message", "message_html", "attachment", "source"})
+READERS = frozenset({"home", "mailbox", "folder", "message", "message_html", "attachment", "source"})
 SEARCH = frozenset({"find"})  # shows nothing before it is asked
 DESK = frozenset({"desk", "desk_order", "desk_contract"})
 SECRETS = ("Kanariengelb", "Marktstraße", "anna.k", "Zitronenbrief", "29. Februar 1980", "1980-02-29")

@@ -164,7 +164,7 @@ def test_a_session_of_one_city_is_nothing_in_another(browser: Browser, ordered, 
 def test_login_leads_nowhere_else(browser: Browser, ordered, to: str, way: str) -> None:
     response = _login(browser, ordered, way, to)
     assert response.status_code == 302
-    assert re.fullmatch(r"(/s/[\w-]{43})?/postfach", response.headers["Location"])
+    assert re.fullmatch(r"(/s/[\w-]{43})?/postfach(/start)?", response.headers["Location"])
     assert list(response.cookies) == (["stadtmail"] if way == "cookie" else [])
 
 

@@ -1,0 +1,59 @@
+"""What is behind the log-in, in a real browser: no barrier that axe knows on any page, light and dark, wide and narrow, by keyboard, light to load.
+
+The list of pages is the URL table: a page that is added is walked as well, unless it says here why there is nothing to look at.
+"""
+
+import pytest
+
+from tests.browser.conftest import Driver
+from tests.doors.web import cast
+from tests.doors.web import test_every_page as table
+
+NO_PAGE = frozenset(
+    {
+        # files, or answers to a form alone: they lead back to a page
+        "my_data_receipt", "attachment", "source", "withdraw", "restrict", "end_sessions", "revoke_app_password", "import_file",
+        "message_html",  # what somebody else wrote, in its sandbox
+    }
+)  # fmt: skip
+INSIDE = [table.PAGES[name] for name in sorted((table.RESIDENTS | table.READERS | table.SEARCH) - NO_PAGE)]
+ANNA = {"address": "anna.k@ahaus.net", "password": cast.PASSWORD}
+MOST_BYTES = 150_000
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.mark.parametrize("prefix", ["", "/en"])
+def test_pages_inside(chromium: Driver, prefix: str) -> None:
+    seen = chromium("inside", paths=[f"{prefix}{path}" for path in INSIDE], **ANNA)
+    assert {path: code for path, code in seen["statuses"].items() if code != 200} == {}
+    assert seen["cookies"] == ["stadtmail"]
+    assert seen["storage"] == []
+    assert seen["overflow"] == []
+    assert seen["violations"] == []
+
+
+@pytest.mark.parametrize(("login", "paths"), [("desk1", ["/schreibtisch"]), ("officer1", ["/postfach", "/postfach/1/1", "/postfach/suchen"])])
+def test_pages_of_the_staff(chromium: Driver, login: str, paths: list[str]) -> None:
+    seen = chromium("inside", paths=paths, login=login, password=cast.STAFF_PASSWORD)
+    assert set(seen["statuses"].values()) == {200}
+    assert (seen["overflow"], seen["violations"], seen["storage"]) == ([], [], [])
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_every_place_is_in_sight_without_javascript(chromium: Driver, width: int) -> None:
+    seen = chromium("taps", paths=["/postfach/start", "/postfach", "/datenschutz/meine-daten", "/hilfe"], width=width, **ANNA)
+    assert seen["steps"] == ["Postfach", "Suche", "Meine Daten", "Hilfe", "Abmelden"] * 4
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_log_in_read_search_and_log_out_by_keyboard_alone(chromium: Driver, width: int) -> None:
+    seen = chromium("keysInside", width=width, word="Kiosk", **ANNA)
+    assert seen["steps"] == ["Kiosk am Bahnhof", "#inhalt", "1 found", "/abgemeldet"]
+
+
+def test_no_page_is_heavy(chromium: Driver) -> None:
+    public = chromium("weight", paths=["/", "/anmelden", "/bestellen", "/hilfe", "/datenschutz/nachweis"])
+    inside = chromium("weight", paths=["/postfach/start", "/postfach", "/postfach/1/2", "/postfach/suchen", "/datenschutz/meine-daten"], **ANNA)
+    weights = public["statuses"] | inside["statuses"]
+    assert {path: size for path, size in weights.items() if not 5_000 < size < MOST_BYTES} == {}
