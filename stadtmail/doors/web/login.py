@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from stadtmail.doors.web import cookies, throttle, visit
 from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus, texts
 from stadtmail.doors.web.request import PortalRequest
+from stadtmail.mail.actions import sealed
 from stadtmail.people.actions import credentials
 from stadtmail.usage import sessions
 
@@ -35,7 +36,8 @@ def login(request: PortalRequest) -> HttpResponse:
     except credentials.WrongCredentials:
         text = _("Adresse oder Passwort stimmen nicht. Achten Sie auf Groß- und Kleinschreibung.")
         return _form(request, given, [Problem("address", text)], status=403)
-    return begin(request, "person", who.person, {"contract": str(who.contract.id)}, way=given["way"], to=given["next"])
+    data = {"contract": str(who.contract.id), **sealed.bring(request.city, who.contract.id, given["password"])}
+    return begin(request, "person", who.person, data, way=given["way"], to=given["next"])
 
 
 def begin(
