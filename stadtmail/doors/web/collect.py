@@ -102,6 +102,7 @@ def _show(request: PortalRequest, place: "Collection") -> HttpResponse:
         "contract": contract,
         "steps": [step for step in steps if step.at > request.now],
         "until": place.unit.due_at,
+        "is_locked": mail.is_sealed(mail.mailbox_of(request.city, contract.id)) and not access.halves(request),
     }
     return render(request, "web/collect_place.html", context)
 

@@ -73,6 +73,8 @@ def seal_mailbox(contract: Contract, *, tenant: Tenant, password: str, now: date
         old = _locked(box)
         if queries.is_sealed(box):
             raise CannotSeal
+        if not Contract.objects.filter(id=contract.id, ends_at=None).exists():  # its collection code is made already
+            raise CannotSeal
         if Import.objects.filter(mailbox=box).exists():
             raise ImportRuns
         _take_place(box, old, unit, public=public, private=None)
