@@ -4,6 +4,7 @@ import io
 import random
 import re
 import zipfile
+from datetime import timedelta
 
 import pytest
 
@@ -201,7 +202,8 @@ def test_the_collection_code_opens_what_the_session_could(ahaus, anna, inside, n
 
 
 def test_a_contract_that_ends_is_not_sealed_any_more(ahaus, anna, inside, now) -> None:
-    inside.send("/datenschutz/kuendigen", {"step": "check", "when": "later", "day": f"{clock.now().date().replace(year=clock.now().year + 1)}"})
+    later = f"{clock.now().date() + timedelta(days=40)}"
+    inside.send("/datenschutz/kuendigen", {"step": "check", "when": "later", "day": later})
     inside.post("/datenschutz/kuendigen", {**inside.hidden(), "step": "place", "password": cast.PASSWORD})
     assert seal(inside).status_code == 400
     assert "Abholcode" in inside.text
