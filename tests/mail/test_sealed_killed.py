@@ -72,8 +72,8 @@ def full(anna, deliver) -> list[str]:
     return sorted([f"Nummer {number}" for number in range(6)])
 
 
-AT = ["step 1", "wraps before", "wraps after", "step 2", "portion between", "portion inside", "step 3", *(f"erasure {n}" for n in range(2, 7)),
-      "step 4", "end"]  # fmt: skip
+WITHIN = [f"erasure {number}" for number in range(2, 7)]
+AT = ["step 1", "wraps before", "wraps after", "step 2", "portion between", "portion inside", "step 3", *WITHIN, "step 4", "end"]
 
 
 @pytest.mark.parametrize("when", AT)
