@@ -1,4 +1,4 @@
-"""What the room measures: does a letter to the officer arrive, theirs alone (C-1.5)? Do sealed mailboxes open without their holders (C-4.7)?"""
+"""What the room measures: do letters to the officer arrive, theirs alone (C-1.5)? Does a sealed mailbox open without its holder (C-4.7)?"""
 
 from datetime import datetime, timedelta
 
