@@ -1,4 +1,7 @@
-"""A process that switches a mailbox, or changes its password, and is killed: `python -m tests.mail.sealed_child ACTION WHEN CONTRACT`."""
+"""A process that switches a mailbox, or changes its password, and is killed: `python -m tests.mail.sealed_child ACTION WHEN CONTRACT`.
+
+"work" does the recurring work and waits: its memory is looked at from outside.
+"""
 
 import os
 import signal
@@ -15,6 +18,22 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def work(now: datetime) -> None:
+    """All that the work role does with mailboxes, and all that living keys open; then wait to be looked at."""
+    from stadtmail.mail import jobs
+    from stadtmail.mail.models import Mailbox
+    from stadtmail.mail.queries import Opened, folders
+    from stadtmail.privacy.scan import opened
+
+    for job in (jobs.finish_sealing, jobs.follow_mail, jobs.empty_due_folders, jobs.forget_repeats, jobs.remove_lost_blobs):
+        job(now)
+    for box in Mailbox.objects.exclude(contract=None):
+        folders(Opened(box))
+    count = sum(1 for _ in opened.pieces())
+    print(f"{count} pieces", flush=True)
+    sys.stdin.read()
+
+
 def main(action: str, when: str, contract_id: str) -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "stadtmail.settings"
     django.setup()
@@ -27,6 +46,9 @@ def main(action: str, when: str, contract_id: str) -> None:
     now = datetime(2026, 11, 23, 10, tzinfo=UTC)
     tenant = Mailbox.objects.exclude(contract=None).select_related("tenant").first().tenant
     contract = people.contract(tenant, UUID(contract_id))
+    if action == "work":
+        work(now)
+        return
     moving.PORTION = 2
 
     def killing(real, *, after: bool, nth: int = 1):

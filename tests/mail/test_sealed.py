@@ -14,6 +14,7 @@ from stadtmail.people import queries as people
 from stadtmail.people.actions import app_passwords, contracts, credentials
 from stadtmail.people.models import AppPassword, Credential
 from stadtmail.privacy import erasure, holds, scan, units
+from stadtmail.privacy import proofs as states
 from stadtmail.privacy.models import Unit
 from stadtmail.privacy.scan import opened as scanned
 from stadtmail.vault import copies, keys
@@ -407,3 +408,13 @@ def test_role_mailboxes_stay_as_they_are(ahaus, anna, seal) -> None:
     assert all(pair.private for pair in MailboxKey.objects.exclude(mailbox__role=""))
     officer = queries.role_mailbox(ahaus, accounts.POSTMASTER) if Mailbox.objects.filter(role="postmaster").exists() else None
     assert officer is None or not queries.is_sealed(officer)
+
+
+def test_a_wrap_that_we_kept_for_ourselves_is_measured(ahaus, anna, seal, now) -> None:
+    measure = next(one for one in states._measures if one.figure == "sealed_mailboxes_that_open_here")
+    assert measure.run(ahaus, now) == states.Measured(0, kept=True)
+    half = next(iter(seal().halves.values()))
+    assert measure.run(ahaus, now).value == 0
+    pair = MailboxKey.objects.select_related("unit").get(mailbox=box_of(ahaus, anna))
+    MailboxKey.objects.filter(unit=pair.unit).update(private=units.seal(pair.unit, "private", half))
+    assert not measure.run(ahaus, now).kept
