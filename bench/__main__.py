@@ -27,6 +27,7 @@ TITLES = {
     "new_year": "One New Year's midnight",
     "search": "Search in a large mailbox",
     "checks": "Checks of incoming mail, 10 KB",
+    "sealed": "A sealed mailbox beside a standard one",
 }
 ROOT = Path(__file__).resolve().parents[1]
 

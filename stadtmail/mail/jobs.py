@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from stadtmail.mail.actions import emptying, forwarding, gone, indexing, legs, remembering, repeats, rolekeys
+from stadtmail.mail.actions import emptying, forwarding, gone, indexing, legs, moving, remembering, repeats, rolekeys
 from stadtmail.mail.importing import running
 from stadtmail.mail.models import Mailbox
 from stadtmail.tenants import queries as tenants
@@ -29,6 +29,11 @@ def end_transits(now: datetime) -> int:
 def forget_repeats(now: datetime) -> int:
     """Forget which messages were to come again, when no sender tries any more. Returns how many."""
     return repeats.forget(now)
+
+
+def finish_sealing(now: datetime) -> int:
+    """Go on with mailboxes whose messages move to another pair. Returns how many are done."""
+    return moving.finish_all(now)
 
 
 def empty_due_folders(now: datetime) -> int:

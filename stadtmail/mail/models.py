@@ -49,14 +49,15 @@ class MailboxKey(models.Model):
     """A key pair of a mailbox (category INH; a role's mailbox has a new one each month, category CONT).
 
     Delivery seals to the public half. The private half is sealed under the unit's key (the key service's wrap of a standard
-    mailbox); other holders' wraps are in Wrap. Destroying the unit's key ends all messages under this pair at once.
+    mailbox), or there are only the wraps of its holder's secrets (Wrap: a sealed mailbox). Destroying the unit's key ends all
+    messages under this pair at once.
     """
 
     unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
     mailbox = models.ForeignKey(Mailbox, on_delete=models.PROTECT, related_name="keys")
     public = models.BinaryField(max_length=32)
     private = models.BinaryField(null=True)  # None: sealed mailbox, the service has no wrap
-    current = models.BooleanField(default=True)  # new mail is sealed to this pair
+    current = models.BooleanField(default=True)  # new mail is sealed to this pair; a resident's other one is being emptied
     until = models.DateTimeField(null=True)  # end of the month of a role's pair
 
     class Meta:
@@ -69,13 +70,19 @@ class MailboxKey(models.Model):
 
 
 class Wrap(models.Model):
-    """The private half of a pair, wrapped for one holder: password, app password, passkey, recovery code, another person."""
+    """The private half of a sealed mailbox's pair, wrapped for one secret of its holder (mail/wraps.py)."""
 
     pair = models.ForeignKey(MailboxKey, on_delete=models.CASCADE, related_name="wraps")
-    holder = models.CharField(max_length=12)  # password | app | passkey | recovery | collection | person
-    reference = models.UUIDField(null=True)
+    holder = models.CharField(max_length=12)  # password | app | scram | recovery | collection
+    reference = models.UUIDField(null=True, db_index=True)  # unit of the app password or collection code that it goes with
     salt = models.BinaryField(max_length=32)
     wrapped = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["pair", "holder"], condition=models.Q(reference=None), name="wrap_once"),
+            models.UniqueConstraint(fields=["pair", "holder", "reference"], name="wrap_once_each"),
+        ]
 
     def __str__(self) -> str:
         return f"wrap {self.pk}"

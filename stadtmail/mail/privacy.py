@@ -55,6 +55,7 @@ def register() -> None:
     """Declare every table of the room, and the store of the search indexes."""
     scan.register_store("search", lambda: [files.root()])
     scan.register_opened("search index", (RESIDENT, ROLE), opened_indexes)
+    scan.register_closed("sealed mailboxes", queries.sealed_mailboxes)
     holdings.register(
         _holding(
             "Mailbox", lambda ids: Mailbox.objects.filter(unit__in=ids),
@@ -71,9 +72,9 @@ def register() -> None:
             harmless={"unit": ID, "mailbox": REF, "public": "random: public half of a pair", "current": "mark", "until": "end of a month"},
         ),
         _holding(
-            "Wrap", lambda ids: Wrap.objects.filter(pair__in=ids),
+            "Wrap", lambda ids: Wrap.objects.filter(Q(pair__in=ids) | Q(reference__in=ids)), more=("BD-CRED", "COLL"),
             sealed=["wrapped"],
-            harmless={"id": "row number", "pair": REF, "holder": STATE, "reference": REF, "salt": "random bytes"},
+            harmless={"id": "row number", "pair": REF, "holder": STATE, "reference": REF, "salt": "random bytes, and the cost of Argon2id"},
         ),
         _holding(
             "Folder", lambda ids: Folder.objects.filter(mailbox__in=Mailbox.objects.filter(unit__in=ids).values("id")),
@@ -160,12 +161,12 @@ def register() -> None:
 
 
 def _holding(table: str, rows: Rows, *, harmless: Mapping[str, str], sealed: Mapping[str, str | None] | Sequence[str] = (),
-             hashed: Sequence[str] = (), **extra: Any) -> Holding:  # fmt: skip
+             hashed: Sequence[str] = (), more: Sequence[str] = (), **extra: Any) -> Holding:  # fmt: skip
     exported = sealed if isinstance(sealed, Mapping) else dict.fromkeys(sealed)
     personal = {name: Column(RESIDENT, "sealed", key) for name, key in exported.items()}
     personal |= {name: Column(RESIDENT, "keyed_hash", None) for name in hashed}
     default = {"purge": _purge(rows), "find": _find(rows)}
-    return Holding(table=f"mail.{table}", personal=personal, harmless=harmless, also=(RESIDENT, ROLE), **(default | extra))
+    return Holding(table=f"mail.{table}", personal=personal, harmless=harmless, also=(RESIDENT, ROLE, *more), **(default | extra))
 
 
 def _purge(rows: Rows) -> Callable[[Sequence[UUID]], int]:
@@ -322,13 +323,20 @@ def _learned(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
 
 
 def _messages(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
-    """Each message: where it lies, when it came, and `eml`, which opens its bytes when it is called."""
+    """Each message: where it lies, when it came, and `eml`, which opens its bytes when it is called.
+
+    Of a sealed mailbox that nobody has opened (queries.bringing) only how many there are.
+    """
     for unit, mailbox in _opened(unit_id):
         o = queries.Opened(mailbox)
         words = queries.keywords(o)
+        is_open = queries.opens(o, unit_id)
         for folder in Folder.objects.filter(mailbox=mailbox).order_by("number"):
             name = queries.folder_name(mailbox, unit, folder)
-            for uid, flags in queries.uids(o, folder.number, pair=unit_id):
+            found = queries.uids(o, folder.number, pair=unit_id)
+            if found and not is_open:
+                yield {"folder": name, "messages": len(found), "sealed": "yes"}
+            for uid, flags in found if is_open else ():
                 yield _Record(o, folder.number, {"folder": name, "uid": uid, "flags": flag_names(flags, words)})
 
 

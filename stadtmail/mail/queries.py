@@ -5,6 +5,8 @@ queries however long they are.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -16,7 +18,7 @@ from stadtmail.mail import bodies, sealing
 from stadtmail.mail.bodies import Attachment
 from stadtmail.mail.envelope import Addresses, Envelope
 from stadtmail.mail.folders import SEEN, flag_names, standard_name
-from stadtmail.mail.models import Folder, Mailbox, Message
+from stadtmail.mail.models import Folder, Mailbox, MailboxKey, Message
 from stadtmail.privacy import units
 from stadtmail.privacy.models import ERASING, Unit
 from stadtmail.tenants.models import Tenant
@@ -24,10 +26,17 @@ from stadtmail.vault import keys
 
 MOST_IN_PAGE = 500
 _PAIRS = """
-    SELECT pair.unit_id, unit.key, unit.category, unit.state, unit.tenant_id, pair.private
+    SELECT pair.unit_id, unit.key, unit.category, unit.state, unit.tenant_id, pair.private, pair.current
     FROM mail_mailboxkey pair JOIN privacy_unit unit ON unit.id = pair.unit_id
     WHERE pair.mailbox_id = %s AND unit.state <> %s
     ORDER BY pair.current DESC"""
+
+
+_brought: ContextVar[Mapping[UUID, bytes]] = ContextVar("brought", default={})  # noqa: B039 - never changed
+
+
+class Locked(units.Gone):
+    """The mailbox is sealed, and whoever asks has not brought what opens it: here there is nothing to read."""
 
 
 class NoSuchMailbox(errors.NotFound):
@@ -44,9 +53,13 @@ class NotTheHolder(errors.NotAllowed):
 
 @dataclass(frozen=True)
 class Opened:
-    """The right to read a mailbox, made for its holder. It carries no key: each read asks for the key anew."""
+    """The right to read a mailbox, made for its holder. Each read asks for the unit's key anew.
+
+    `halves`: pair -> private half, of a sealed mailbox only: what its holder brought, in the memory of session or connection.
+    """
 
     mailbox: Mailbox
+    halves: Mapping[UUID, bytes] = field(default_factory=dict, compare=False, repr=False)
 
     def __repr__(self) -> str:
         return f"<opened mailbox {self.mailbox.id}>"
@@ -105,18 +118,70 @@ def role_mailbox(tenant: Tenant, role: str) -> Mailbox:
     return _mailbox(Mailbox.objects.filter(tenant=tenant, role=role).first() if role else None)
 
 
-def opened(mailbox: Mailbox, *, holder: UUID) -> Opened:
-    """Open a resident's mailbox for its holder (the id of the contract). Raises NotTheHolder, units.Gone."""
+def opened(mailbox: Mailbox, *, holder: UUID, halves: Mapping[UUID, bytes] | None = None) -> Opened:
+    """Open a resident's mailbox for its holder (the id of the contract). Raises NotTheHolder, Locked, units.Gone."""
     if mailbox.contract_id is None or mailbox.contract_id != holder:
         raise NotTheHolder
-    return _opened(mailbox)
+    o = Opened(mailbox, halves or {})
+    pairs, found = _opening(o)
+    if any(pair.current and not pair.private and unit not in found for unit, pair in pairs.items()):
+        raise Locked
+    return o
+
+
+def outside(mailbox: Mailbox, *, holder: UUID) -> Opened:
+    """The right to what is about a mailbox without being in it (folders, filters, an import), for its holder: a sealed one opens
+    no message with it. Raises NotTheHolder, units.Gone."""
+    if mailbox.contract_id is None or mailbox.contract_id != holder:
+        raise NotTheHolder
+    o = Opened(mailbox)
+    pairs_of(o)
+    return o
+
+
+def opens(o: Opened, pair: UUID) -> bool:
+    """Do messages under this pair open here? Raises units.Gone where the pair is being erased."""
+    try:
+        return pair in privates(o)
+    except Locked:
+        return False
+
+
+def sealed_mailboxes() -> int:
+    """How many mailboxes open with their holders' secrets only."""
+    return MailboxKey.objects.filter(current=True, private=None).exclude(unit__state=ERASING).count()
+
+
+def is_sealed(mailbox: Mailbox) -> bool:
+    """Does the mailbox open with its holder's secrets only?"""
+    return any(pair.current and not pair.private for pair in pairs_of(Opened(mailbox)).values())
+
+
+@contextmanager
+def bringing(halves: Mapping[UUID, bytes]) -> Iterator[None]:
+    """Inside, this thread's reads that know nothing of a session (exports) open what these halves open."""
+    mark = _brought.set(halves)
+    try:
+        yield
+    finally:
+        _brought.reset(mark)
+
+
+def brought(halves: Mapping[UUID, bytes], pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same pieces, each made as inside of `bringing`: for answers that are made while they are sent."""
+    context = copy_context()
+    context.run(_brought.set, halves)
+    while (piece := context.run(next, pieces, None)) is not None:
+        yield piece
 
 
 def opened_role(mailbox: Mailbox, *, role: str) -> Opened:
     """Open a role's mailbox for whoever has exactly this role; the desk has none. Raises NotTheHolder, units.Gone."""
     if not mailbox.role or mailbox.role != role:
         raise NotTheHolder
-    return _opened(mailbox)
+    o = Opened(mailbox)
+    privates(o)
+    return o
 
 
 def folders(o: Opened) -> list[FolderRow]:
@@ -224,42 +289,46 @@ def _mailbox(found: Mailbox | None) -> Mailbox:
     return found
 
 
-def _opened(mailbox: Mailbox) -> Opened:
-    o = Opened(mailbox)
-    privates(o)
-    return o
-
-
 @dataclass(frozen=True)
 class Pair:
     """A living pair of a mailbox."""
 
     unit: Unit
     private: bytes = field(repr=False)  # sealed; empty: the service has none
+    current: bool
 
 
 def pairs_of(o: Opened) -> dict[UUID, Pair]:
     """Pairs that are not being erased, the current one first. Raises units.Gone."""
     found = {}
-    for unit, key, category, state, tenant, private in store.select(_PAIRS, [o.mailbox.id, ERASING]):
+    for unit, key, category, state, tenant, private, current in store.select(_PAIRS, [o.mailbox.id, ERASING]):
         row = Unit(id=store.as_id(unit), key=key and store.as_id(key), category=category, state=state, tenant_id=store.as_id(tenant))
-        found[row.id] = Pair(row, bytes(private or b""))
+        found[row.id] = Pair(row, bytes(private or b""), bool(current))
     if not found:
         raise units.Gone
     return found
 
 
 def privates(o: Opened) -> dict[UUID, sealing.Private]:
-    """pair -> its private half, for all pairs that live: two queries however many there are."""
+    """pair -> its private half, for all pairs that live and open: two queries however many there are. Raises Locked, units.Gone."""
+    return _opening(o)[1]
+
+
+def _opening(o: Opened) -> tuple[dict[UUID, Pair], dict[UUID, sealing.Private]]:
     pairs = pairs_of(o)
     living = keys.many([pair.unit.key for pair in pairs.values() if pair.unit.key])
-    found = {
-        unit: sealing.Private(units.unseal(pair.unit, "private", pair.private))
-        for unit, pair in pairs.items() if pair.private and pair.unit.key in living
-    }  # fmt: skip
-    if not found:
-        raise units.Gone
-    return found
+    there = {unit: pair for unit, pair in pairs.items() if pair.unit.key in living}
+    halves = {unit: half for unit, pair in there.items() if (half := _half(o, unit, pair))}
+    if not halves:
+        raise Locked if there else units.Gone
+    return pairs, {unit: sealing.Private(half) for unit, half in halves.items()}
+
+
+def _half(o: Opened, unit: UUID, pair: Pair) -> bytes | None:
+    """A private half: by the service's wrap, or as its holder brought it."""
+    if pair.private:
+        return units.unseal(pair.unit, "private", pair.private)
+    return o.halves.get(unit) or _brought.get().get(unit)
 
 
 def _rows(o: Opened, folder: int):  # type: ignore[no-untyped-def]

@@ -115,7 +115,7 @@ def sealed(
     """
     message, key = uuid4(), os.urandom(32)
     if private is None:
-        box = boxes.seal_to(target.public, key, context=_context(target.tenant, target.mailbox, message))
+        box = boxes.seal_to(target.public, key, context=context(target.tenant, target.mailbox, message))
     else:
         box = folded(private, key, tenant=target.tenant, mailbox=target.mailbox, role=target.role, message=message)
     where = {"tenant": target.tenant, "category": target.category}
@@ -136,7 +136,7 @@ def record(private: Private, box: bytes, *, tenant: UUID, mailbox: UUID, role: s
     if is_folded(box):
         key = open_sealed(private.fold, box[1:], tenant=tenant, category=category, object=f"{mailbox}/{message}/record")
     else:
-        key = boxes.open_with(private.half, box, context=_context(tenant, mailbox, message))
+        key = boxes.open_with(private.half, box, context=context(tenant, mailbox, message))
     return Record(message, tenant, category, key)
 
 
@@ -150,7 +150,8 @@ def is_folded(box: bytes) -> bool:
     return box[:1] == _FOLDED
 
 
-def _context(tenant: UUID, mailbox: UUID, message: UUID) -> bytes:
+def context(tenant: UUID, mailbox: UUID, message: UUID) -> bytes:
+    """What the box of a message's record key is bound to."""
     return b"message" + tenant.bytes + mailbox.bytes + message.bytes
 
 

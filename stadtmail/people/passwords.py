@@ -1,17 +1,22 @@
 """Argon2id in a bounded pool (C-2.2): two hashes at a time, so that a flood of logins cannot take the machine's memory."""
 
 import hmac
+import os
 import secrets
 import threading
 from functools import cache
+from struct import Struct
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import Type, hash_secret_raw
 
 from stadtmail.kit import errors, instance
 
 _pool = threading.BoundedSemaphore(2)
 WAIT_SECONDS = 20.0
+KEY_BYTES = 32
+_SALT = Struct(">16sBIB")  # random bytes, and the cost that the key was made with: time, memory in KiB, lanes
 _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # 32 signs without look-alikes: 5 bits each
 
 
@@ -51,6 +56,19 @@ def needs_rehash(known: str) -> bool:
     return _hasher().check_needs_rehash(known)
 
 
+def fresh_salt() -> bytes:
+    """A salt for `derived`, together with the cost of today."""
+    hasher = _hasher()
+    return _SALT.pack(os.urandom(16), hasher.time_cost, hasher.memory_cost, hasher.parallelism)
+
+
+def derived(password: str, salt: bytes) -> bytes:
+    """A key that only the password gives (Argon2id): its salt is its own, so the stored check value tells nothing of it. Raises Busy."""
+    random, time, memory, lanes = _SALT.unpack(salt)
+    with _Place():
+        return hash_secret_raw(password.encode(), random, time, memory, lanes, KEY_BYTES, Type.ID)
+
+
 def new_code() -> str:
     """A code of 130 random bits in groups that can be read aloud: AB3D-…"""
     signs = "".join(secrets.choice(_ALPHABET) for _ in range(26))
@@ -59,7 +77,12 @@ def new_code() -> str:
 
 def code_digest(key: bytes, code: str) -> bytes:
     """Keyed hash of a code; spaces, hyphens and case do not matter."""
-    return hmac.digest(key, "".join(sign for sign in code.upper() if sign.isalnum()).encode(), "sha256")
+    return hmac.digest(key, plain_code(code), "sha256")
+
+
+def plain_code(code: str) -> bytes:
+    """A code as it is computed with: spaces, hyphens and case do not matter."""
+    return "".join(sign for sign in code.upper() if sign.isalnum()).encode()
 
 
 class _Place:

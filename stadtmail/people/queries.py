@@ -198,6 +198,12 @@ def collection(tenant: Tenant, digest: bytes) -> Collection | None:
     return rows.exclude(unit__state=ERASING).select_related("unit", "contract", "contract__tenant").first()
 
 
+def place_of(tenant: Tenant, of: Contract) -> Collection | None:
+    """The narrow place that a cancellation has made, open or not yet."""
+    rows = Collection.objects.filter(tenant=tenant, contract=of).exclude(unit__state=ERASING)
+    return rows.select_related("unit").first()
+
+
 def voluntary(tenant: Tenant, of: Contract) -> list[Voluntary]:
     """Voluntary details that stand."""
     rows = Voluntary.objects.filter(contract=of, contract__tenant=tenant).exclude(unit__state=ERASING)

@@ -2,7 +2,7 @@
 
 One salt and one iteration count a name, so that any of a person's app passwords can answer. The salt is a keyed hash of the
 name: a name that nobody has gets one too, always the same, and nothing changes when somebody takes it. The server learns
-ClientKey from a proof and keeps it nowhere.
+ClientKey from a proof and keeps it nowhere: it opens a sealed mailbox (mail/wraps.py).
 """
 
 import hashlib
@@ -26,9 +26,20 @@ def salt(tenant: Tenant, address: str) -> bytes:
 
 def check_values(password: str, salted: bytes) -> bytes:
     """StoredKey and ServerKey of a password, 64 bytes: enough to check proofs, not enough to make one (RFC 5802 3)."""
-    salted_password = hashlib.pbkdf2_hmac("sha256", sasl.prepared(password).encode(), salted, ITERATIONS)
+    salted_password = _salted(password, salted)
     client_key = hmac.digest(salted_password, b"Client Key", "sha256")
     return hashlib.sha256(client_key).digest() + hmac.digest(salted_password, b"Server Key", "sha256")
+
+
+def client_key(password: str, salted: bytes) -> bytes:
+    """ClientKey of a password: what a proof tells the server, and what it never keeps."""
+    return hmac.digest(_salted(password, salted), b"Client Key", "sha256")
+
+
+def proven_key(values: bytes, auth_message: bytes, proof: bytes) -> bytes:
+    """ClientKey, as a proof that was right tells it."""
+    signature = hmac.digest(values[:KEY_BYTES], auth_message, "sha256")
+    return bytes(a ^ b for a, b in zip(signature, proof, strict=True))
 
 
 def proven(known: Sequence[bytes], auth_message: bytes, proof: bytes) -> int | None:
@@ -45,3 +56,7 @@ def proven(known: Sequence[bytes], auth_message: bytes, proof: bytes) -> int | N
 def signature(values: bytes, auth_message: bytes) -> bytes:
     """What proves to the client that the server knows its password too (ServerSignature)."""
     return hmac.digest(values[KEY_BYTES:], auth_message, "sha256")
+
+
+def _salted(password: str, salted: bytes) -> bytes:
+    return hashlib.pbkdf2_hmac("sha256", sasl.prepared(password).encode(), salted, ITERATIONS)

@@ -76,6 +76,12 @@ def place(
     return made
 
 
+def extend(old: UUID, new: UUID) -> None:
+    """What holds a unit holds the one that takes its place as well. Call inside `store.writing()`, with the old unit locked."""
+    rows = HoldItem.objects.filter(unit=old).values_list("hold", flat=True)
+    HoldItem.objects.bulk_create([HoldItem(hold_id=hold, unit_id=new) for hold in rows])
+
+
 def release(hold: UUID, *, tenant: Tenant, now: datetime) -> int:
     """Release the hold and erase at once what is due. Returns the number of units erased. Raises NoSuchHold."""
     from stadtmail.privacy import erasure, guard  # the claim asks for holds, a release asks for erasure

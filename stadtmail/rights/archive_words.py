@@ -40,6 +40,7 @@ _LABELS = {
     "answers": ("Antworten der empfangenden Server", "answers of the receiving servers"),
     "folder": ("Ordner", "folder"),
     "messages": ("Zahl der Nachrichten", "number of messages"),
+    "sealed": ("versiegelt: öffnet sich nur mit etwas, das allein Sie haben", "sealed: opens only with something that you alone have"),
     "uid": ("Nummer der Nachricht", "number of the message"),
     "flags": ("Markierungen", "flags"),
     "received": ("Eingegangen", "received"),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from stadtmail.doors.console import demo_mails
 from stadtmail.kit import clock, config
 from stadtmail.kit.errors import NotAllowed
-from stadtmail.mail.actions import accounts, delivery, signing
+from stadtmail.mail.actions import accounts, delivery, sealed, signing
 from stadtmail.people import queries as people
 from stadtmail.people.actions import credentials, staff
 from stadtmail.people.orders import OrderForm, password_problems
@@ -146,7 +146,7 @@ def _change_one(city: "Tenant", localpart: str, old: str, new: str) -> None:
     if address is None or address.contract is None:
         return
     try:
-        credentials.set_password(address.contract, tenant=city, old=old, new=new, now=clock.now())
+        sealed.set_password(address.contract, tenant=city, old=old, new=new, now=clock.now())
     except NotAllowed:  # they have a password of their own by now, or the new one is too weak for the city
         return
 

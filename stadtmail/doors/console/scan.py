@@ -66,7 +66,7 @@ def _progress(read: int) -> None:
 def _as_dict(report: "Report") -> dict[str, Any]:
     return {
         "hits": [hit.as_dict() for hit in report.hits], "unexplained": len(report.unexplained), "stores": report.stores,
-        "bytes_lying": report.bytes_lying, "bytes_opened": report.bytes_opened,
+        "bytes_lying": report.bytes_lying, "bytes_opened": report.bytes_opened, "closed": report.closed,
     }  # fmt: skip
 
 
@@ -74,6 +74,7 @@ def _lines(report: "Report") -> list[str]:
     lines = [_line(hit) for hit in report.hits]
     lines.append(f"searched: {', '.join(report.stores)}")
     lines.append(f"{report.bytes_lying} bytes as they lie, {report.bytes_opened} bytes that living keys open")
+    lines += [f"{count} {name}: their messages open for their holders alone" for name, count in report.closed.items()]
     lines.append(f"{len(report.hits)} found, {len(report.unexplained)} unexplained")
     return lines
 

@@ -203,7 +203,11 @@ def _opened(enter: Callable[[], Entered], most: int) -> tuple[Entered, queries.O
     try:
         if connections.of_person(entered.tenant.id, entered.person, clock.now()) > most:  # over all processes
             raise No("Too many connections", "LIMIT")
-        return entered, queries.opened(queries.mailbox_of(entered.tenant, entered.contract), holder=entered.contract)
+        box = queries.mailbox_of(entered.tenant, entered.contract)
+        return entered, queries.opened(box, holder=entered.contract, halves=entered.halves)
+    except queries.Locked:
+        entered.connection.end()
+        raise No("The mailbox is sealed: make a new app password", "AUTHORIZATIONFAILED") from None
     except BaseException:
         entered.connection.end()
         raise

@@ -157,7 +157,7 @@ async def _come_in(session: "Session", entered: Entered, verdict: bytes) -> byte
 
 def _opened(entered: Entered) -> tuple[queries.Opened, str]:
     try:
-        o = queries.opened(queries.mailbox_of(entered.tenant, entered.contract), holder=entered.contract)
+        o = queries.outside(queries.mailbox_of(entered.tenant, entered.contract), holder=entered.contract)
         return o, people.holder(entered.tenant, people.contract(entered.tenant, entered.contract)).language
     except BaseException:
         entered.connection.end()

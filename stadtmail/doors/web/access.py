@@ -18,6 +18,7 @@ from stadtmail.doors.web import cookies, login
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.kit import errors
 from stadtmail.mail import queries as mail
+from stadtmail.mail import wraps as keys
 from stadtmail.people import queries as people
 from stadtmail.people.actions import accesses
 from stadtmail.usage import sessions
@@ -81,7 +82,13 @@ def reader(page: Page[Concatenate[PortalRequest, Box, P]]) -> Page[Concatenate[P
         if session.staff is not None:
             return page(request, _role_box(request, _role(request, session.staff)), *args, **kwargs)
         contract = _living(request)
-        return page(request, _own_box(request, contract), *args, **kwargs) if contract else ended(request)
+        if contract is None:
+            return ended(request)
+        try:
+            box = _own_box(request, contract)
+        except mail.Locked:  # the page says why, and what helps
+            return HttpResponseRedirect(reverse("sealing"))
+        return page(request, box, *args, **kwargs)
 
     return guarded
 
@@ -120,9 +127,14 @@ def _role(request: PortalRequest, staff: UUID) -> str:
     return str(accesses.staff(request.city, staff, "dsr", now=request.now).role)
 
 
+def halves(request: PortalRequest) -> keys.Halves:
+    """What opens the sealed mailbox of whoever is logged in; nothing for a standard one."""
+    return keys.unpacked(request.visit.session.data) if request.visit else {}
+
+
 def _own_box(request: PortalRequest, contract: "Contract") -> Box:
     mailbox = mail.mailbox_of(request.city, contract.id)
-    return Box(mail.opened(mailbox, holder=contract.id), mailbox)
+    return Box(mail.opened(mailbox, holder=contract.id, halves=halves(request)), mailbox)
 
 
 def _role_box(request: PortalRequest, role: str) -> Box:

@@ -14,6 +14,8 @@ from django.utils.translation import gettext as _
 from stadtmail.doors.web import access, cookies, downloads, ending, login, origin, privacy_centre, throttle
 from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus
 from stadtmail.doors.web.request import PortalRequest
+from stadtmail.mail import queries as mail
+from stadtmail.mail.actions import sealed
 from stadtmail.people import queries as people
 from stadtmail.people.actions import contracts
 from stadtmail.rights import archive
@@ -35,7 +37,8 @@ def collect(request: PortalRequest) -> HttpResponse:
     if place is None:
         text = _("Diesen Code kennen wir nicht. Vielleicht läuft Ihr Vertrag noch, oder die Inhalte sind schon gelöscht.")
         return _form(request, [Problem("code", text)], status=403)
-    data = {"place": bytes(place.digest).hex()}
+    brought = sealed.collected(request.city, place.contract_id, request.POST.get("code", ""), place=place.unit_id)
+    data = {"place": bytes(place.digest).hex(), **brought}
     # a place belongs to no person: with a person's id, "log out everywhere" would mean two different things
     return login.begin(request, "person", None, data, way=request.POST.get("way", ""), home="collect")  # type: ignore[arg-type]
 
@@ -45,7 +48,7 @@ def download(request: PortalRequest) -> HttpResponseBase:
     place = _place(request)
     if place is None:
         return HttpResponseRedirect(reverse("collect"))
-    chunks = archive.archive(request.city, place.contract.id, now=request.now)
+    chunks = mail.brought(access.halves(request), archive.archive(request.city, place.contract.id, now=request.now))
     return downloads.streamed(request, chunks, f"meine-daten-{request.now:%Y-%m-%d}.zip", kind="application/zip")
 
 
@@ -99,6 +102,7 @@ def _show(request: PortalRequest, place: "Collection") -> HttpResponse:
         "contract": contract,
         "steps": [step for step in steps if step.at > request.now],
         "until": place.unit.due_at,
+        "is_locked": mail.is_sealed(mail.mailbox_of(request.city, contract.id)) and not access.halves(request),
     }
     return render(request, "web/collect_place.html", context)
 

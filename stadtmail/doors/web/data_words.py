@@ -163,6 +163,8 @@ def done(word: str) -> str:
         "bleibt": _("Die Kündigung ist zurückgenommen. Abholcode und Quittungscode gelten nicht mehr."),
         "passwort": _("Ihr Passwort ist geändert. Alle anderen Sitzungen sind beendet."),
         "app-widerrufen": _("Das App-Passwort ist gelöscht. Seine Verbindungen sind beendet."),
+        "entsiegelt": _("Die Versiegelung ist aufgehoben. Ihr Postfach ist ein gewöhnliches."),
+        "leer": _("Ihr Postfach beginnt neu und ist leer. Der Schlüssel der alten Nachrichten ist vernichtet."),
         "mail-login-an": _("Mailprogramme dürfen Ihr Passwort für das Portal jetzt benutzen."),
         "mail-login-aus": _("Mailprogramme dürfen Ihr Passwort für das Portal nicht mehr benutzen."),
     }.get(word, "")

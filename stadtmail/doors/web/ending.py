@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from stadtmail.doors.web import access, cookies, privacy_centre, reauth
 from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus, texts
 from stadtmail.doors.web.request import PortalRequest
+from stadtmail.mail.actions import sealed
 from stadtmail.people import queries as people
 from stadtmail.people.actions import contracts
 from stadtmail.privacy import periods, units
@@ -91,6 +92,7 @@ def _next(request: PortalRequest, contract: "Contract", step: str) -> HttpRespon
 
 def _end(request: PortalRequest, contract: "Contract", ends_at: datetime) -> HttpResponse:
     ended = contracts.cancel(contract, ends_at=ends_at, now=request.now)
+    sealed.add_collection(contract, ended.collection_code, tenant=request.city, halves=access.halves(request))
     steps = dates(request.policy, ends_at, held(request, contract), lang=request.language)
     at_once = ends_at <= request.now
     was_cookie = False

@@ -53,6 +53,7 @@ def _known() -> dict[str, str]:
         "messages_past_their_end": _("Nachrichten auf dem Weg, deren Zeit vorbei ist"),
         "log_scan_hits": _("Personenbezug in Protokollen"),
         "volatile_store_in_ram": _("flüchtiger Speicher liegt im Arbeitsspeicher (1: ja)"),
+        "sealed_mailboxes_that_open_here": _("versiegelte Postfächer, die sich ohne ihre Besitzer öffnen"),
         "purposes_that_open_contents": _("Zwecke, die Inhalte öffnen"),
         "replayed_challenges_accepted": _("Rechenaufgaben, die zweimal galten"),
         "foreign_addresses_in_forms": _("fremde Adressen in Formularen"),

@@ -88,6 +88,8 @@ def file(request: PortalRequest, contract: "Contract") -> HttpResponse:
         return _page(request, o, problems=[Problem("file", _("Diese Datei ist größer, als in Ihr Postfach passt."))])
     except importing.ImportRuns:
         return _page(request, o, problems=[Problem("", _("Es läuft schon eine Übernahme."))])
+    except importing.MailboxSealed:
+        return _page(request, o, problems=[Problem("", _sealed())])
     finally:
         upload.forget()
     return HttpResponseRedirect(reverse("import"))
@@ -107,13 +109,19 @@ def _imap(request: PortalRequest, contract: "Contract", o: Any) -> HttpResponse:
             )  # fmt: skip
         except importing.ImportRuns:
             problems = [Problem("", _("Es läuft schon eine Übernahme."))]
+        except importing.MailboxSealed:
+            problems = [Problem("", _sealed())]
         else:
             return HttpResponseRedirect(reverse("import"))
     return _page(request, o, given=given, problems=problems)
 
 
+def _sealed() -> str:
+    return _("In ein versiegeltes Postfach kann nichts übernommen werden: Die Übernahme arbeitet, während niemand angemeldet ist.")
+
+
 def _opened(request: PortalRequest, contract: "Contract") -> Any:
-    return queries.opened(queries.mailbox_of(request.city, contract.id), holder=contract.id)
+    return queries.outside(queries.mailbox_of(request.city, contract.id), holder=contract.id)
 
 
 def _page(
@@ -131,5 +139,5 @@ def _page(
                           error=wrong.get("password", ""), maxlength=500, autocomplete="off"),
     }  # fmt: skip
     context = {"progress": progress, "seen": seen, "fields": fields, "ports": PORTS, "given": given, "problems": problems or [],
-               "file_error": wrong.get("file", ""), "section": "mail"}  # fmt: skip
+               "file_error": wrong.get("file", ""), "section": "mail", "is_sealed": queries.is_sealed(o.mailbox)}  # fmt: skip
     return render(request, "web/import.html", context, status=400 if problems else 200)

@@ -4,6 +4,7 @@ Every login makes a new random token; an older one is never carried on (C-3.2). 
 hash and leave nothing.
 """
 
+from collections.abc import Callable
 from urllib.parse import quote
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from django.utils.translation import gettext as _
 from stadtmail.doors.web import cookies, throttle, visit
 from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus, texts
 from stadtmail.doors.web.request import PortalRequest
+from stadtmail.mail.actions import sealed
 from stadtmail.people.actions import credentials
 from stadtmail.usage import sessions
 
@@ -35,7 +37,8 @@ def login(request: PortalRequest) -> HttpResponse:
     except credentials.WrongCredentials:
         text = _("Adresse oder Passwort stimmen nicht. Achten Sie auf Groß- und Kleinschreibung.")
         return _form(request, given, [Problem("address", text)], status=403)
-    return begin(request, "person", who.person, {"contract": str(who.contract.id)}, way=given["way"], to=given["next"])
+    data = {"contract": str(who.contract.id), **sealed.bring(request.city, who.contract.id, given["password"])}
+    return begin(request, "person", who.person, data, way=given["way"], to=given["next"])
 
 
 def begin(
@@ -57,6 +60,25 @@ def begin(
         return response
     response = HttpResponseRedirect(inner(to) or reverse(home))
     cookies.give(request, response, token)
+    return response
+
+
+def go_on(request: PortalRequest, person: UUID, data: dict[str, str], page: Callable[[], HttpResponse]) -> HttpResponse:
+    """All sessions of the person have ended; this browser goes on in a new one, and `page` answers from inside of it."""
+    assert request.visit is not None
+    kind = request.visit.kind
+    if kind == "url":
+        data = {**data, "bound": visit.binding(request, request.city)}
+    token = sessions.begin(tenant=request.city.id, kind=kind, data=data, now=request.now, person=person)
+    found = sessions.find(token, tenant=request.city.id, now=request.now)
+    assert found is not None
+    request.visit = visit.Visit(token, kind, found)
+    if kind == "url":
+        request.session_prefix = f"/s/{token}"
+        set_script_prefix(f"/s/{token}{'/en' if request.language == 'en' else ''}/")
+    response = page()
+    if kind == "cookie":
+        cookies.give(request, response, token)
     return response
 
 

@@ -17,6 +17,8 @@ from django.utils.translation import gettext as _
 from stadtmail.doors.web import access, data_words, headers, reauth
 from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus, texts
 from stadtmail.doors.web.request import PortalRequest
+from stadtmail.mail import queries as mail
+from stadtmail.mail.actions import sealed
 from stadtmail.people import queries as people
 from stadtmail.people.actions import app_passwords, credentials
 from stadtmail.usage import connections
@@ -63,7 +65,12 @@ def mail_programs(request: PortalRequest, contract: "Contract") -> HttpResponse:
     if problems:
         return _page(request, contract, given, problems, status=403)
     try:
-        made = app_passwords.make(contract, tenant=request.city, label=given["label"], scopes=wanted, now=request.now)
+        made = sealed.make_app_password(
+            contract, tenant=request.city, label=given["label"], scopes=wanted, halves=access.halves(request), now=request.now
+        )
+    except mail.Locked:
+        text = _("Ihr Postfach ist versiegelt und in dieser Sitzung nicht offen. Öffnen Sie es zuerst, auf der Seite „Versiegelung“.")
+        return _page(request, contract, given, [Problem("imap", text)], status=409)
     except app_passwords.TooManyAppPasswords:
         text = _("Sie haben schon %(count)s App-Passwörter. Bitte widerrufen Sie zuerst eines.") % {"count": app_passwords.MOST}
         return _page(request, contract, given, [Problem("label", text)], status=400)
@@ -103,7 +110,7 @@ def mail_login(request: PortalRequest, contract: "Contract") -> HttpResponse:
             if credential is not None:
                 connections.end_credential(request.city.id, credential)
             return back("mail-login-aus")
-        problems = reauth.problems(request, contract, password)
+        problems = _open_only(request, contract) or reauth.problems(request, contract, password)
         if not problems:
             credentials.set_mail_login(contract, tenant=request.city, on=True, password=password)
             return back("mail-login-an")
@@ -114,6 +121,12 @@ def mail_login(request: PortalRequest, contract: "Contract") -> HttpResponse:
         "section": "data",
     }
     return render(request, "web/mail_login.html", context, status=403 if problems else 200)
+
+
+def _open_only(request: PortalRequest, contract: "Contract") -> list[Problem]:
+    if not mail.is_sealed(mail.mailbox_of(request.city, contract.id)):
+        return []
+    return [Problem("password", _("Ein versiegeltes Postfach öffnet sich in Mailprogrammen nur mit App-Passwörtern."))]
 
 
 def back(done: str = "") -> HttpResponse:
@@ -153,6 +166,7 @@ def _page(
         "scope_error": wrong.get("imap", ""),
         "password": reauth.field(wrong.get("password", "")),
         "on": _is_on(request, contract),
+        "is_sealed": mail.is_sealed(mail.mailbox_of(request.city, contract.id)),
         "done": data_words.done(request.GET.get("fertig", "")),
         "problems": problems,
         "section": "data",

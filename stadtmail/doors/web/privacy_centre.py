@@ -18,6 +18,8 @@ from django.utils.translation import gettext as _
 from stadtmail.doors.web import access, cookies, data_words, downloads, headers, login, order_words, reauth, throttle
 from stadtmail.doors.web.fields import Problem, errors_of, refuse_surplus, texts
 from stadtmail.doors.web.request import PortalRequest
+from stadtmail.mail import queries as mail
+from stadtmail.mail.actions import sealed
 from stadtmail.people import queries as people
 from stadtmail.people.actions import contracts, corrections, credentials, restriction
 from stadtmail.rights import archive, receipts
@@ -43,7 +45,8 @@ class Live:
 @access.resident
 def overview(request: PortalRequest, contract: "Contract") -> HttpResponse:
     """GET /datenschutz/meine-daten: everything on one page."""
-    shown = rights.overview(request.city, contract.id, lang=request.language, now=request.now)
+    with mail.bringing(access.halves(request)):
+        shown = rights.overview(request.city, contract.id, lang=request.language, now=request.now)
     restricted = restriction.standing(contract, tenant=request.city, now=request.now)
     stays, goes = data_words.restrictable(request.policy, lang=request.language)
     context = {
@@ -52,6 +55,7 @@ def overview(request: PortalRequest, contract: "Contract") -> HttpResponse:
         "sections": [data_words.section(part, policy=request.policy, lang=request.language) for part in shown.sections],
         "accesses": [data_words.access(seen, policy=request.policy, lang=request.language) for seen in shown.accesses],
         "live": _live(request, contract),
+        "is_locked": is_locked(request, contract),
         "restricted": restricted,
         "correctable": restriction.leaves(restricted, "correction"),
         "reasons": data_words.restriction_reasons(request.policy),
@@ -71,9 +75,12 @@ def download(request: PortalRequest, contract: "Contract") -> HttpResponseBase:
         refuse_surplus(request.POST, ("password",))
         problems = reauth.problems(request, contract, request.POST.get("password", ""))
         if not problems:
-            chunks = archive.archive(request.city, contract.id, now=request.now)
+            chunks = mail.brought(access.halves(request), archive.archive(request.city, contract.id, now=request.now))
             return downloads.streamed(request, chunks, f"meine-daten-{request.now:%Y-%m-%d}.zip", kind="application/zip")
-    context = {"password": reauth.field(errors_of(problems).get("password", "")), "problems": problems, "section": "data"}
+    context = {
+        "password": reauth.field(errors_of(problems).get("password", "")), "problems": problems, "section": "data",
+        "is_locked": is_locked(request, contract),
+    }  # fmt: skip
     return render(request, "web/my_data_download.html", context, status=403 if problems else 200)
 
 
@@ -124,11 +131,11 @@ def password(request: PortalRequest, contract: "Contract") -> HttpResponse:
     if request.method == "POST":
         refuse_surplus(request.POST, PASSWORDS)
         given = texts(request.POST, PASSWORDS)
-        problems = _changed(request, contract, given)
+        problems, brought = _changed(request, contract, given)
         if not problems:
             sessions.end_person(request.city.id, contract.person_id)
             to = f"{request.path_info.rpartition('/')[0]}?fertig=passwort"
-            return login.begin(request, "person", contract.person_id, {"contract": str(contract.id)}, to=to)
+            return login.begin(request, "person", contract.person_id, {"contract": str(contract.id), **brought}, to=to)
     wrong = errors_of(problems)
     new, again = reauth.new_password(wrong)
     context = {
@@ -168,6 +175,15 @@ def back(done: str = "") -> HttpResponse:
     return HttpResponseRedirect(reverse("my_data") + (f"?fertig={done}" if done else ""))
 
 
+def is_locked(request: PortalRequest, contract: "Contract") -> bool:
+    """Is the mailbox sealed, and has this session nothing that opens it?"""
+    try:
+        mail.opened(mail.mailbox_of(request.city, contract.id), holder=contract.id, halves=access.halves(request))
+    except mail.Locked:
+        return True
+    return False
+
+
 def _corrected(request: PortalRequest, contract: "Contract", given: dict[str, str]) -> list[Problem]:
     try:
         corrections.correct(contract, tenant=request.city, changes=given, now=request.now)
@@ -176,17 +192,19 @@ def _corrected(request: PortalRequest, contract: "Contract", given: dict[str, st
     return []
 
 
-def _changed(request: PortalRequest, contract: "Contract", given: dict[str, str]) -> list[Problem]:
+def _changed(request: PortalRequest, contract: "Contract", given: dict[str, str]) -> tuple[list[Problem], dict[str, str]]:
+    """What is wrong with the form, and what opens a sealed mailbox in the next session."""
     if given["password_new"] != given["password_again"]:
-        return [Problem("password_again", _("Die beiden Passwörter sind verschieden."))]
+        return [Problem("password_again", _("Die beiden Passwörter sind verschieden."))], {}
     try:
         with throttle.failures(request, "reauth", str(contract.id)):
-            credentials.set_password(contract, tenant=request.city, old=given["password"], new=given["password_new"], now=request.now)
+            return [], sealed.set_password(
+                contract, tenant=request.city, old=given["password"], new=given["password_new"], now=request.now
+            )
     except credentials.WrongCredentials:
-        return [Problem("password", _("Das Passwort stimmt nicht. Es ist nichts geschehen."))]
+        return [Problem("password", _("Das Passwort stimmt nicht. Es ist nichts geschehen."))], {}
     except credentials.BadPassword as weak:
-        return [Problem("password_new", text) for text in order_words.of_password(weak.codes)]
-    return []
+        return [Problem("password_new", text) for text in order_words.of_password(weak.codes)], {}
 
 
 def _live(request: PortalRequest, contract: "Contract") -> list[Live]:

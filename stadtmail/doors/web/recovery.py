@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from stadtmail.doors.web import access, order_words, reauth, throttle
 from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus, texts
 from stadtmail.doors.web.request import PortalRequest
+from stadtmail.mail.actions import sealed
 from stadtmail.people.actions import credentials
 from stadtmail.usage import sessions
 
@@ -26,7 +27,7 @@ def recover(request: PortalRequest) -> HttpResponse:
         return _form(request, given, [Problem("password_again", _("Die beiden Passwörter sind verschieden."))], status=400)
     try:
         with throttle.failures(request, "recover", given["address"]):
-            done = credentials.recover(request.city, given["address"], code=given["code"], new=given["password_new"], now=request.now)
+            done = sealed.recover(request.city, given["address"], code=given["code"], new=given["password_new"], now=request.now)
     except credentials.WrongCredentials:
         return _form(request, given, [Problem("code", _("Adresse und Code gehören nicht zusammen. Es ist nichts geschehen."))], status=403)
     except credentials.BadPassword as weak:

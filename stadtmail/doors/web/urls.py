@@ -23,6 +23,7 @@ from stadtmail.doors.web import (
     proof,
     recovery,
     restricting,
+    sealing,
     searching,
     setup,
 )
@@ -70,6 +71,7 @@ urlpatterns = [
     path("datenschutz/meine-daten/mailprogramme", mail_programs.mail_programs, name="mail_programs"),
     path("datenschutz/meine-daten/mailprogramme/widerrufen", mail_programs.revoke, name="revoke_app_password"),
     path("datenschutz/meine-daten/mailprogramme/loginpasswort", mail_programs.mail_login, name="mail_login"),
+    path("datenschutz/meine-daten/versiegelung", sealing.sealing, name="sealing"),
     path("datenschutz/meine-daten/sitzungen", privacy_centre.end_sessions, name="end_sessions"),
     path("datenschutz/kuendigen", ending.cancel, name="cancel"),
     path("postfach", mailbox.mailbox, name="mailbox"),

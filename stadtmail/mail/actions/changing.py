@@ -114,7 +114,7 @@ def expunge(o: Opened, folder: UUID, *, uids: Collection[int] | None = None, now
             return []
         gone = [uid for _, uid in found]
         Folder.objects.filter(id=folder).update(modseq=modseq)
-        removing.delete_ids([message for message, _ in found], mailbox=o.mailbox.id)
+        removing.delete_ids([message for message, _ in found], mailbox=o.mailbox.id, halves=o.halves)
         removing.remember(folder, gone, modseq=modseq)
     return gone
 

@@ -5,7 +5,7 @@ count, in RAM under keyed hashes (K17), and only against what can be guessed: an
 """
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from os import urandom
@@ -13,6 +13,7 @@ from typing import Never
 from uuid import UUID
 
 from stadtmail.kit import errors
+from stadtmail.mail import queries, wraps
 from stadtmail.people import scram as keys
 from stadtmail.people.actions import maillogin
 from stadtmail.people.actions.credentials import SignedIn, WrongCredentials
@@ -39,12 +40,16 @@ class ActsForAnother(errors.NotAllowed):
 
 @dataclass(frozen=True)
 class Entered:
-    """Who came in, and the connection that is registered as theirs. Whoever gets it ends the connection."""
+    """Who came in, and the connection that is registered as theirs. Whoever gets it ends the connection.
+
+    `halves` open a sealed mailbox, for as long as the connection lasts and in its memory only.
+    """
 
     tenant: Tenant
     contract: UUID
     person: UUID
     connection: Connection
+    halves: wraps.Halves = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -65,8 +70,10 @@ class Porch:
             self._may_try(None, name)
             return self._wrong(None, name)
         who = maillogin.by_app_password(tenant, name, password, service=self.service)
+        if who is not None and who.via is not None:
+            return self.registered(tenant, who, wraps.of_app(password, app=who.via))
         try:
-            who = who or maillogin.by_login_password(tenant, name, password, slowly=partial(self._may_try, tenant, name))
+            who = maillogin.by_login_password(tenant, name, password, slowly=partial(self._may_try, tenant, name))
         except WrongCredentials:
             return self._wrong(tenant, name)
         return self.registered(tenant, who)
@@ -89,13 +96,22 @@ class Porch:
         tenant = _city(name)
         return keys.salt(tenant, name) if tenant else _ELSEWHERE
 
-    def registered(self, tenant: Tenant, who: SignedIn) -> Entered:
-        """Begin the connection of who came in. Raises WrongCredentials where what they came in with was revoked meanwhile."""
+    def registered(self, tenant: Tenant, who: SignedIn, secret: wraps.Secret | None = None) -> Entered:
+        """Begin the connection of who came in; their secret opens a sealed mailbox.
+
+        Raises WrongCredentials where what they came in with was revoked meanwhile.
+        """
         connection = connections.begin(self.service, peer=self.peer, tenant=tenant.id, person=who.person, via=who.via, now=self.now())
         if not maillogin.stands(tenant, who, service=self.service):  # revoked while it came in
             connection.end()
             raise WrongCredentials
-        return Entered(tenant, who.contract.id, who.person, connection)
+        return Entered(tenant, who.contract.id, who.person, connection, self._halves(tenant, who, secret))
+
+    def _halves(self, tenant: Tenant, who: SignedIn, secret: wraps.Secret | None) -> wraps.Halves:
+        """Only mail that is read has to be opened. After a revocation there is nothing to open it with."""
+        if secret is None or self.service != "imap":
+            return {}
+        return wraps.opened(queries.mailbox_of(tenant, who.contract.id).id, secret)
 
     def _may_try(self, tenant: Tenant | None, name: str) -> None:
         now, seconds = self.now(), _memory(tenant)
@@ -140,7 +156,8 @@ def scram(porch: Porch) -> Steps:
     tenant, proven = porch.prove(first, sasl.auth_message(first, challenge, final), final.proof)
     if (yield sasl.scram_verdict(proven.signature)):
         raise sasl.Malformed("message")
-    return porch.registered(tenant, proven.who)
+    via = proven.who.via
+    return porch.registered(tenant, proven.who, wraps.of_client_key(proven.client_key, app=via) if via else None)
 
 
 MECHANISMS: dict[str, Callable[[Porch], Steps]] = {"PLAIN": plain, "LOGIN": login, "SCRAM-SHA-256": scram}

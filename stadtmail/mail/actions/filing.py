@@ -13,7 +13,7 @@ from stadtmail.mail import envelope, queries, sealing, views
 from stadtmail.mail.actions import changing, indexing, learning, removing
 from stadtmail.mail.actions.changing import Moved, locked
 from stadtmail.mail.actions.incoming import Incoming
-from stadtmail.mail.actions.storing import MailboxClosed, MailboxFull
+from stadtmail.mail.actions.storing import MailboxClosed, MailboxFull, PairChanged, has_other_pair
 from stadtmail.mail.models import OPEN, Body, Folder, Mailbox, MailboxKey, Message
 from stadtmail.mail.queries import Opened
 from stadtmail.privacy.models import ERASING
@@ -115,7 +115,7 @@ def _take_back(o: Opened, folder: UUID, uids: Sequence[int]) -> None:
         place = locked(o, folder)
         rows = [Message.objects.filter(folder=folder, uid__in=part) for part in changing.parts(uids)]
         ids = [message for part in rows for message in part.values_list("id", flat=True)]
-        removing.delete_ids(ids, mailbox=o.mailbox.id)
+        removing.delete_ids(ids, mailbox=o.mailbox.id, halves=o.halves)
         Folder.objects.filter(id=folder).update(modseq=place.modseq + 1)
         removing.remember(folder, uids, modseq=place.modseq + 1)
 
@@ -125,7 +125,10 @@ def _target(o: Opened) -> tuple[sealing.Target, sealing.Private | None]:
     if pair is None:
         raise MailboxClosed
     target = sealing.Target(o.mailbox.tenant_id, o.mailbox.id, o.mailbox.role, pair.unit_id, bytes(pair.public))
-    return target, queries.privates(o).get(pair.unit_id)
+    try:
+        return target, queries.privates(o).get(pair.unit_id)
+    except queries.Locked:  # a sealed mailbox takes what is sealed to its public half, like mail that arrives
+        return target, None
 
 
 def _placed(o: Opened, folder: UUID, sealed: Sequence[tuple[sealing.Sealed, int]], now: datetime) -> Appended:
@@ -135,8 +138,9 @@ def _placed(o: Opened, folder: UUID, sealed: Sequence[tuple[sealing.Sealed, int]
         if not isinstance(box, Mailbox) or box.state != OPEN:
             raise MailboxClosed
         pairs = {one.target.pair for one, _ in sealed}
-        if MailboxKey.objects.filter(unit__in=pairs, mailbox=box).exclude(unit__state=ERASING).count() != len(pairs):
-            raise MailboxClosed
+        living = MailboxKey.objects.filter(unit__in=pairs, mailbox=box).exclude(unit__state=ERASING)
+        if living.exclude(current=False, mailbox__role="").count() != len(pairs):
+            raise PairChanged if has_other_pair(box.id) else MailboxClosed
         if box.used_bytes + size > box.quota_bytes:
             raise MailboxFull
         place = locked(o, folder)

@@ -108,7 +108,7 @@ def delete(o: Opened, name: str, *, keep_subscription: bool = False, now: dateti
             raise HasChildren
         locked(o, found.id)
         ids = list(Message.objects.filter(folder=found.id).values_list("id", flat=True))
-        removing.delete_ids(ids, mailbox=o.mailbox.id)
+        removing.delete_ids(ids, mailbox=o.mailbox.id, halves=o.halves)
         Expunged.objects.filter(folder=found.id)._raw_delete("default")
         Folder.objects.filter(id=found.id)._raw_delete("default")
         if keep_subscription and found.subscribed:

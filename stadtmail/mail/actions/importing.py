@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from stadtmail.kit import errors, log, store
+from stadtmail.mail import queries
 from stadtmail.mail.models import OPEN, Import, Mailbox
 from stadtmail.mail.queries import Opened
 from stadtmail.privacy import erasure, events, units
@@ -24,6 +25,10 @@ LEASE = timedelta(minutes=3)
 
 class ImportRuns(errors.Conflict):
     """One import at a time: the mailbox has one that is not at its end."""
+
+
+class MailboxSealed(errors.NotAllowed):
+    """An import works while nobody is logged in: a sealed mailbox does not open for it."""
 
 
 class UploadTooLarge(errors.OverQuota):
@@ -59,7 +64,7 @@ class Upload:
         self._writer.write(piece)
 
     def begin(self, *, lang: str, now: datetime) -> None:
-        """The file is whole: let the import begin. Raises ImportRuns."""
+        """The file is whole: let the import begin. Raises ImportRuns, MailboxSealed."""
         self._blob = self._writer.finish()
         _begin(self._o, self._unit, "file", {"lang": lang}, blob=self._blob, now=now)
         self._blob = None
@@ -74,7 +79,7 @@ class Upload:
 
 
 def begin_imap(o: Opened, *, host: str, port: int, user: str, password: str, lang: str, now: datetime) -> None:
-    """Let an import from another provider begin. Raises ImportRuns."""
+    """Let an import from another provider begin. Raises ImportRuns, MailboxSealed."""
     (unit,) = units.prepare(o.mailbox.tenant, [_wanted(o)], now=now)
     _begin(o, unit, "imap", {"host": host, "port": port, "user": user, "password": password, "lang": lang}, blob=None, now=now)
 
@@ -168,6 +173,8 @@ def _begin(o: Opened, unit: units.Prepared, kind: str, values: dict[str, Any], *
         box = store.locked(Mailbox.objects.filter(id=o.mailbox.id, state=OPEN)).first()
         if box is None or Import.objects.filter(mailbox=o.mailbox).exists():
             raise ImportRuns
+        if queries.is_sealed(o.mailbox):
+            raise MailboxSealed
         units.save([unit])
         Import.objects.create(unit_id=unit.id, mailbox=o.mailbox, kind=kind, secret=sealed, blob=blob)
         events.record(tenant=unit.tenant, anchor_kind=ANCHOR, anchor=unit.wanted.anchor, name="import_begin", at=now, now=now)

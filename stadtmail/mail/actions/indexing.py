@@ -27,6 +27,7 @@ from stadtmail.vault import blobs, seal
 
 BATCH = 200  # messages of one transaction of an index
 LARGE = 4 * 1024 * 1024  # bytes of a message beyond which its texts are read from its beginning only
+UNLOCKED = 1.0  # seconds for what waited while a sealed mailbox was locked, at its unlocking
 AT_ONCE = 0.3  # seconds for one mailbox in a round: a mailbox that is indexed anew must not keep the others waiting
 ROUND = 2.0  # seconds of a round
 MOST_PAIRS = 500  # of a round
@@ -46,15 +47,15 @@ def note(pairs: Iterable[UUID]) -> None:
             cursor.executemany(_NOTE, values)
 
 
-def forget(mailbox: UUID, messages: Sequence[UUID]) -> None:
+def forget(mailbox: UUID, messages: Sequence[UUID], halves: Mapping[UUID, bytes] | None = None) -> None:
     """Take deleted messages out of the mailbox's indexes. Never raises: what cannot be done now the mark repeats."""
     try:
         box = Mailbox.objects.filter(id=mailbox).first()
-        for place in places(Opened(box)) if box is not None else ():
+        for place in places(Opened(box, halves or {})) if box is not None else ():
             if files.path_of(place.pair).exists():
                 with files.writing(place) as index:
                     index.remove(list(index.ids(messages).values()))
-    except units.Gone:  # the mailbox is being erased: its keys went, its files go
+    except units.Gone:  # the mailbox is being erased: its keys went, its files go; or it is sealed, and follows when it is opened
         return
     except Exception as error:  # noqa: BLE001 - the messages are gone, and that was the answer
         log.bug(error, role="mail")
@@ -70,6 +71,16 @@ def follow(o: Opened, *, seconds: float) -> bool:
     until, now = time.monotonic() + seconds, {folder: modseq for folder, modseq, _ in _folders(o)}
     behind = [place.pair for place in places(o) if not _is_up_to_date(files.ask(place, Index.cursors), now)]
     return sum(_followed(o, pair, until) for pair in behind) == len(behind)  # each gets its turn
+
+
+def catch_up(o: Opened) -> None:
+    """A sealed mailbox has just been opened: take in what came meanwhile, for a moment. The rest follows with each search. Never raises."""
+    try:
+        follow(o, seconds=UNLOCKED)
+    except units.Gone:
+        return
+    except Exception as error:  # noqa: BLE001 - whoever logs in wants to read, not to search
+        log.bug(error, role="mail")
 
 
 def remind(o: Opened) -> None:

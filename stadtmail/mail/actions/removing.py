@@ -4,7 +4,7 @@ Remembered are numbers only, and a bounded number of them: beyond it a folder sa
 Whatever deletes a message of a living mailbox does it here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from uuid import UUID
 
@@ -19,8 +19,11 @@ CHUNK = 400
 MOST_REMEMBERED = 2000  # ranges in a folder
 
 
-def delete(rows: "QuerySet[Message]") -> int:
-    """Delete messages of one mailbox, whole. Returns how many bytes are free again. Call inside `store.writing()`."""
+def delete(rows: "QuerySet[Message]", halves: Mapping[UUID, bytes] | None = None) -> int:
+    """Delete messages of one mailbox, whole (`halves`: of a sealed one that is open). Returns how many bytes are free again.
+
+    Call inside `store.writing()`.
+    """
     pairs = list(rows.order_by().values_list("pair", flat=True).distinct())
     gone_ids = list(rows.order_by().values_list("id", "folder__mailbox"))
     size = rows.aggregate(size=Sum("size_bytes"))["size"] or 0
@@ -30,13 +33,13 @@ def delete(rows: "QuerySet[Message]") -> int:
     transaction.on_commit(partial(gone.unlink, pairs))
     indexing.note(pairs)
     for mailbox in {mailbox for _, mailbox in gone_ids}:
-        store.after(partial(indexing.forget, mailbox, [message for message, place in gone_ids if place == mailbox]))
+        store.after(partial(indexing.forget, mailbox, [message for message, place in gone_ids if place == mailbox], halves))
     return int(size)
 
 
-def delete_ids(ids: Sequence[UUID], *, mailbox: UUID) -> None:
+def delete_ids(ids: Sequence[UUID], *, mailbox: UUID, halves: Mapping[UUID, bytes] | None = None) -> None:
     """Delete these messages of a mailbox and give their room back. Call inside `store.writing()`."""
-    freed = sum(delete(Message.objects.filter(id__in=ids[at : at + CHUNK])) for at in range(0, len(ids), CHUNK))
+    freed = sum(delete(Message.objects.filter(id__in=ids[at : at + CHUNK]), halves) for at in range(0, len(ids), CHUNK))
     Mailbox.objects.filter(id=mailbox).update(used_bytes=F("used_bytes") - freed)
 
 

@@ -17,7 +17,7 @@ from django.db.models import Model
 from stadtmail.kit import errors, store
 from stadtmail.mail.actions import indexing
 from stadtmail.mail.folders import INBOX
-from stadtmail.mail.models import OPEN, Body, Folder, Mailbox, Message
+from stadtmail.mail.models import OPEN, Body, Folder, Mailbox, MailboxKey, Message
 from stadtmail.mail.sealing import Sealed
 from stadtmail.privacy.models import LIVE
 from stadtmail.usage import bell
@@ -29,12 +29,16 @@ _INBOXES = """
     JOIN privacy_unit unit ON unit.id = pair.unit_id
     JOIN mail_mailbox box ON box.id = pair.mailbox_id
     JOIN mail_folder folder ON folder.mailbox_id = box.id AND folder.role = %s
-    WHERE pair.unit_id IN ({marks})
+    WHERE pair.unit_id IN ({marks}) AND (pair.current OR box.role <> '')
     ORDER BY pair.unit_id {lock}"""
 
 
 class MailboxClosed(errors.NotAllowed):
     """The mailbox takes no mail any more: its contract has ended (550)."""
+
+
+class PairChanged(errors.TryLater):
+    """The mailbox got another pair meanwhile (it was sealed, or begins anew): sealed to that one the message fits (4xx)."""
 
 
 class MailboxFull(errors.OverQuota):
@@ -84,7 +88,14 @@ def place(batch: Sequence[Sealed]) -> list[errors.StadtmailError | None]:
     return answers
 
 
+def has_other_pair(mailbox: UUID) -> bool:
+    """Is a mailbox open, with a pair that mail can be sealed to?"""
+    return MailboxKey.objects.filter(mailbox=mailbox, mailbox__state=OPEN, current=True, unit__state=LIVE).exists()
+
+
 def _refusal(copies: Sequence[Sealed], box: _Box | None) -> errors.StadtmailError | None:
+    if box is None and has_other_pair(copies[0].target.mailbox):
+        return PairChanged()
     if box is None or box.mailbox != copies[0].target.mailbox or box.state != OPEN:
         return MailboxClosed()
     return MailboxFull() if box.used + sum(one.size_bytes for one in copies) > box.quota else None

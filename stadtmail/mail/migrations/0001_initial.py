@@ -251,7 +251,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('holder', models.CharField(max_length=12)),
-                ('reference', models.UUIDField(null=True)),
+                ('reference', models.UUIDField(db_index=True, null=True)),
                 ('salt', models.BinaryField(max_length=32)),
                 ('wrapped', models.BinaryField()),
                 ('pair', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='wraps', to='mail.mailboxkey')),
@@ -327,5 +327,13 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='leg',
             index=models.Index(fields=['state', 'next_at'], name='mail_leg_state_6e35b0_idx'),
+        ),
+        migrations.AddConstraint(
+            model_name='wrap',
+            constraint=models.UniqueConstraint(condition=models.Q(('reference', None)), fields=('pair', 'holder'), name='wrap_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='wrap',
+            constraint=models.UniqueConstraint(fields=('pair', 'holder', 'reference'), name='wrap_once_each'),
         ),
     ]

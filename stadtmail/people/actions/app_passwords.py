@@ -6,7 +6,7 @@ the connections that began with it (usage.connections.end_credential): rooms bel
 
 import hmac
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -46,15 +46,23 @@ class Made:
     password: str = field(repr=False)
 
 
-def make(contract: Contract, *, tenant: Tenant, label: str, scopes: Collection[str], now: datetime) -> Made:
-    """Make an app password. Raises BadLabel, NoScope, TooManyAppPasswords, ContractEnded."""
+def make(
+    contract: Contract, *, tenant: Tenant, label: str, scopes: Collection[str], now: datetime,
+    along: Callable[[units.Prepared, str, bytes], Callable[[], None]] = lambda *_: _nothing,
+) -> Made:  # fmt: skip
+    """Make an app password. Raises BadLabel, NoScope, TooManyAppPasswords, ContractEnded.
+
+    `along` gets its unit, the password and its ClientKey, and returns what is written in the same transaction.
+    """
     check(label, scopes)
     if queries.living_app_passwords(tenant, contract).count() >= MOST:  # early, so that no key is made for nothing
         raise TooManyAppPasswords
     password = passwords.new_code().lower()
-    values = scram.check_values(password, scram.salt(tenant, queries.holder(tenant, contract).address))
+    salt = scram.salt(tenant, queries.holder(tenant, contract).address)
+    values = scram.check_values(password, salt)
     (unit,) = units.prepare(tenant, [units.Wanted("BD-CRED", "contract", contract.id, contract.person_id)], now=now)
     today = now.astimezone(policy.current(tenant).tz).date()
+    write = along(unit, password, scram.client_key(password, salt))
     with store.writing():
         if not store.locked(Contract.objects.filter(id=contract.id, tenant=tenant, state="active")).exists():
             raise ContractEnded
@@ -65,6 +73,7 @@ def make(contract: Contract, *, tenant: Tenant, label: str, scopes: Collection[s
             unit_id=unit.id, contract=contract, label=units.seal(unit, "label", label.strip()), digest=digest(tenant, password),
             scram=units.seal(unit, "scram", values), made_on=today, **dict.fromkeys(scopes, True),
         )  # fmt: skip
+        write()
     return Made(unit.id, password)
 
 
@@ -86,3 +95,12 @@ def check(label: str, scopes: Collection[str]) -> None:
         raise BadLabel
     if not scopes or not set(scopes) <= set(queries.SCOPES):
         raise NoScope
+
+
+def close_imap(contract: Contract) -> None:
+    """App passwords read no mail any more; one that is for nothing else has ended. Call inside `store.writing()`."""
+    AppPassword.objects.filter(contract=contract).update(imap=False)
+
+
+def _nothing() -> None:
+    """Nothing else is written."""

@@ -1,6 +1,7 @@
 """Signing in, and changing what one signs in with. An unknown name costs the same work as a wrong password."""
 
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -10,6 +11,7 @@ from stadtmail.people import passwords, queries, scram
 from stadtmail.people.models import Contract, Credential
 from stadtmail.people.orders import password_problems
 from stadtmail.privacy import units
+from stadtmail.privacy.models import ERASING
 from stadtmail.tenants.models import Tenant
 
 
@@ -25,6 +27,10 @@ class BadPassword(errors.NotAllowed):
         self.codes = codes
 
 
+class PasswordChanged(errors.Conflict):
+    """The password has become another one meanwhile."""
+
+
 @dataclass(frozen=True)
 class SignedIn:
     """Who signed in, and with which credential: random ids only."""
@@ -32,6 +38,10 @@ class SignedIn:
     person: UUID
     contract: Contract
     via: UUID | None = None
+
+
+# gets the contract and the next recovery code (where there is one) before the transaction, and returns what is written inside it
+Along = Callable[[Contract, str], Callable[[], None]]
 
 
 @dataclass(frozen=True)
@@ -56,17 +66,27 @@ def sign_in(tenant: Tenant, address: str, password: str) -> SignedIn:
     return SignedIn(contract.person_id, contract, via=credential.unit_id)
 
 
-def check_password(contract: Contract, password: str, *, tenant: Tenant) -> None:
-    """Re-authentication before something that cannot be undone. Raises WrongCredentials."""
+def check_password(contract: Contract, password: str, *, tenant: Tenant) -> Credential:
+    """Re-authentication before something that cannot be undone. Raises WrongCredentials. Returns what it was checked against."""
     credential = queries.credential(tenant, contract)
     stored = units.text(credential.unit, "password", credential.password) if credential else None
-    if not passwords.matches(stored, password):
+    if not passwords.matches(stored, password) or credential is None:
         raise WrongCredentials
+    return credential
 
 
-def set_password(contract: Contract, *, tenant: Tenant, old: str, new: str, now: datetime) -> None:  # noqa: ARG001
-    """Change the login password. Raises WrongCredentials, BadPassword. The caller ends all sessions of the person."""
-    check_password(contract, old, tenant=tenant)
+def still_stands(checked: Credential) -> None:
+    """Is the password still the one that was checked? Call inside `store.writing()`. Raises PasswordChanged."""
+    rows = Credential.objects.filter(unit=checked.unit, password=bytes(checked.password), contract__state="active")
+    if not store.locked(rows.exclude(unit__state=ERASING)).exists():
+        raise PasswordChanged
+
+
+def set_password(
+    contract: Contract, *, tenant: Tenant, old: str, new: str, now: datetime, along: Along = lambda *_: _nothing,  # noqa: ARG001
+) -> None:  # fmt: skip
+    """Change the login password. Raises WrongCredentials, BadPassword, PasswordChanged. The caller ends all sessions of the person."""
+    checked = check_password(contract, old, tenant=tenant)
     holder = queries.holder(tenant, contract)
     codes = password_problems(new, holder.name, holder.address)
     if codes:
@@ -75,10 +95,16 @@ def set_password(contract: Contract, *, tenant: Tenant, old: str, new: str, now:
     if credential is None:
         raise WrongCredentials
     values = _scram(tenant, holder.address, new) if credential.mail_login else None
-    _store(credential, passwords.hashed(new), scram=values and units.seal(credential.unit, "scram", values))
+    hashed, write = passwords.hashed(new), along(contract, "")
+    with store.writing():
+        still_stands(checked)
+        _store(credential, hashed, scram=values and units.seal(credential.unit, "scram", values))
+        write()
 
 
-def recover(tenant: Tenant, address: str, *, code: str, new: str, now: datetime) -> Recovered:  # noqa: ARG001
+def recover(
+    tenant: Tenant, address: str, *, code: str, new: str, now: datetime, along: Along = lambda *_: _nothing,  # noqa: ARG001
+) -> Recovered:  # fmt: skip
     """Set a new password with the recovery code, which is used up by that. The caller ends all sessions of the person.
 
     Raises WrongCredentials (no such address, or not its code: not told which), BadPassword.
@@ -94,13 +120,25 @@ def recover(tenant: Tenant, address: str, *, code: str, new: str, now: datetime)
     if codes:
         raise BadPassword(codes)
     next_code, hashed = passwords.new_code(), passwords.hashed(new)
+    write = along(known.contract, next_code)
     values = _scram(tenant, holder.address, new) if credential.mail_login else None
     sealed = {"password": units.seal(credential.unit, "password", hashed), "scram": values and units.seal(credential.unit, "scram", values)}
     with store.writing():
         rows = Credential.objects.filter(unit=credential.unit, recovery=digest)  # one code, one use
         if not rows.update(**sealed, recovery=queries.code_digest(tenant, next_code)):
             raise WrongCredentials
+        write()
     return Recovered(known.contract, next_code)
+
+
+def renew_recovery(contract: Contract, code: str, *, tenant: Tenant) -> None:
+    """Another recovery code, instead of the one before. Call inside `store.writing()`."""
+    Credential.objects.filter(contract=contract).update(recovery=queries.code_digest(tenant, code))
+
+
+def close_mail_login(contract: Contract) -> None:
+    """Mail programs may not use the login password, and its second check value goes. Call inside `store.writing()`."""
+    Credential.objects.filter(contract=contract).update(mail_login=False, scram=None)
 
 
 def set_mail_login(contract: Contract, *, tenant: Tenant, on: bool, password: str = "") -> UUID | None:
@@ -125,3 +163,7 @@ def _scram(tenant: Tenant, address: str, password: str) -> bytes:
 def _store(credential: Credential, hashed: str, **more: bytes | None) -> None:
     with store.writing():
         Credential.objects.filter(unit=credential.unit).update(password=units.seal(credential.unit, "password", hashed), **more)
+
+
+def _nothing() -> None:
+    """Nothing else is written."""

@@ -32,6 +32,7 @@ class Proven:
 
     who: SignedIn
     signature: bytes = field(repr=False)
+    client_key: bytes = field(default=b"", repr=False)  # in memory only: it opens a sealed mailbox
 
 
 def sign_in(tenant: Tenant, address: str, password: str, *, service: str = "imap") -> SignedIn:
@@ -91,7 +92,8 @@ def by_proof(
             found = scram.proven(values, auth_message, proof)
     if contract is None or found is None:
         raise WrongCredentials
-    return Proven(SignedIn(contract.person_id, contract, via=rows[found].unit_id), scram.signature(values[found], auth_message))
+    who = SignedIn(contract.person_id, contract, via=rows[found].unit_id)
+    return Proven(who, scram.signature(values[found], auth_message), scram.proven_key(values[found], auth_message, proof))
 
 
 def stands(tenant: Tenant, who: SignedIn, *, service: str) -> bool:

@@ -4,9 +4,9 @@ run(tokens, now) -> Report. A hit is explained by a living rule, a hold, or the 
 promise.
 """
 
-from stadtmail.privacy.scan.opened import register_opened
+from stadtmail.privacy.scan.opened import register_closed, register_opened
 from stadtmail.privacy.scan.report import Hit, Report, run
 from stadtmail.privacy.scan.stores import register_store
 from stadtmail.privacy.scan.tokens import TooShort, forms
 
-__all__ = ["Hit", "Report", "TooShort", "forms", "register_opened", "register_store", "run"]
+__all__ = ["Hit", "Report", "TooShort", "forms", "register_closed", "register_opened", "register_store", "run"]

@@ -14,12 +14,23 @@ from stadtmail.privacy.models import ERASING, Unit
 from stadtmail.vault.seal import Unreadable
 
 PART = 400
+_closed: dict[str, Callable[[], int]] = {}
 _registered: dict[str, tuple[frozenset[str], Callable[[Unit], Iterator[bytes]]]] = {}
 
 
 def register_opened(name: str, categories: Iterable[str], reader: Callable[[Unit], Iterator[bytes]]) -> None:
     """A room above keeps something that no table names (a search index): `reader` opens what of it belongs to a unit."""
     _registered[name] = (frozenset(categories), reader)
+
+
+def register_closed(name: str, counter: Callable[[], int]) -> None:
+    """A room above keeps something that no living key opens, because only its holder can: `counter` says how many."""
+    _closed[name] = counter
+
+
+def closed() -> dict[str, int]:
+    """What was not opened, and why it cannot be: name -> how many."""
+    return {name: count for name, counter in _closed.items() if (count := counter())}
 
 
 def pieces() -> Iterator[tuple[Unit, str, bytes]]:

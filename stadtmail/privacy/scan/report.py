@@ -39,6 +39,7 @@ class Report:
     stores: list[str] = field(default_factory=list)
     bytes_lying: int = 0
     bytes_opened: int = 0
+    closed: dict[str, int] = field(default_factory=dict)  # what no living key opens, and how many of it there are
 
     @property
     def unexplained(self) -> list[Hit]:
@@ -70,6 +71,7 @@ def run(
         report.bytes_opened += len(data)
         for token, form in search.within(data):
             found.setdefault((OPENED, "default", f"{table} {unit.id}", token), (form, _reason(unit, now)))
+    report.closed = opened.closed() if changed_since is None else {}
     report.hits = [Hit(number[key[3]], *key[:3], *value) for key, value in found.items()]
     return report
 

@@ -23,7 +23,7 @@ PUBLIC = frozenset(
 LEADS_ON = frozenset({"logout", "collect_download", "collect_receipt", "collect_take_back"})  # to a public page, whoever asks
 RESIDENTS = frozenset(
     {"my_data", "my_data_download", "my_data_receipt", "withdraw", "correct", "restrict", "password", "end_sessions", "cancel",
-     "mail_programs", "revoke_app_password", "mail_login", "import", "import_file"}
+     "mail_programs", "revoke_app_password", "mail_login", "import", "import_file", "sealing"}
 )  # fmt: skip
 READERS = frozenset({"home", "mailbox", "folder", "message", "message_html", "attachment", "source"})
 SEARCH = frozenset({"find"})  # shows nothing before it is asked
