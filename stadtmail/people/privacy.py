@@ -86,6 +86,23 @@ def _export_app_passwords(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
         yield {"app_password": units.text(row.unit, "label", row.label), "scopes": scopes, "made_on": row.made_on.isoformat()}
 
 
+def _export_authenticators(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
+    """That there is one. Its secret is in the app already and tells nobody anything else."""
+    yield from ({"second_factor": "app"} for _ in models.Authenticator.objects.filter(unit=unit_id))
+
+
+def _export_passkeys(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
+    """How its owner called it."""
+    for row in list(models.Passkey.objects.filter(unit=unit_id).select_related("unit")):
+        yield {"second_factor": "passkey", "passkey": units.text(row.unit, "label", row.label)}
+
+
+def _export_spare_codes(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
+    """How many are left."""
+    if left := models.SpareCode.objects.filter(unit=unit_id).count():
+        yield {"spare_codes": left}
+
+
 def _readable(row: db.Model, name: str, column: Column) -> Any:
     if column.form != "sealed":
         return str(getattr(row, name))
@@ -187,6 +204,16 @@ def register() -> None:
             models.AppPassword, "BD-CRED", sealed={"label": "app_password", "scram": None}, hashed=["digest"],
             harmless={**contract, "imap": "switch", "submission": "switch", "sieve": "switch", "made_on": "day on a random id"},
             export=_export_app_passwords,
+        ),
+        _holding(
+            models.Authenticator, "BD-CRED", sealed={"secret": None}, harmless={}, export=_export_authenticators, also=("STAFF",)
+        ),
+        _holding(
+            models.Passkey, "BD-CRED", sealed={"label": "passkey", "credential": None, "counter": None}, harmless={},
+            export=_export_passkeys,
+        ),
+        _holding(
+            models.SpareCode, "BD-CRED", sealed={}, hashed=["digest"], harmless={"id": ID}, export=_export_spare_codes, also=("STAFF",)
         ),
         _holding(models.Voluntary, "BD-OPT", sealed={"value": "value"}, shown=["field"], harmless={**contract, "field": STATE}),
         _holding(

@@ -44,6 +44,12 @@ SPACES: Mapping[str, Space] = MappingProxyType(
             value="nothing",
             ends="the moment after which the challenge would not be accepted anyway",
         ),
+        "proof": Space(
+            categories=("ND",),
+            key="keyed hash of a code of somebody's app, or of the challenge that a passkey answered",
+            value="nothing",
+            ends="the moment after which it would not be accepted anyway: five minutes at most",
+        ),
         "ended": Space(categories=(), key="a closed word", value="how often entries were ended together", ends="start of serve"),
         "tally": Space(
             categories=(),

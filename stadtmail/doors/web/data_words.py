@@ -165,6 +165,9 @@ def done(word: str) -> str:
         "app-widerrufen": _("Das App-Passwort ist gelöscht. Seine Verbindungen sind beendet."),
         "mail-login-an": _("Mailprogramme dürfen Ihr Passwort für das Portal jetzt benutzen."),
         "mail-login-aus": _("Mailprogramme dürfen Ihr Passwort für das Portal nicht mehr benutzen."),
+        "faktor-app": _("Die Code-App gilt ab jetzt bei jeder Anmeldung."),
+        "faktor-passkey": _("Der Passkey gilt ab jetzt bei jeder Anmeldung."),
+        "faktor-aus": _("Das ist abgeschaltet und gelöscht."),
     }.get(word, "")
 
 
@@ -235,6 +238,8 @@ def codewords() -> dict[str, str]:
         "import": _("Übernahme aus dem früheren System"),
         "cookie": _("Browser mit Cookie"),
         "url": _("Browser ohne Cookie"),
+        "app": _("Code-App"),
+        "passkey": _("Passkey"),
         "imap": _("E-Mail lesen und ordnen (IMAP)"),
         "submission": _("E-Mail senden (SMTP)"),
         "sieve": _("Filter bearbeiten (ManageSieve)"),
@@ -281,6 +286,9 @@ def _labels() -> dict[str, str]:
         "seen_at": _("Zuletzt benutzt"),
         "mail_login": _("Mailprogramme dürfen das Passwort benutzen"),
         "app_password": _("App-Passwort"),
+        "second_factor": _("Zweiter Faktor"),
+        "passkey": _("Passkey"),
+        "spare_codes": _("Unbenutzte Ersatzcodes"),
         "scopes": _("Wofür"),
         "made_on": _("Seit"),
         "source": _("Herkunft"),

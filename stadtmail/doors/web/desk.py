@@ -14,8 +14,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import access, data_words, order_words, throttle, tokens
-from stadtmail.doors.web import login as door
+from stadtmail.doors.web import access, data_words, desk_factor, order_words, throttle, tokens
 from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus, texts
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.kit import errors
@@ -48,7 +47,7 @@ class Waiting:
 
 
 def login(request: PortalRequest) -> HttpResponse:
-    """/schreibtisch/anmelden: for members of staff. The officer goes to the officer's mailbox, everybody else to the desk."""
+    """/schreibtisch/anmelden: for members of staff. After the password comes the second factor (desk_factor.py)."""
     problems: list[Problem] = []
     given = {"login": ""}
     if request.method == "POST":
@@ -60,7 +59,7 @@ def login(request: PortalRequest) -> HttpResponse:
         except credentials.WrongCredentials:
             problems = [Problem("login", _("Anmeldename oder Passwort stimmen nicht."))]
         else:
-            return door.begin(request, "staff", who.staff, {"role": who.role}, home="mailbox" if who.role == "officer" else "desk")
+            return desk_factor.entered(request, who)
     wrong = errors_of(problems).get("login", "")
     context = {
         "login": Field("login", _("Anmeldename"), autocomplete="username", value=given["login"], error=wrong),

@@ -3,10 +3,11 @@
 import hmac
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from uuid import UUID
 
 from stadtmail.kit import errors, store
-from stadtmail.people import passwords, queries, scram
+from stadtmail.people import passwords, queries, scram, second_factor
 from stadtmail.people.models import Contract, Credential
 from stadtmail.people.orders import password_problems
 from stadtmail.privacy import units
@@ -23,6 +24,10 @@ class BadPassword(errors.NotAllowed):
     def __init__(self, codes: list[str]) -> None:
         super().__init__()
         self.codes = codes
+
+
+class HasSecondFactor(errors.Conflict):
+    """Mail programs cannot be asked for a second factor, so beside one they may not use the login password."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,12 @@ def check_password(contract: Contract, password: str, *, tenant: Tenant) -> None
     stored = units.text(credential.unit, "password", credential.password) if credential else None
     if not passwords.matches(stored, password):
         raise WrongCredentials
+
+
+def mark(contract: Contract, *, tenant: Tenant) -> str:
+    """Changes with the password, says nothing about it; empty where nobody signs in any more. For a log-in between its two steps."""
+    credential = queries.credential(tenant, contract) if contract.state == "active" else None
+    return sha256(bytes(credential.password)).hexdigest() if credential else ""
 
 
 def set_password(contract: Contract, *, tenant: Tenant, old: str, new: str, now: datetime) -> None:  # noqa: ARG001
@@ -107,13 +118,16 @@ def set_mail_login(contract: Contract, *, tenant: Tenant, on: bool, password: st
     """Mail programs may use the login password, or may not. Returns the id of the credential; whoever switches it off ends the
     connections that began with it.
 
-    `password`: the login password, checked by the caller. Without it programs that choose SCRAM cannot use it.
+    `password`: the login password, checked by the caller. Without it programs that choose SCRAM cannot use it. Raises HasSecondFactor.
     """
     credential = queries.credential(tenant, contract)
     if credential is None:
         return None
     values = _scram(tenant, queries.holder(tenant, contract).address, password) if on and password else None
     with store.writing():
+        store.locked(Contract.objects.filter(id=contract.id)).exists()  # a second factor is turned on before this, or after it
+        if on and second_factor.is_on(second_factor.of_contract(tenant, contract)):
+            raise HasSecondFactor
         Credential.objects.filter(unit=credential.unit).update(mail_login=on, scram=values and units.seal(credential.unit, "scram", values))
     return credential.unit_id
 
