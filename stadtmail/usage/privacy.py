@@ -29,7 +29,8 @@ SPACES: Mapping[str, Space] = MappingProxyType(
         "connection": Space(
             categories=("ND", "VD"),
             key="random id",
-            value="the UsageRecord, sealed under a key that only the process has; keyed references of person and credential beside it",
+            value="the UsageRecord, sealed under a key that only the process has; service and begin once more under a key of person and "
+            "start; keyed references of person and credential beside it",
             ends="end of the connection, 30 seconds after its process has died, absolute limit, start of serve",
         ),
         "limit": Space(

@@ -165,6 +165,7 @@ def done(word: str) -> str:
         "app-widerrufen": _("Das App-Passwort ist gelöscht. Seine Verbindungen sind beendet."),
         "mail-login-an": _("Mailprogramme dürfen Ihr Passwort für das Portal jetzt benutzen."),
         "mail-login-aus": _("Mailprogramme dürfen Ihr Passwort für das Portal nicht mehr benutzen."),
+        "sitzung-beendet": _("Diese Sitzung ist beendet."),
         "faktor-app": _("Die Code-App gilt ab jetzt bei jeder Anmeldung."),
         "faktor-passkey": _("Der Passkey gilt ab jetzt bei jeder Anmeldung."),
         "faktor-aus": _("Das ist abgeschaltet und gelöscht."),

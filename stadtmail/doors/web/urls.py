@@ -78,6 +78,7 @@ urlpatterns = [
     path("datenschutz/meine-daten/mailprogramme/widerrufen", mail_programs.revoke, name="revoke_app_password"),
     path("datenschutz/meine-daten/mailprogramme/loginpasswort", mail_programs.mail_login, name="mail_login"),
     path("datenschutz/meine-daten/sitzungen", privacy_centre.end_sessions, name="end_sessions"),
+    path("datenschutz/meine-daten/sitzungen/beenden", privacy_centre.end_session, name="end_session"),
     path("datenschutz/kuendigen", ending.cancel, name="cancel"),
     path("postfach", mailbox.mailbox, name="mailbox"),
     path("postfach/suchen", searching.find, name="find"),

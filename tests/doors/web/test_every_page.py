@@ -24,7 +24,7 @@ PUBLIC = frozenset(
 LEADS_ON = frozenset({"second_step", "desk_setup", "logout", "collect_download", "collect_receipt", "collect_take_back"})
 RESIDENTS = frozenset(
     {"my_data", "my_data_download", "my_data_receipt", "withdraw", "correct", "restrict", "password", "end_sessions", "cancel",
-     "mail_programs", "revoke_app_password", "mail_login", "second_factor", "factor_app", "factor_passkey",
+     "end_session", "mail_programs", "revoke_app_password", "mail_login", "second_factor", "factor_app", "factor_passkey",
      "factor_codes", "factor_off", "import", "import_file"}
 )  # fmt: skip
 READERS = frozenset({"mailbox", "folder", "message", "message_html", "attachment", "source"})
