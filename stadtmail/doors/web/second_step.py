@@ -6,7 +6,7 @@ A code, and a passkey's challenge, is good once; tries are counted before they a
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.http import HttpResponse
 from django.http.request import split_domain_port
@@ -100,7 +100,7 @@ def wrong() -> Problem:
 
 def remember(request: PortalRequest, owner: Owner, step: int) -> None:
     """The code of this half minute is used. Raises WrongCode where it was already."""
-    until = request.now + timedelta(seconds=totp.SECONDS * (2 * totp.DRIFT + 1))
+    until = datetime.fromtimestamp((step + totp.DRIFT + 1) * totp.SECONDS, UTC)  # from then on it is accepted no more
     if not challenges.use_code(f"totp/{owner.anchor}/{step}", tenant=request.city.id, until=until, now=request.now):
         raise WrongCode
 

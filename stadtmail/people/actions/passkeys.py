@@ -77,7 +77,7 @@ def check(owner: Owner, place: Place, state: Mapping[str, str], *, answer: str) 
 def _known(owner: Owner, *, locked: bool = False) -> dict[UUID, Known]:
     rows = second_factor.passkeys(owner)
     if locked:
-        store.locked(Passkey.objects.filter(unit__in=list(rows.values_list("unit", flat=True)))).exists()
+        list(store.locked(Passkey.objects.filter(unit__in=list(rows.values_list("unit", flat=True)))).values_list("pk"))
     return {
         row.unit_id: Known(units.unseal(row.unit, "credential", row.credential), int(units.text(row.unit, "counter", row.counter)))
         for row in rows

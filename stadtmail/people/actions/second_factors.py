@@ -130,7 +130,7 @@ def lock(owner: Owner) -> None:
         stands = store.locked(Contract.objects.filter(id=owner.anchor, tenant=owner.tenant, state="active")).exists()
     else:
         rows = Staff.objects.filter(tenant=owner.tenant, unit__anchor=owner.anchor, unit__state=LIVE)
-        stands = rows.exists() and not events.happened(owner.tenant, owner.anchor, "role_end")
+        stands = bool(list(store.locked(rows).values_list("pk"))) and not events.happened(owner.tenant, owner.anchor, "role_end")
     if not stands:
         raise HasEnded
 

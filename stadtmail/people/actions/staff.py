@@ -50,7 +50,7 @@ def appoint(tenant: Tenant, *, role: str, name: str, login: str, password: str, 
     """Give somebody an account with a role. Raises LoginTaken, NotStaff (no such role), credentials.BadPassword."""
     if role not in accesses.ROLES:
         raise accesses.NotStaff
-    codes = password_problems(password, name, login)
+    codes = password_problems(password, name, login, tenant.domain)
     if codes:
         raise credentials.BadPassword(codes)
     hashed = passwords.hashed(password)
