@@ -99,6 +99,19 @@ class Credential(models.Model):
         return f"credential {self.pk}"
 
 
+class Reset(models.Model):
+    """BD-CRED: keyed hash of the code in a letter, with which two people at the desk let somebody set a new password."""
+
+    unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="resets")
+    digest = models.BinaryField(max_length=32)
+    opens_at = models.DateTimeField()  # before it the code opens nothing: whoever did not ask for it has time to stop it
+    ends_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"reset {self.pk}"
+
+
 class AppPassword(models.Model):
     """BD-CRED: a random password for one mail program, one unit, so that each can be revoked alone and at once.
 

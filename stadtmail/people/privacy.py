@@ -62,7 +62,7 @@ def _export_accesses(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
     """What the person sees of an access: never who of the staff it was, only in which role."""
     for row in list(models.Access.objects.filter(unit=unit_id).select_related("unit")):
         record = json.loads(units.text(row.unit, "record", row.record))
-        yield {name: record[name] for name in ("at", "role", "purpose", "categories")}
+        yield {name: record[name] for name in ("at", "role", "purpose", "case", "categories") if name in record}
 
 
 def _export_aliases(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
@@ -101,6 +101,12 @@ def _export_spare_codes(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
     """How many are left."""
     if left := models.SpareCode.objects.filter(unit=unit_id).count():
         yield {"spare_codes": left}
+
+
+def _export_resets(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
+    """From when and until when the letter's code is good."""
+    for row in models.Reset.objects.filter(unit=unit_id):
+        yield {"reset_from": row.opens_at.isoformat(), "reset_until": row.ends_at.isoformat()}
 
 
 def _readable(row: db.Model, name: str, column: Column) -> Any:
@@ -204,6 +210,10 @@ def register() -> None:
             models.AppPassword, "BD-CRED", sealed={"label": "app_password", "scram": None}, hashed=["digest"],
             harmless={**contract, "imap": "switch", "submission": "switch", "sieve": "switch", "made_on": "day on a random id"},
             export=_export_app_passwords,
+        ),
+        _holding(
+            models.Reset, "BD-CRED", sealed={}, hashed=["digest"], export=_export_resets,
+            harmless={**contract, "opens_at": "date on a random id", "ends_at": "date on a random id"},
         ),
         _holding(
             models.Authenticator, "BD-CRED", sealed={"secret": None}, harmless={}, export=_export_authenticators, also=("STAFF",)

@@ -53,6 +53,7 @@ def overview(request: PortalRequest, contract: "Contract") -> HttpResponse:
         "sections": [data_words.section(part, policy=request.policy, lang=request.language) for part in shown.sections],
         "accesses": [data_words.access(seen, policy=request.policy, lang=request.language) for seen in shown.accesses],
         "live": _live(request, contract),
+        "letters": [row for row in people.resets(request.city, contract) if row.ends_at > request.now],
         "restricted": restricted,
         "correctable": restriction.leaves(restricted, "correction"),
         "reasons": data_words.restriction_reasons(request.policy),

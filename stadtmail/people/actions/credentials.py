@@ -75,7 +75,7 @@ def mark(contract: Contract, *, tenant: Tenant) -> str:
     return sha256(bytes(credential.password)).hexdigest() if credential else ""
 
 
-def set_password(contract: Contract, *, tenant: Tenant, old: str, new: str, now: datetime) -> None:  # noqa: ARG001
+def set_password(contract: Contract, *, tenant: Tenant, old: str, new: str, now: datetime) -> None:
     """Change the login password. Raises WrongCredentials, BadPassword. The caller ends all sessions of the person."""
     check_password(contract, old, tenant=tenant)
     holder = queries.holder(tenant, contract)
@@ -87,10 +87,13 @@ def set_password(contract: Contract, *, tenant: Tenant, old: str, new: str, now:
         raise WrongCredentials
     values = _scram(tenant, holder.address, new) if credential.mail_login else None
     _store(credential, passwords.hashed(new), scram=values and units.seal(credential.unit, "scram", values))
+    _end_letters(contract, tenant, now)
 
 
-def recover(tenant: Tenant, address: str, *, code: str, new: str, now: datetime) -> Recovered:  # noqa: ARG001
-    """Set a new password with the recovery code, which is used up by that. The caller ends all sessions of the person.
+def recover(tenant: Tenant, address: str, *, code: str, new: str, now: datetime) -> Recovered:
+    """Set a new password with the recovery code, or with the code of a letter (resets.py); both are used up by that.
+
+    The caller ends all sessions of the person.
 
     Raises WrongCredentials (no such address, or not its code: not told which), BadPassword.
     """
@@ -98,7 +101,11 @@ def recover(tenant: Tenant, address: str, *, code: str, new: str, now: datetime)
     known = queries.address(tenant, localpart) if domain == tenant.domain else None
     credential = queries.credential(tenant, known.contract) if known and known.contract else None
     digest = queries.code_digest(tenant, code)
-    if known is None or known.contract is None or credential is None or not hmac.compare_digest(digest, bytes(credential.recovery)):
+    if known is None or known.contract is None or credential is None:
+        raise WrongCredentials
+    letters = queries.resets(tenant, known.contract).filter(digest=digest, opens_at__lte=now, ends_at__gt=now)
+    by_letter = not hmac.compare_digest(digest, bytes(credential.recovery))
+    if by_letter and not letters.exists():
         raise WrongCredentials
     holder = queries.holder(tenant, known.contract)
     codes = password_problems(new, holder.name, holder.address)
@@ -108,9 +115,10 @@ def recover(tenant: Tenant, address: str, *, code: str, new: str, now: datetime)
     values = _scram(tenant, holder.address, new) if credential.mail_login else None
     sealed = {"password": units.seal(credential.unit, "password", hashed), "scram": values and units.seal(credential.unit, "scram", values)}
     with store.writing():
-        rows = Credential.objects.filter(unit=credential.unit, recovery=digest)  # one code, one use
-        if not rows.update(**sealed, recovery=queries.code_digest(tenant, next_code)):
+        rows = Credential.objects.filter(unit=credential.unit, recovery=credential.recovery)  # one code, one use
+        if (by_letter and not letters.update(ends_at=now)) or not rows.update(**sealed, recovery=queries.code_digest(tenant, next_code)):
             raise WrongCredentials
+    _end_letters(known.contract, tenant, now)
     return Recovered(known.contract, next_code)
 
 
@@ -130,6 +138,13 @@ def set_mail_login(contract: Contract, *, tenant: Tenant, on: bool, password: st
             raise HasSecondFactor
         Credential.objects.filter(unit=credential.unit).update(mail_login=on, scram=values and units.seal(credential.unit, "scram", values))
     return credential.unit_id
+
+
+def _end_letters(contract: Contract, tenant: Tenant, now: datetime) -> None:
+    """A letter that could set the password is not needed any more; of one that was used the unit is left."""
+    from stadtmail.people.actions import resets
+
+    resets.stop(contract, tenant=tenant, now=now)
 
 
 def _scram(tenant: Tenant, address: str, password: str) -> bytes:

@@ -155,6 +155,16 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='contracts', to='people.person'),
         ),
         migrations.CreateModel(
+            name='Reset',
+            fields=[
+                ('unit', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='privacy.unit')),
+                ('digest', models.BinaryField(max_length=32)),
+                ('opens_at', models.DateTimeField()),
+                ('ends_at', models.DateTimeField()),
+                ('contract', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='resets', to='people.contract')),
+            ],
+        ),
+        migrations.CreateModel(
             name='Voluntary',
             fields=[
                 ('unit', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='privacy.unit')),
