@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from stadtmail.people.actions import ends, voluntary
+from stadtmail.people.actions import ends, resets, voluntary
 
 
 def recover(now: datetime) -> int:
@@ -16,3 +16,8 @@ def run(now: datetime) -> int:
     ends.mend(now)
     voluntary.mend(now)
     return ended
+
+
+def expire_resets(now: datetime) -> int:
+    """Letters with which a password could be set, and whose time is over, are erased. Returns how many."""
+    return resets.expire(now)

@@ -99,6 +99,19 @@ class Credential(models.Model):
         return f"credential {self.pk}"
 
 
+class Reset(models.Model):
+    """BD-CRED: keyed hash of the code in a letter, with which two people at the desk let somebody set a new password."""
+
+    unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="resets")
+    digest = models.BinaryField(max_length=32)
+    opens_at = models.DateTimeField()  # before it the code opens nothing: whoever did not ask for it has time to stop it
+    ends_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"reset {self.pk}"
+
+
 class AppPassword(models.Model):
     """BD-CRED: a random password for one mail program, one unit, so that each can be revoked alone and at once.
 
@@ -117,6 +130,41 @@ class AppPassword(models.Model):
 
     def __str__(self) -> str:
         return f"app password {self.pk}"
+
+
+class Authenticator(models.Model):
+    """BD-CRED, of the staff STAFF: the secret that an authenticator app shares with us (RFC 6238). One an anchor: the unit's."""
+
+    unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    secret = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"authenticator {self.pk}"
+
+
+class Passkey(models.Model):
+    """BD-CRED: public key and id of a passkey, one unit, so that each can be taken off alone. Neither maker nor time of use."""
+
+    unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    label = models.BinaryField()
+    credential = models.BinaryField()  # id and public key
+    counter = models.BinaryField()  # of its uses, where it counts them: a copy of it would count apart
+
+    def __str__(self) -> str:
+        return f"passkey {self.pk}"
+
+
+class SpareCode(models.Model):
+    """BD-CRED, of the staff STAFF: keyed hash of a code that stands in for the second factor once. A set is one unit."""
+
+    unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+")
+    digest = models.BinaryField(max_length=32)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["unit", "digest"], name="spare_code_once")]
+
+    def __str__(self) -> str:
+        return f"spare code {self.pk}"
 
 
 class Voluntary(models.Model):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from fnmatch import fnmatchcase
 
-from stadtmail.people import fields
+from stadtmail.people import fields, known_passwords
 from stadtmail.privacy.policy import Policy
 
 _LOCALPART = re.compile(r"[a-z0-9](?:[a-z0-9]|[._-](?=[a-z0-9])){1,38}[a-z0-9]\Z")
@@ -16,15 +16,6 @@ _MAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[A-Za-z0-9.-]{1,253}\Z")
 # letters that look like others: folded before a name is compared with the reserved ones (homographs are refused by _LOCALPART)
 _LOOKS = (("rn", "m"), ("vv", "w"), ("0", "o"), ("1", "l"), ("i", "l"), ("5", "s"), ("3", "e"), ("4", "a"), ("8", "b"))
 SHORTEST_PASSWORD = 10
-_COMMON = frozenset(
-    (
-        "passwort12", "passwort123", "passwort1234", "password123", "password1234", "1234567890", "12345678910", "0123456789",
-        "qwertzuiop", "qwertyuiop", "qwertz1234", "qwerty1234", "hallohallo", "hallo12345", "sommer2025", "sommer2026",
-        "winter2025", "winter2026", "fussball12", "schalke0404", "borussia09", "iloveyou12", "ichliebedich", "schatz1234",
-        "geheim1234", "geheimgeheim", "asdfghjkl1", "1q2w3e4r5t", "abcdefghij", "abc1234567", "1111111111", "0000000000",
-        "aaaaaaaaaa", "willkommen", "willkommen1", "administrator", "changeme123", "letmein123", "dragon1234", "master1234",
-    )
-)  # fmt: skip
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,7 +56,7 @@ def problems(form: OrderForm, *, policy: Policy, now: datetime) -> list[Problem]
     found += [Problem(name, "missing") for name in ("name", "street", "town") if not _value(form, name).strip()]
     if not _POSTCODE.match(form.postcode):
         found.append(Problem("postcode", "bad_postcode"))
-    found += _birth_date(form, policy, now) + _localpart(form, policy) + _password(form)
+    found += _birth_date(form, policy, now) + _localpart(form, policy) + _password(form, policy)
     tariff = policy.tariffs.get(form.tariff)
     if tariff is None:
         return [*found, Problem("tariff", "choose")]
@@ -140,19 +131,23 @@ def _localpart(form: OrderForm, policy: Policy) -> list[Problem]:
     return [Problem("localpart", "reserved")] if is_reserved(form.localpart, policy) else []
 
 
-def _password(form: OrderForm) -> list[Problem]:
-    return [Problem("password", code) for code in password_problems(form.password, form.name, form.localpart)]
+def _password(form: OrderForm, policy: Policy) -> list[Problem]:
+    known = (form.name, form.localpart, policy.domain, policy.parties.controller.town)
+    return [Problem("password", code) for code in password_problems(form.password, *known)]
 
 
 def password_problems(password: str, *known: str) -> list[str]:
-    """Codes of what is wrong with a password; `known` are words that it must not consist of (name, address)."""
+    """Codes of what is wrong with a password; `known`: words that it must not consist of (name, address, city)."""
     lowered = password.lower()
     if len(password) < SHORTEST_PASSWORD:
         return ["password_short"]
-    if lowered in _COMMON or len(set(lowered)) < 4:
+    if len(set(lowered)) < 4:
         return ["password_common"]
+    if known_passwords.is_known(password):
+        return ["password_known"]
     words = [word for text in known for word in re.split(r"[^\w]+", text.lower()) if len(word) > 3]
     rest = lowered
     for word in words:
         rest = rest.replace(word, "")
-    return ["password_personal"] if words and len(rest) < 5 else []
+    letters = re.sub(r"[\W\d_]", "", rest)
+    return ["password_personal"] if words and (len(rest) < 5 or (len(letters) < 5 and len(rest) < 9)) else []

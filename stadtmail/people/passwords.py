@@ -69,10 +69,10 @@ def derived(password: str, salt: bytes) -> bytes:
         return hash_secret_raw(password.encode(), random, time, memory, lanes, KEY_BYTES, Type.ID)
 
 
-def new_code() -> str:
-    """A code of 130 random bits in groups that can be read aloud: AB3D-…"""
-    signs = "".join(secrets.choice(_ALPHABET) for _ in range(26))
-    return "-".join(signs[at : at + 4] for at in range(0, 26, 4))
+def new_code(length: int = 26) -> str:
+    """A code of 5 random bits a sign (130 in all), in groups that can be read aloud: AB3D-…"""
+    signs = "".join(secrets.choice(_ALPHABET) for _ in range(length))
+    return "-".join(signs[at : at + 4] for at in range(0, length, 4))
 
 
 def code_digest(key: bytes, code: str) -> bytes:

@@ -62,7 +62,7 @@ def _export_accesses(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
     """What the person sees of an access: never who of the staff it was, only in which role."""
     for row in list(models.Access.objects.filter(unit=unit_id).select_related("unit")):
         record = json.loads(units.text(row.unit, "record", row.record))
-        yield {name: record[name] for name in ("at", "role", "purpose", "categories")}
+        yield {name: record[name] for name in ("at", "role", "purpose", "case", "categories") if name in record}
 
 
 def _export_aliases(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
@@ -84,6 +84,29 @@ def _export_app_passwords(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
     for row in list(models.AppPassword.objects.filter(unit=unit_id).select_related("unit")):
         scopes = [name for name in ("imap", "submission", "sieve") if getattr(row, name)]
         yield {"app_password": units.text(row.unit, "label", row.label), "scopes": scopes, "made_on": row.made_on.isoformat()}
+
+
+def _export_authenticators(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
+    """That there is one. Its secret is in the app already and tells nobody anything else."""
+    yield from ({"second_factor": "app"} for _ in models.Authenticator.objects.filter(unit=unit_id))
+
+
+def _export_passkeys(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
+    """How its owner called it."""
+    for row in list(models.Passkey.objects.filter(unit=unit_id).select_related("unit")):
+        yield {"second_factor": "passkey", "passkey": units.text(row.unit, "label", row.label)}
+
+
+def _export_spare_codes(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
+    """How many are left."""
+    if left := models.SpareCode.objects.filter(unit=unit_id).count():
+        yield {"spare_codes": left}
+
+
+def _export_resets(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
+    """From when and until when the letter's code is good."""
+    for row in models.Reset.objects.filter(unit=unit_id):
+        yield {"reset_from": row.opens_at.isoformat(), "reset_until": row.ends_at.isoformat()}
 
 
 def _readable(row: db.Model, name: str, column: Column) -> Any:
@@ -187,6 +210,20 @@ def register() -> None:
             models.AppPassword, "BD-CRED", sealed={"label": "app_password", "scram": None}, hashed=["digest"],
             harmless={**contract, "imap": "switch", "submission": "switch", "sieve": "switch", "made_on": "day on a random id"},
             export=_export_app_passwords,
+        ),
+        _holding(
+            models.Reset, "BD-CRED", sealed={}, hashed=["digest"], export=_export_resets,
+            harmless={**contract, "opens_at": "date on a random id", "ends_at": "date on a random id"},
+        ),
+        _holding(
+            models.Authenticator, "BD-CRED", sealed={"secret": None}, harmless={}, export=_export_authenticators, also=("STAFF",)
+        ),
+        _holding(
+            models.Passkey, "BD-CRED", sealed={"label": "passkey", "credential": None, "counter": None}, harmless={},
+            export=_export_passkeys,
+        ),
+        _holding(
+            models.SpareCode, "BD-CRED", sealed={}, hashed=["digest"], harmless={"id": ID}, export=_export_spare_codes, also=("STAFF",)
         ),
         _holding(models.Voluntary, "BD-OPT", sealed={"value": "value"}, shown=["field"], harmless={**contract, "field": STATE}),
         _holding(

@@ -24,6 +24,7 @@ from stadtmail.people.models import (
     Inventory,
     Order,
     Quarantine,
+    Reset,
     Voluntary,
 )  # fmt: skip
 from stadtmail.privacy import units
@@ -175,6 +176,11 @@ def credential(tenant: Tenant, of: Contract) -> Credential | None:
     return Credential.objects.filter(contract=of, contract__tenant=tenant).exclude(unit__state=ERASING).select_related("unit").first()
 
 
+def resets(tenant: Tenant, of: Contract) -> QuerySet[Reset]:
+    """Letters with which a new password can be set, at once or later; expired ones too, until they are erased."""
+    return Reset.objects.filter(contract=of, contract__tenant=tenant).exclude(unit__state=ERASING)
+
+
 def living_app_passwords(tenant: Tenant, of: Contract) -> QuerySet[AppPassword]:
     """The app passwords of a contract that have not ended, with their units."""
     alive = Q(imap=True) | Q(submission=True) | Q(sieve=True)
@@ -218,7 +224,7 @@ def consents(tenant: Tenant, of: Contract) -> list[Consent]:
 def accesses(tenant: Tenant, of: Contract) -> list[dict[str, Any]]:
     """Who of the staff looked at this contract's data, as the person sees it: the role, never the name; newest first."""
     found = [json.loads(units.text(row.unit, "record", row.record)) for row in _accesses(tenant, of).select_related("unit")]
-    shown = [{name: record[name] for name in ("at", "role", "purpose", "categories")} for record in found]
+    shown = [{name: record[name] for name in ("at", "role", "purpose", "case", "categories") if name in record} for record in found]
     return sorted(shown, key=lambda record: record["at"], reverse=True)
 
 

@@ -1,4 +1,4 @@
-"""Used challenges: each is good once. What is remembered is a keyed hash, until the challenge would have expired anyway (C-5.9)."""
+"""Used challenges and codes: each is good once. A keyed hash is remembered until it would have expired anyway (C-5.9)."""
 
 from datetime import datetime
 from uuid import UUID
@@ -11,3 +11,10 @@ def use(mark: str, *, tenant: UUID, until: datetime, now: datetime) -> bool:
     if now >= until:  # from then on nothing remembers that it was used
         return False
     return volatile.add("challenge", marks.of_challenge(tenant, mark), b"", until=until, now=now)
+
+
+def use_code(mark: str, *, tenant: UUID, until: datetime, now: datetime) -> bool:
+    """The same for what proves a second factor: a code of an app, the challenge of a passkey, a step of a log-in."""
+    if now >= until:
+        return False
+    return volatile.add("proof", marks.of_challenge(tenant, mark), b"", until=until, now=now)

@@ -22,6 +22,7 @@ from stadtmail.vault.seal import open_sealed, seal
 LEASE = timedelta(seconds=30)
 ABSOLUTE = timedelta(hours=12)  # where no city, and so no policy, is known: incoming mail
 SERVICES = {"web": "ND", "smtp": "VD", "submission": "VD", "lmtp": "VD", "imap": "VD", "sieve": "VD"}  # service -> category
+HELD = frozenset({"imap", "submission", "sieve"})  # those that a person's programs hold: their owner may see and end them
 _NO_CITY = UUID(int=0)
 
 
@@ -38,14 +39,26 @@ class UsageRecord:
     service: str
 
 
+@dataclass(frozen=True)
+class Live:
+    """A connection of this moment, as its owner sees it: no address, no device. `mark` ends it (sessions.end_one)."""
+
+    service: str
+    began_at: datetime
+    mark: str
+
+
 class Connection:
     """One living connection of this process. Not a record of anybody: that is sealed in the store."""
 
-    def __init__(self, record: UsageRecord, *, tenant: UUID, until: datetime, via: bytes = b"", network: bytes = b"") -> None:
+    def __init__(
+        self, record: UsageRecord, *, tenant: UUID, until: datetime, via: bytes = b"", network: bytes = b"", outline: bytes = b""
+    ) -> None:
         self.id = record.id
         self._tenant, self._service, self._until = tenant, record.service, until
         self._key = bytearray(os.urandom(32))
-        self._value = seal(bytes(self._key), _written(record), tenant=tenant, category=SERVICES[record.service], object=f"use {self.id}")
+        sealed = seal(bytes(self._key), _written(record), tenant=tenant, category=SERVICES[record.service], object=f"use {self.id}")
+        self._value = len(outline).to_bytes(2, "big") + outline + sealed
         lease = min(record.begin_at + LEASE, until)
         volatile.put("connection", self.id.bytes, self._value, until=lease, person=record.subject_ref or network, via=via)
 
@@ -62,7 +75,7 @@ class Connection:
         if value is None:
             return None
         place = {"tenant": self._tenant, "category": SERVICES[self._service], "object": f"use {self.id}"}
-        return _read(open_sealed(bytes(self._key), value, **place))  # type: ignore[arg-type]
+        return _read(open_sealed(bytes(self._key), value[2 + int.from_bytes(value[:2], "big") :], **place))  # type: ignore[arg-type]
 
     def end(self) -> None:
         """The connection has ended: its entry is dropped, its key overwritten. Idempotent."""
@@ -92,7 +105,8 @@ def begin(
     lasts = timedelta(days=limit.days, seconds=limit.seconds) if limit else ABSOLUTE
     mark = marks.of_person(tenant, via) if tenant and via else b""
     counted = marks.of_network(network) if network and person is None else b""
-    return Connection(record, tenant=tenant or _NO_CITY, until=now + lasts, via=mark, network=counted)
+    outline = _outline(record, tenant, person) if tenant and person and service in HELD else b""
+    return Connection(record, tenant=tenant or _NO_CITY, until=now + lasts, via=mark, network=counted, outline=outline)
 
 
 @contextmanager
@@ -125,6 +139,18 @@ def endings() -> int:
     return volatile.endings()
 
 
+def live_of(tenant: UUID, person: UUID, now: datetime) -> list[Live]:
+    """The connections that a person's programs hold at this moment, over all processes: kind and begin, from RAM."""
+    opener, found = marks.outline_key(tenant, person), []
+    for key, value in volatile.entries_of_person("connection", marks.of_person(tenant, person), now):
+        length = int.from_bytes(value[:2], "big")
+        if length:
+            plain = open_sealed(opener, value[2 : 2 + length], tenant=tenant, category="VD", object="outline")
+            service, began_at = json.loads(plain)
+            found.append(Live(service, datetime.fromisoformat(began_at), marks.of_entry(tenant, person, key)))
+    return sorted(found, key=lambda one: one.began_at)
+
+
 def of_person(tenant: UUID, person: UUID, now: datetime) -> int:
     """How many connections a person has, over all services and processes."""
     return len(volatile.of_person("connection", marks.of_person(tenant, person), now))
@@ -145,6 +171,11 @@ def _address(peer: str) -> str:
         return str(ip_address(peer.partition("%")[0]))
     except ValueError:
         return ""
+
+
+def _outline(record: UsageRecord, tenant: UUID, person: UUID) -> bytes:
+    plain = json.dumps([record.service, record.begin_at.isoformat()]).encode()
+    return seal(marks.outline_key(tenant, person), plain, tenant=tenant, category="VD", object="outline")
 
 
 def _written(record: UsageRecord) -> bytes:

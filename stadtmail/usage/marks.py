@@ -21,6 +21,16 @@ def of_person(tenant: UUID, person: UUID) -> bytes:
     return hmac.digest(_key("person", until=_FOR_EVER, now=_ALWAYS), tenant.bytes + person.bytes, "sha256")
 
 
+def of_entry(tenant: UUID, person: UUID, key: bytes) -> str:
+    """What a person's page calls one of their own entries: it ends that one, and says nothing about it."""
+    return hmac.new(of_person(tenant, person), b"entry" + key, "sha256").hexdigest()[:32]
+
+
+def outline_key(tenant: UUID, person: UUID) -> bytes:
+    """The key under which a person's entries say in outline what they are: of the person and this start."""
+    return hmac.digest(of_person(tenant, person), b"outline" + person.bytes, "sha256")
+
+
 def of_challenge(tenant: UUID, mark: str) -> bytes:
     """Keyed hash of a used challenge."""
     return hmac.digest(_key("challenge", until=_FOR_EVER, now=_ALWAYS), tenant.bytes + mark.encode(), "sha256")

@@ -29,7 +29,8 @@ SPACES: Mapping[str, Space] = MappingProxyType(
         "connection": Space(
             categories=("ND", "VD"),
             key="random id",
-            value="the UsageRecord, sealed under a key that only the process has; keyed references of person and credential beside it",
+            value="the UsageRecord, sealed under a key that only the process has; service and begin once more under a key of person and "
+            "start; keyed references of person and credential beside it",
             ends="end of the connection, 30 seconds after its process has died, absolute limit, start of serve",
         ),
         "limit": Space(
@@ -47,6 +48,18 @@ SPACES: Mapping[str, Space] = MappingProxyType(
         "recent": Space(
             categories=(), key="random id of a folder", value="a number: up to which message mail programs know it",
             ends="a day after its last change, start of serve",
+        ),
+        "halfway": Space(
+            categories=("ND",),
+            key="keyed hash of a token that the form of a log-in's second step carries",
+            value="what opens the person's sealed mailbox, sealed under a key that follows from the token; keyed reference of the person",
+            ends="the second step, five minutes at most, end of the person's sessions, start of serve",
+        ),
+        "proof": Space(
+            categories=("ND",),
+            key="keyed hash of a code of somebody's app, or of the challenge that a passkey answered",
+            value="nothing",
+            ends="the moment after which it would not be accepted anyway: five minutes at most",
         ),
         "ended": Space(categories=(), key="a closed word", value="how often entries were ended together", ends="start of serve"),
         "tally": Space(

@@ -36,6 +36,7 @@ class Session:
     data: dict[str, str] = field(repr=False)
     began_at: datetime
     seen_at: datetime
+    mark: str = ""  # what its owner's page calls it (live_of)
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,21 @@ def end_person(tenant: UUID, person: UUID) -> int:
 
 def live_of(tenant: UUID, person: UUID, now: datetime) -> list[Session]:
     """A person's living sessions: kind and times only, because their contents open with their tokens alone."""
-    key = _outline_key(tenant, person)
-    values = volatile.of_person("session", marks.of_person(tenant, person), now)
-    found = [_read(open_sealed(key, _outline(value), tenant=tenant, category=_CATEGORY, object="outline"), tenant) for value in values]
+    opener = marks.outline_key(tenant, person)
+    found = []
+    for key, value in volatile.entries_of_person("session", marks.of_person(tenant, person), now):
+        plain = open_sealed(opener, _outline(value), tenant=tenant, category=_CATEGORY, object="outline")
+        found.append(replace(_read(plain, tenant), mark=marks.of_entry(tenant, person, key)))
     return sorted(found, key=lambda session: session.began_at)
+
+
+def end_one(tenant: UUID, person: UUID, mark: str, now: datetime) -> bool:
+    """End the session or connection of a person that their page calls so. False: there is none (any more)."""
+    for space in ("session", "connection"):
+        for key, _ in volatile.entries_of_person(space, marks.of_person(tenant, person), now):
+            if hmac.compare_digest(marks.of_entry(tenant, person, key).encode(), mark.encode()):
+                return bool(volatile.end_of_entry(space, key))
+    return False
 
 
 def _name(token: str) -> bytes:
@@ -104,7 +116,8 @@ def _sealed(session: Session, token: str) -> bytes:
     """Length of the outline (2), outline under a key of person and start, contents under the token's key."""
     who = session.person or session.staff
     bare = _written(replace(session, data={}))
-    outline = seal(_outline_key(session.tenant, who), bare, tenant=session.tenant, category=_CATEGORY, object="outline") if who else b""
+    opener = marks.outline_key(session.tenant, who) if who else b""
+    outline = seal(opener, bare, tenant=session.tenant, category=_CATEGORY, object="outline") if who else b""
     contents = seal(_derived(token.encode(), b"contents"), _written(session), tenant=session.tenant, category=_CATEGORY, object="session")
     return len(outline).to_bytes(2, "big") + outline + contents
 
@@ -120,10 +133,6 @@ def _opened(value: bytes, token: str, tenant: UUID) -> Session | None:
 
 def _outline(value: bytes) -> bytes:
     return value[2 : 2 + int.from_bytes(value[:2], "big")]
-
-
-def _outline_key(tenant: UUID, who: UUID) -> bytes:
-    return _derived(marks.of_person(tenant, who) + who.bytes, b"outline")
 
 
 def _written(session: Session) -> bytes:

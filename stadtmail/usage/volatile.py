@@ -139,16 +139,26 @@ def count(space: str, now: datetime) -> int:
 
 def of_person(space: str, person: bytes, now: datetime) -> list[bytes]:
     """The values of a person's living entries in a space."""
+    return [value for _, value in entries_of_person(space, person, now)]
+
+
+def entries_of_person(space: str, person: bytes, now: datetime) -> list[tuple[bytes, bytes]]:
+    """Key and value of a person's living entries in a space."""
     assert person
     with _store().reading() as db:
-        sql = "SELECT value FROM entry WHERE space = ? AND person = ? AND until > ?"
-        return [bytes(row[0]) for row in db.execute(sql, (_known(space), person, _number(now)))]
+        sql = "SELECT key, value FROM entry WHERE space = ? AND person = ? AND until > ?"
+        return [(bytes(key), bytes(value)) for key, value in db.execute(sql, (_known(space), person, _number(now)))]
 
 
 def end_of_person(person: bytes) -> int:
     """End all entries of a person, in every space. Returns how many."""
     assert person
     return _end("DELETE FROM entry WHERE person = ?", person)
+
+
+def end_of_entry(space: str, key: bytes) -> int:
+    """End one entry of somebody's, and let whoever serves it know. Returns how many: one or none."""
+    return _end("DELETE FROM entry WHERE space = ? AND key = ?", _known(space), key)
 
 
 def end_of_credential(via: bytes) -> int:
@@ -203,9 +213,9 @@ def close() -> None:
         _stores.clear()
 
 
-def _end(statement: str, mark: bytes) -> int:
+def _end(statement: str, *values: str | bytes) -> int:
     with _store().writing() as db:
-        gone = db.execute(statement, (mark,)).rowcount
+        gone = db.execute(statement, values).rowcount
         count = "SELECT coalesce(max(value), x'0000000000000000') FROM entry WHERE space = 'ended' AND key = ?"
         next_one = int.from_bytes(db.execute(count, (_ENDINGS,)).fetchone()[0], "big") + 1
         _put(db, "ended", _ENDINGS, (next_one.to_bytes(8, "big"), _FOR_EVER))

@@ -84,6 +84,17 @@ def test_app_passwords(chromium: Driver, prefix: str) -> None:
     assert seen["violations"] == []
 
 
+@pytest.mark.parametrize("prefix", ["", "/en"])
+def test_passkeys_and_spare_codes(chromium: Driver, prefix: str) -> None:
+    name = f"erika.passkey{prefix.replace('/', '.')}"
+    chromium("order", javascript=True, given={**GIVEN, "localpart": name}, widths=[])
+    seen = chromium("passkeys", address=f"{name}@ahaus.net", password=GIVEN["password"], prefix=prefix)
+    assert seen["steps"] == ["in by passkey", "in by spare code", "excluded"]
+    assert seen["cookies"] == ['after the end: ""']
+    assert seen["overflow"] == []
+    assert seen["violations"] == []
+
+
 def test_on_paper(chromium: Driver) -> None:
     seen = chromium("print", paths=["/agb", "/datenschutz", "/datenschutz/verzeichnis"])
     assert seen["steps"] == ["title"] * 3

@@ -221,6 +221,72 @@ const tasks = {
     seen.cookies.push(...(await context.cookies()).map((cookie) => cookie.name));
   },
 
+  async passkeys(browser) {
+    const [context, page] = await open(browser);
+    const shoot = async (name) => {
+      if (!options.shots) return;
+      for (const [width, colorScheme] of [[1280, "light"], [390, "light"], [390, "dark"]]) {
+        await page.setViewportSize({ width, height: 900 });
+        await page.emulateMedia({ colorScheme });
+        await page.screenshot({ path: `${options.shots}/${name}-${width}-${colorScheme}.png`, fullPage: true });
+      }
+      await page.emulateMedia({ colorScheme: "light" });
+      await page.setViewportSize({ width: 1280, height: 800 });
+    };
+    const seeing = async (name) => { await look(page, name); await shoot(name.replaceAll(" ", "-")); };
+    const device = await context.newCDPSession(page);
+    await device.send("WebAuthn.enable");
+    const made = { protocol: "ctap2", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true };
+    await device.send("WebAuthn.addVirtualAuthenticator", { options: { ...made, automaticPresenceSimulation: true } });
+    const login = async () => {
+      await page.goto(`${base}/anmelden`);
+      await fill(page, { address: options.address, password: options.password });
+      await page.locator('button[value="cookie"]').click();
+    };
+    await login();
+    await page.waitForURL(/postfach/);
+    const here = `${base}${options.prefix}/datenschutz/meine-daten/zweiter-faktor`;
+    await page.goto(here);
+    await seeing("no second factor");
+    await page.goto(`${here}/passkey`);
+    await seeing("a new passkey");
+    await fill(page, { label: "Telefon", password: options.password });
+    await page.locator('form[action$="/passkey"] .kern-btn--primary').click();
+    await page.locator("[data-spare-code]").first().waitFor();
+    seen.code = await page.locator("[data-spare-code]").first().textContent();
+    await seeing("spare codes");
+    await page.goto(`${here}?fertig=faktor-passkey`);
+    await seeing("one passkey");
+    await page.goto(`${here}/abschalten?what=all`);
+    await seeing("off");
+    await page.goto(`${here}/app`);
+    await seeing("a new app");
+    await page.locator('form[action$="/abmelden"] button').click();
+    await page.waitForURL(/abgemeldet/);
+    seen.cookies.push(...(await context.cookies()).map((cookie) => `after the end: ${cookie.value}`));
+    await login();
+    await page.locator("[data-passkey] button").waitFor();
+    await seeing("second step");
+    await page.locator("[data-passkey] button").click();
+    await page.waitForURL(/postfach/);
+    seen.steps.push("in by passkey");
+    await page.locator('form[action$="/abmelden"] button').click();
+    await login();
+    await page.locator("#code").fill("000000");
+    await page.locator('form[action$="/zweiter-schritt"] .kern-btn--primary').click();
+    await page.locator("#fehler").waitFor();
+    await seeing("second step with a mistake");
+    await page.locator("#code").fill(seen.code);
+    await page.locator('form[action$="/zweiter-schritt"] .kern-btn--primary').click();
+    await page.waitForURL(/postfach/);
+    seen.steps.push("in by spare code");
+    await page.goto(`${here}/passkey`);
+    await fill(page, { label: "Schlüssel", password: options.password });
+    await page.locator("[data-passkey] button").click();
+    await page.locator("[data-status]").filter({ hasText: /./ }).waitFor(); // the device has one already
+    seen.steps.push("excluded");
+  },
+
   async link(browser) {
     const [context, page] = await open(browser, { javaScriptEnabled: options.javascript });
     await page.goto(`${base}/anmelden`);

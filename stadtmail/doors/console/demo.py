@@ -84,6 +84,7 @@ def card(password: str) -> str:
     lines += [
         "",
         f"  password of all of them: {password}",
+        "  the staff set up a code app at their first log-in (second factor)",
         f"  incoming mail: {chosen.host}:{smtp} (SMTP)",
         f"  mail programs: {chosen.host}:{chosen.ports['imap']} (IMAP, STARTTLS) or :{chosen.ports['imaps']} (TLS); name: the address",
         f"  sending: {chosen.host}:{chosen.ports['submission']} (STARTTLS) or :{chosen.ports['submissions']} (TLS)",

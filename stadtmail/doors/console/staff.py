@@ -1,4 +1,6 @@
-"""`stadtmail staff`: appoint somebody to a desk, or dismiss them. Passwords are asked for or made, never taken from the command line."""
+"""`stadtmail staff`: appoint somebody to a desk, reset their second factor, dismiss them.
+
+Passwords are asked for or made, never taken from the command line."""
 
 import argparse
 import getpass
@@ -24,6 +26,10 @@ def add(verbs: Any) -> None:
     appoint.add_argument("--name", required=True, help="name for the city's own records; residents see the role, never the name")
     appoint.add_argument("--make-password", action="store_true", help="make a password and print it once")
     appoint.set_defaults(run=run_appoint)
+    reset = family.add_parser("reset", help="take somebody's second factor off, who has lost it; their next log-in sets a new one up")
+    reset.add_argument("slug", help="the city")
+    reset.add_argument("--login", required=True, help="name they log in with")
+    reset.set_defaults(run=run_reset)
     dismiss = family.add_parser("dismiss", help="somebody leaves the desk: no log-in from now on, the account goes within a day")
     dismiss.add_argument("slug", help="the city")
     dismiss.add_argument("--login", required=True, help="name they log in with")
@@ -43,6 +49,22 @@ def run_appoint(chosen: argparse.Namespace) -> None:
     print(f"{chosen.slug}: appointed ({chosen.role})")
     if chosen.make_password:
         print(f"password, shown once: {given}")
+
+
+def run_reset(chosen: argparse.Namespace) -> None:
+    """Reset the second factor, and end the sessions that began with it. Raises people.actions.accesses.NotStaff."""
+    held = start.joining()
+    from stadtmail.people import second_factor
+    from stadtmail.people.actions import accesses, second_factors, staff
+    from stadtmail.tenants import queries as tenants
+    from stadtmail.usage import sessions
+
+    city, now = tenants.city_of_slug(chosen.slug), clock.now()
+    who = accesses.staff(city, staff.account(city, chosen.login), "dsr", now=now)
+    second_factors.turn_off(second_factor.of_staff(city, who), now=now)
+    sessions.end_person(city.id, who.unit_id)
+    held.release()
+    print(f"{chosen.slug}: second factor reset")
 
 
 def run_dismiss(chosen: argparse.Namespace) -> None:

@@ -97,6 +97,7 @@ TASKS = (
     Task("keystore_backup", each_day, _keep_backup),
     Task("role_keys", each_day, mail_jobs.renew_role_keys),
     Task("filter_memory", each_day, mail_jobs.forget_for_filters),
+    Task("resets", each(timedelta(hours=1)), people_jobs.expire_resets),
     Task("repeats", each(timedelta(hours=1)), mail_jobs.forget_repeats),
     Task("sealing", each(timedelta(seconds=20)), mail_jobs.finish_sealing, by_date=False),
     Task("empty_folders", each(timedelta(hours=1)), mail_jobs.empty_due_folders),

@@ -71,6 +71,19 @@ def desk(page: "Page[Concatenate[PortalRequest, UUID, P]]") -> "Page[Concatenate
     return guarded
 
 
+def staff(page: "Page[Concatenate[PortalRequest, UUID, P]]") -> "Page[Concatenate[PortalRequest, P]]":
+    """The page needs somebody of the staff, in whichever role, and gets their random id."""
+
+    @wraps(page)
+    def guarded(request: PortalRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if request.visit is None or request.visit.session.staff is None:
+            return HttpResponseRedirect(reverse("desk_login"))
+        _role(request, request.visit.session.staff)
+        return page(request, request.visit.session.staff, *args, **kwargs)
+
+    return guarded
+
+
 def reader(page: Page[Concatenate[PortalRequest, Box, P]]) -> Page[Concatenate[PortalRequest, P]]:
     """The page shows mail: a resident's own, or the officer's to the officer. Raises NotThisRole for the desk (C-4.7)."""
 

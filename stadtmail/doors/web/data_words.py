@@ -103,7 +103,7 @@ def access(seen: Mapping[str, Any], *, policy: Policy, lang: str) -> dict[str, s
     return {
         "at": _readable(seen["at"], policy=policy, lang=lang),
         "role": roles().get(seen["role"], seen["role"]),
-        "purpose": purposes().get(seen["purpose"], seen["purpose"]),
+        "purpose": purposes().get(seen["purpose"], seen["purpose"]) + (f": {seen['case']}" if seen.get("case") else ""),
         "what": ", ".join(categories),
     }
 
@@ -120,6 +120,7 @@ def purposes() -> dict[str, str]:
         "support_with_person": _("Hilfe, während die Person dabei ist"),
         "correction": _("Berichtigung auf Wunsch der Person"),
         "dsr": _("Antrag auf Auskunft oder ein anderes Datenschutzrecht"),
+        "login_reset": _("Brief für ein neues Passwort, von zwei Personen"),
         "claim": _("Rechtsansprüche oder Rechte anderer, mit Löschstopp von zwei Personen"),
     }
 
@@ -167,6 +168,11 @@ def done(word: str) -> str:
         "leer": _("Ihr Postfach beginnt neu und ist leer. Der Schlüssel der alten Nachrichten ist vernichtet."),
         "mail-login-an": _("Mailprogramme dürfen Ihr Passwort für das Portal jetzt benutzen."),
         "mail-login-aus": _("Mailprogramme dürfen Ihr Passwort für das Portal nicht mehr benutzen."),
+        "brief-gestoppt": _("Der Code im Brief gilt nicht mehr."),
+        "sitzung-beendet": _("Diese Sitzung ist beendet."),
+        "faktor-app": _("Die Code-App gilt ab jetzt bei jeder Anmeldung."),
+        "faktor-passkey": _("Der Passkey gilt ab jetzt bei jeder Anmeldung."),
+        "faktor-aus": _("Das ist abgeschaltet und gelöscht."),
     }.get(word, "")
 
 
@@ -237,6 +243,8 @@ def codewords() -> dict[str, str]:
         "import": _("Übernahme aus dem früheren System"),
         "cookie": _("Browser mit Cookie"),
         "url": _("Browser ohne Cookie"),
+        "app": _("Code-App"),
+        "passkey": _("Passkey"),
         "imap": _("E-Mail lesen und ordnen (IMAP)"),
         "submission": _("E-Mail senden (SMTP)"),
         "sieve": _("Filter bearbeiten (ManageSieve)"),
@@ -283,6 +291,12 @@ def _labels() -> dict[str, str]:
         "seen_at": _("Zuletzt benutzt"),
         "mail_login": _("Mailprogramme dürfen das Passwort benutzen"),
         "app_password": _("App-Passwort"),
+        "second_factor": _("Zweiter Faktor"),
+        "reset_from": _("Brief für ein neues Passwort, gilt ab"),
+        "reset_until": _("Brief für ein neues Passwort, gilt bis"),
+        "case": _("Vorgang"),
+        "passkey": _("Passkey"),
+        "spare_codes": _("Unbenutzte Ersatzcodes"),
         "scopes": _("Wofür"),
         "made_on": _("Seit"),
         "source": _("Herkunft"),

@@ -14,8 +14,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import access, data_words, order_words, throttle, tokens
-from stadtmail.doors.web import login as door
+from stadtmail.doors.web import access, data_words, desk_factor, order_words, throttle, tokens
 from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus, texts
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.kit import errors
@@ -48,7 +47,7 @@ class Waiting:
 
 
 def login(request: PortalRequest) -> HttpResponse:
-    """/schreibtisch/anmelden: for members of staff. The officer goes to the officer's mailbox, everybody else to the desk."""
+    """/schreibtisch/anmelden: for members of staff. After the password comes the second factor (desk_factor.py)."""
     problems: list[Problem] = []
     given = {"login": ""}
     if request.method == "POST":
@@ -60,7 +59,7 @@ def login(request: PortalRequest) -> HttpResponse:
         except credentials.WrongCredentials:
             problems = [Problem("login", _("Anmeldename oder Passwort stimmen nicht."))]
         else:
-            return door.begin(request, "staff", who.staff, {"role": who.role}, home="mailbox" if who.role == "officer" else "desk")
+            return desk_factor.entered(request, who)
     wrong = errors_of(problems).get("login", "")
     context = {
         "login": Field("login", _("Anmeldename"), autocomplete="username", value=given["login"], error=wrong),
@@ -120,7 +119,7 @@ def _open_order(request: PortalRequest, by: UUID, shown: Waiting) -> HttpRespons
     if request.POST.get("purpose") != "order_check":
         problem = Problem("purpose", _("Bitte sagen Sie, wozu Sie die Bestellung öffnen."))
         return _why(request, "web/desk_order_why.html", {"order": shown}, ("order_check",), [problem])
-    _count(request, by)
+    count_look(request, by)
     form = staff.look_order(shown.id, tenant=request.city, by=by, now=request.now)
     labels = order_words.fields(request.policy, {}, {})
     values = {**vars(form), **form.voluntary, "localpart": f"{form.localpart}@{request.policy.domain}"}
@@ -147,7 +146,7 @@ def _decide(request: PortalRequest, by: UUID, shown: Waiting, step: str) -> Http
 
 def _find(request: PortalRequest, by: UUID, given: dict[str, str]) -> HttpResponse:
     problems: list[Problem] = []
-    _count(request, by)
+    count_look(request, by)
     if given["purpose"] not in _purposes():
         problems.append(Problem("purpose", _("Bitte sagen Sie, wozu Sie den Vertrag öffnen.")))
     localpart, at, domain = given["address"].lower().rpartition("@")
@@ -215,11 +214,12 @@ def _why(
 
 
 def _purposes() -> tuple[str, ...]:
-    return tuple(code for code in data_words.purposes() if code in accesses.ROLES["desk"] and "ORD" not in accesses.PURPOSES[code])
+    apart = ("order_check", "login_reset")  # each has a page of its own
+    return tuple(code for code in data_words.purposes() if code in accesses.ROLES["desk"] and code not in apart)
 
 
-def _count(request: PortalRequest, by: UUID) -> None:
-    """Raises TooManyLooks."""
+def count_look(request: PortalRequest, by: UUID) -> None:
+    """Count a look of somebody at the desk. Raises TooManyLooks."""
     if not limits.allow("desk.look", f"{request.city.id}/{by}", limit=LOOKS, per_seconds=throttle.window(request.policy), now=request.now):
         raise TooManyLooks
 

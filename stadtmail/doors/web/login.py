@@ -1,10 +1,13 @@
-"""Log in and out. One strictly necessary cookie, or by the reader's own choice a session in the address (C-3.8, C-3.10).
+"""Log in, in one step or in two, and out. One strictly necessary cookie, or by choice a session in the address (C-3.8, C-3.10).
 
 Every login makes a new random token; an older one is never carried on (C-3.2). Failed attempts are counted in RAM by keyed
 hash and leave nothing.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 from uuid import UUID
 
@@ -14,12 +17,17 @@ from django.urls import Resolver404, get_script_prefix, resolve, reverse, set_sc
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import cookies, throttle, visit
+from stadtmail.doors.web import cookies, second_step, throttle, tokens, visit
 from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus, texts
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.mail.actions import sealed
-from stadtmail.people.actions import credentials
-from stadtmail.usage import sessions
+from stadtmail.people import queries as people
+from stadtmail.people import second_factor
+from stadtmail.people.actions import accesses, credentials, second_factors, staff
+from stadtmail.usage import halfway, sessions
+
+if TYPE_CHECKING:
+    from stadtmail.people.models import Staff
 
 FIELDS = ("address", "password", "way", "next")
 SIGNALS = ("Sec-GPC", "DNT")
@@ -37,8 +45,61 @@ def login(request: PortalRequest) -> HttpResponse:
     except credentials.WrongCredentials:
         text = _("Adresse oder Passwort stimmen nicht. Achten Sie auf Groß- und Kleinschreibung.")
         return _form(request, given, [Problem("address", text)], status=403)
-    data = {"contract": str(who.contract.id), **sealed.bring(request.city, who.contract.id, given["password"])}
-    return begin(request, "person", who.person, data, way=given["way"], to=given["next"])
+    brought = sealed.bring(request.city, who.contract.id, given["password"])
+    owner = second_factor.of_contract(request.city, who.contract)
+    if second_factor.is_on(owner):
+        mark = credentials.mark(who.contract, tenant=request.city)
+        kept = halfway.keep(brought, tenant=request.city.id, person=who.person, until=request.now + second_step.lasts(request))
+        state = {"contract": str(who.contract.id), "mark": mark, "way": given["way"], "next": given["next"], "kept": kept}
+        return second_step.ask(request, owner, second_step.seal(request, state))
+    return begin(request, "person", who.person, {"contract": str(who.contract.id), **brought}, way=given["way"], to=given["next"])
+
+
+def second(request: PortalRequest) -> HttpResponse:
+    """POST /anmelden/zweiter-schritt: of residents and of staff. The session begins here, or not at all."""
+    if request.method != "POST":
+        return HttpResponseRedirect(reverse("login"))
+    refuse_surplus(request.POST, ("state", *second_step.FIELDS))
+    given = texts(request.POST, ("state", *second_step.FIELDS))
+    state = second_step.opened(request, given["state"])
+    came = _staff(request, state) if "staff" in state else _resident(request, state)
+    if not came.mark or came.mark != state["mark"] or not second_factor.is_on(came.owner):  # something changed in between
+        raise tokens.StaleForm
+    try:
+        second_step.prove(request, came.owner, given)
+    except second_factors.WrongCode:
+        return second_step.ask(request, came.owner, given["state"], problems=[second_step.wrong()], status=403)
+    return came.begin()
+
+
+@dataclass(frozen=True)
+class _Came:
+    """Somebody whose password was right: `mark` is that password's, `begin` begins their session."""
+
+    owner: second_factor.Owner
+    mark: str
+    begin: Callable[[], HttpResponse]
+
+
+def _resident(request: PortalRequest, state: dict[str, str]) -> _Came:
+    contract = people.contract(request.city, UUID(state["contract"]))
+
+    def begun() -> HttpResponse:
+        data = {"contract": str(contract.id), **halfway.take(state["kept"], tenant=request.city.id, now=request.now)}
+        return begin(request, "person", contract.person_id, data, way=state["way"], to=state["next"])
+
+    return _Came(second_factor.of_contract(request.city, contract), credentials.mark(contract, tenant=request.city), begun)
+
+
+def _staff(request: PortalRequest, state: dict[str, str]) -> _Came:
+    row = accesses.staff(request.city, UUID(state["staff"]), "dsr", now=request.now)
+    owner = second_factor.of_staff(request.city, row)
+    return _Came(owner, staff.mark(row.unit_id, tenant=request.city), partial(begin_staff, request, row))
+
+
+def begin_staff(request: PortalRequest, row: "Staff") -> HttpResponse:
+    """Begin the session of somebody of the staff. The officer goes to the officer's mailbox, everybody else to the desk."""
+    return begin(request, "staff", row.unit_id, {"role": row.role}, home="mailbox" if row.role == "officer" else "desk")
 
 
 def begin(

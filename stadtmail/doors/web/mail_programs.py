@@ -20,6 +20,7 @@ from stadtmail.doors.web.request import PortalRequest
 from stadtmail.mail import queries as mail
 from stadtmail.mail.actions import sealed
 from stadtmail.people import queries as people
+from stadtmail.people import second_factor
 from stadtmail.people.actions import app_passwords, credentials
 from stadtmail.usage import connections
 
@@ -110,12 +111,13 @@ def mail_login(request: PortalRequest, contract: "Contract") -> HttpResponse:
             if credential is not None:
                 connections.end_credential(request.city.id, credential)
             return back("mail-login-aus")
-        problems = _open_only(request, contract) or reauth.problems(request, contract, password)
+        problems = _open_only(request, contract) or _barred(request, contract) or reauth.problems(request, contract, password)
         if not problems:
             credentials.set_mail_login(contract, tenant=request.city, on=True, password=password)
             return back("mail-login-an")
     context = {
         "on": _is_on(request, contract),
+        "barred": bool(_barred(request, contract)),
         "password": reauth.field(errors_of(problems).get("password", "")),
         "problems": problems,
         "section": "data",
@@ -176,6 +178,13 @@ def _page(
 
 def _in_use(request: PortalRequest, credential: UUID) -> int:
     return connections.of_credential(request.city.id, credential, request.now)
+
+
+def _barred(request: PortalRequest, contract: "Contract") -> list[Problem]:
+    """Beside a second factor the login password opens no mail program: none of them could be asked for the second one."""
+    if not second_factor.is_on(second_factor.of_contract(request.city, contract)):
+        return []
+    return [Problem("", _("Sie benutzen einen zweiten Faktor. Mailprogramme brauchen dann App-Passwörter."))]
 
 
 def _is_on(request: PortalRequest, contract: "Contract") -> bool:

@@ -11,6 +11,8 @@ from stadtmail.people import orders, queries
 from stadtmail.privacy.policy import Policy
 from stadtmail.privacy.policy.model import Tariff
 
+PASSWORD_CODES = ("password_short", "password_common", "password_known", "password_personal")
+
 
 def fields(policy: Policy, given: Mapping[str, str], wrong: Mapping[str, str]) -> dict[str, Field]:
     """Every input of the form, filled with what was given."""
@@ -130,7 +132,11 @@ def of_password(codes: Iterable[str]) -> list[str]:
     words = {
         "password_short": _("Das Passwort ist zu kurz. Nehmen Sie mindestens %(count)s Zeichen.") % {"count": orders.SHORTEST_PASSWORD},
         "password_common": _("Dieses Passwort wird sehr oft benutzt und ist leicht zu erraten."),
-        "password_personal": _("Das Passwort besteht fast nur aus Ihrem Namen oder Ihrer Adresse."),
+        "password_known": _(
+            "Dieses Passwort, oder ein ganz ähnliches, steht in Listen gestohlener Passwörter: Wer in Konten einbricht, probiert es "
+            "zuerst. Verglichen wird nur hier bei uns. Vier zufällige Wörter sind besser."
+        ),
+        "password_personal": _("Das Passwort besteht fast nur aus Ihrem Namen, Ihrer Adresse oder dem Namen der Stadt."),
     }
     return [words.get(code) or _("Dieses Passwort können wir nicht annehmen.") for code in codes]
 
@@ -153,6 +159,5 @@ def _words(policy: Policy) -> dict[str, str]:
         "bad_phone": _("Bitte geben Sie eine Telefonnummer an; Ihr Tarif braucht sie."),
         "bad_iban": _("Diese IBAN stimmt nicht. Ihr Tarif wird per Lastschrift bezahlt."),
         "bad_mail": _("Das ist keine E-Mail-Adresse."),
-        **dict(zip(("password_short", "password_common", "password_personal"),
-                   of_password(("password_short", "password_common", "password_personal")), strict=True)),
+        **dict(zip(PASSWORD_CODES, of_password(PASSWORD_CODES), strict=True)),
     }  # fmt: skip

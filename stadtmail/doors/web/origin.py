@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from django.http import HttpRequest
 
+from stadtmail.kit import instance
+
 CLAIMS = (
     "HTTP_X_FORWARDED_FOR",
     "HTTP_X_FORWARDED_HOST",
@@ -45,6 +47,12 @@ def network(request: HttpRequest) -> str:
 def agent(request: HttpRequest) -> str:
     """What the browser calls itself: compared inside a URL session (keyed hash), never kept."""
     return str(request.META.get("HTTP_USER_AGENT", ""))[:500]
+
+
+def own(request: HttpRequest) -> str:
+    """The origin of this portal's own pages, as browsers see it: behind a proxy that ends TLS it is https all the same."""
+    is_safe = request.is_secure() or instance.current().kind == "production"
+    return f"{'https' if is_safe else 'http'}://{request.get_host()}"
 
 
 def is_foreign(request: HttpRequest) -> bool:

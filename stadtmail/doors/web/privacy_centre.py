@@ -24,7 +24,7 @@ from stadtmail.people import queries as people
 from stadtmail.people.actions import contracts, corrections, credentials, restriction
 from stadtmail.rights import archive, receipts
 from stadtmail.rights import overview as rights
-from stadtmail.usage import sessions
+from stadtmail.usage import connections, sessions
 
 if TYPE_CHECKING:
     from stadtmail.people.models import Contract
@@ -38,8 +38,9 @@ class Live:
 
     way: str
     began_at: datetime
-    seen_at: datetime
+    seen_at: datetime | None  # None: a connection of a mail program, which is used as long as it lasts
     is_this: bool
+    mark: str
 
 
 @access.resident
@@ -56,6 +57,7 @@ def overview(request: PortalRequest, contract: "Contract") -> HttpResponse:
         "accesses": [data_words.access(seen, policy=request.policy, lang=request.language) for seen in shown.accesses],
         "live": _live(request, contract),
         "is_locked": is_locked(request, contract),
+        "letters": [row for row in people.resets(request.city, contract) if row.ends_at > request.now],
         "restricted": restricted,
         "correctable": restriction.leaves(restricted, "correction"),
         "reasons": data_words.restriction_reasons(request.policy),
@@ -161,6 +163,16 @@ def end_sessions(request: PortalRequest, contract: "Contract") -> HttpResponse:
     return response
 
 
+@access.resident
+def end_session(request: PortalRequest, contract: "Contract") -> HttpResponse:
+    """POST …/sitzungen/beenden: end one session, or one connection of a mail program, of this moment."""
+    if request.method != "POST":
+        return back()
+    refuse_surplus(request.POST, ("mark",))
+    done = sessions.end_one(request.city.id, contract.person_id, request.POST.get("mark", ""), request.now)
+    return back("sitzung-beendet" if done else "")
+
+
 def receipt_of(request: PortalRequest, contract: "Contract") -> HttpResponse:
     """The receipt of a contract as a download. It names nobody: random ids and the openings of their commitments."""
     made = receipts.receipt(request.city, contract.id, now=request.now)
@@ -208,11 +220,16 @@ def _changed(request: PortalRequest, contract: "Contract", given: dict[str, str]
 
 
 def _live(request: PortalRequest, contract: "Contract") -> list[Live]:
-    ways = {"cookie": _("Browser mit Cookie"), "url": _("Browser ohne Cookie")}
+    ways = {
+        "cookie": _("Portal, Browser mit Cookie"), "url": _("Portal, Browser ohne Cookie"), "imap": _("Mailprogramm, liest (IMAP)"),
+        "submission": _("Mailprogramm, sendet (SMTP)"), "sieve": _("Mailprogramm, bearbeitet Filter (ManageSieve)"),
+    }  # fmt: skip
     this = request.visit.session if request.visit else None
     found = sessions.live_of(request.city.id, contract.person_id, request.now)
-    lines = [Live(ways[one.kind], one.began_at, one.seen_at, _is_same(one, this)) for one in found]
-    return sorted(lines, key=lambda line: line.seen_at, reverse=True)
+    lines = [Live(ways[one.kind], one.began_at, one.seen_at, _is_same(one, this), one.mark) for one in found]
+    held = connections.live_of(request.city.id, contract.person_id, request.now)
+    lines += [Live(ways[one.service], one.began_at, None, is_this=False, mark=one.mark) for one in held]
+    return sorted(lines, key=lambda line: (line.is_this, line.seen_at or line.began_at), reverse=True)
 
 
 def _is_same(one: Any, this: Any) -> bool:

@@ -1,4 +1,5 @@
-"""A new password with the recovery code, for whoever has forgotten the old one. Nobody at the city can do it for them.
+"""A new password with the recovery code, for whoever has forgotten the old one. Where that is lost as well, the code
+of a letter does the same (desk_reset.py).
 
 Which of address and code is wrong is not told. The code is used up; the next one is shown once.
 """

@@ -6,7 +6,6 @@ everybody, and a program puts the address in itself. So nothing of it can be log
 
 from pathlib import Path
 
-import segno
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -14,10 +13,10 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.safestring import SafeString, mark_safe
 
+from stadtmail.doors.web import origin, pictures
 from stadtmail.doors.web.request import PortalRequest
-from stadtmail.kit import certificates, errors, instance
+from stadtmail.kit import certificates, errors
 from stadtmail.mail import services
 from stadtmail.wire import clientconfig
 
@@ -38,7 +37,7 @@ def setup(request: PortalRequest) -> HttpResponse:
         "smtp": next(one for one in found if one.kind == "smtp" and one.security == clientconfig.TLS),
         "others": [one for one in found if one.security == clientconfig.STARTTLS],
         "has_certificate": certificates.existing() is not None,
-        "code": _code(f"{_here(request)}{reverse('setup')}"),
+        "code": pictures.code(f"{origin.own(request)}{reverse('setup')}"),
     }
     return render(request, "web/setup.html", context)
 
@@ -46,7 +45,7 @@ def setup(request: PortalRequest) -> HttpResponse:
 def autoconfig(request: PortalRequest) -> HttpResponse:
     """GET /.well-known/autoconfig/mail/config-v1.1.xml and /mail/config-v1.1.xml: Thunderbird, K-9, FairEmail, Evolution."""
     text = clientconfig.autoconfig(
-        request.city.domain, _name(request), services.services(request.city), help_url=f"{_here(request)}{reverse('setup')}"
+        request.city.domain, _name(request), services.services(request.city), help_url=f"{origin.own(request)}{reverse('setup')}"
     )
     return _file(text, XML)
 
@@ -58,7 +57,7 @@ def autodiscover(request: PortalRequest) -> HttpResponse:
 
 def autodiscover_v2(request: PortalRequest, address: str = "") -> HttpResponse:  # noqa: ARG001 - in the protocol's own path
     """GET /autodiscover/autodiscover.json: Outlook, newer. The address stands in the path as Microsoft wrote it, and is not read."""
-    return _file(clientconfig.autodiscover_v2(f"{_here(request)}/autodiscover/autodiscover.xml"), "application/json")
+    return _file(clientconfig.autodiscover_v2(f"{origin.own(request)}/autodiscover/autodiscover.xml"), "application/json")
 
 
 def apple(request: PortalRequest) -> HttpResponse:
@@ -84,17 +83,6 @@ def _signed(text: bytes, chain: Path, key: Path) -> bytes:
     for one in others:
         builder = builder.add_certificate(one)
     return builder.sign(serialization.Encoding.DER, [pkcs7.PKCS7Options.Binary])
-
-
-def _code(text: str) -> SafeString:
-    """A QR code as SVG, made here: nobody else is asked. Its signs are paths, so nothing of `text` gets into the page."""
-    return mark_safe(segno.make(text, error="m", micro=False).svg_inline(omitsize=True, border=4, light="#fff"))  # noqa: S308
-
-
-def _here(request: PortalRequest) -> str:
-    """The portal's own address, without a session."""
-    is_safe = request.is_secure() or instance.current().kind == "production"
-    return f"{'https' if is_safe else 'http'}://{request.get_host()}"
 
 
 def _name(request: PortalRequest) -> str:

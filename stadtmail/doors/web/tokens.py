@@ -16,7 +16,7 @@ from stadtmail.kit import errors
 from stadtmail.vault import keys, seal
 
 FORM_HOURS = 8
-STATE_MINUTES = 60
+STATE_LASTS = timedelta(hours=1)
 PURPOSE = "forms"
 
 
@@ -46,15 +46,15 @@ def seal_state(tenant: UUID, form: str, state: dict[str, Any], *, now: datetime)
     return _b64(seal.seal(keys.city(tenant, PURPOSE), plain, tenant=tenant, category="FORM", object=form))
 
 
-def open_state(tenant: UUID, form: str, given: str, *, now: datetime) -> dict[str, Any]:
-    """What `seal_state` sealed. Raises StaleForm when older than an hour, damaged or from elsewhere."""
+def open_state(tenant: UUID, form: str, given: str, *, now: datetime, lasts: timedelta = STATE_LASTS) -> dict[str, Any]:
+    """What `seal_state` sealed. Raises StaleForm when older than `lasts`, damaged or from elsewhere."""
     try:
         sealed = base64.urlsafe_b64decode(given + "=" * (-len(given) % 4))
         opened = json.loads(seal.open_sealed(keys.city(tenant, PURPOSE), sealed, tenant=tenant, category="FORM", object=form))
     except (ValueError, seal.Unreadable):
         raise StaleForm from None
     age = now - datetime.fromtimestamp(opened["at"], UTC)
-    if not timedelta(0) <= age <= timedelta(minutes=STATE_MINUTES):
+    if not timedelta(0) <= age <= lasts:
         raise StaleForm
     state: dict[str, Any] = opened["state"]
     return state

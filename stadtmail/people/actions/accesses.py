@@ -22,10 +22,11 @@ PURPOSES: dict[str, frozenset[str]] = {
     "support_with_person": frozenset({"BD", "BD-ID"}),
     "correction": frozenset({"BD", "BD-ID", "BD-PAY"}),
     "dsr": frozenset({"BD", "BD-ID", "BD-PAY", "BD-OPT", "CONS"}),
+    "login_reset": frozenset({"BD-ID"}),  # two people of the desk, for a letter to the person's own address (resets.py)
     "claim": frozenset({"BD", "BD-ID", "BD-PAY"}),  # only beside a hold for a claim, which two people have placed
 }
 ROLES: dict[str, frozenset[str]] = {
-    "desk": frozenset({"order_check", "support_with_person", "correction", "dsr", "claim"}),
+    "desk": frozenset({"order_check", "support_with_person", "correction", "dsr", "claim", "login_reset"}),
     "officer": frozenset({"correction", "dsr"}),
 }
 
@@ -44,14 +45,19 @@ def staff(tenant: Tenant, staff_id: UUID, purpose: str, *, now: datetime) -> Sta
 
 
 def note(tenant: Tenant, *, by: UUID, purpose: str, categories: Sequence[str], subject: UUID | None, now: datetime,
-         contract: Contract | None = None) -> UUID:  # fmt: skip
-    """Record an access; durable when this returns. Returns its unit. Raises NotStaff, restriction.Restricted, NoClaim."""
+         contract: Contract | None = None, case: str = "") -> UUID:  # fmt: skip
+    """Record an access, with its `case` where there is one; durable when this returns. Returns its unit.
+
+    Raises NotStaff, restriction.Restricted, NoClaim.
+    """
     row = staff(tenant, by, purpose, now=now)
     if not categories or not set(categories) <= PURPOSES[purpose]:
         raise NotStaff
     anchor = uuid4()
     (unit,) = units.prepare(tenant, [units.Wanted("ACC", "access", anchor, subject)], now=now)
-    record = {"at": now.isoformat(), "role": row.role, "staff": str(by), "purpose": purpose, "categories": sorted(set(categories))}
+    wanted = sorted(set(categories))
+    record: dict[str, object] = {"at": now.isoformat(), "role": row.role, "staff": str(by), "purpose": purpose, "categories": wanted}
+    record |= {"case": case} if case else {}
     with store.writing():
         if contract is not None:  # in here: a restriction of this moment is placed before the access, or after it
             restriction.ask(contract, purpose, tenant=tenant, now=now)

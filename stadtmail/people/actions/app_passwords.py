@@ -90,11 +90,16 @@ def digest(tenant: Tenant, password: str) -> bytes:
 
 def check(label: str, scopes: Collection[str]) -> None:
     """Could an app password be called so, and be for that? Raises BadLabel, NoScope."""
+    check_label(label)
+    if not scopes or not set(scopes) <= set(queries.SCOPES):
+        raise NoScope
+
+
+def check_label(label: str) -> None:
+    """Could something of a person's own be called so? Raises BadLabel."""
     name = label.strip()
     if not 0 < len(name) <= LONGEST_LABEL or any(unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") for sign in name):
         raise BadLabel
-    if not scopes or not set(scopes) <= set(queries.SCOPES):
-        raise NoScope
 
 
 def close_imap(contract: Contract) -> None:

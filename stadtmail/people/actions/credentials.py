@@ -4,10 +4,11 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from uuid import UUID
 
 from stadtmail.kit import errors, store
-from stadtmail.people import passwords, queries, scram
+from stadtmail.people import passwords, queries, scram, second_factor
 from stadtmail.people.models import Contract, Credential
 from stadtmail.people.orders import password_problems
 from stadtmail.privacy import units
@@ -29,6 +30,10 @@ class BadPassword(errors.NotAllowed):
 
 class PasswordChanged(errors.Conflict):
     """The password has become another one meanwhile."""
+
+
+class HasSecondFactor(errors.Conflict):
+    """Mail programs cannot be asked for a second factor, so beside one they may not use the login password."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +87,14 @@ def still_stands(checked: Credential) -> None:
         raise PasswordChanged
 
 
+def mark(contract: Contract, *, tenant: Tenant) -> str:
+    """Changes with the password, says nothing about it; empty where nobody signs in any more. For a log-in between its two steps."""
+    credential = queries.credential(tenant, contract) if contract.state == "active" else None
+    return sha256(bytes(credential.password)).hexdigest() if credential else ""
+
+
 def set_password(
-    contract: Contract, *, tenant: Tenant, old: str, new: str, now: datetime, along: Along = lambda *_: _nothing,  # noqa: ARG001
+    contract: Contract, *, tenant: Tenant, old: str, new: str, now: datetime, along: Along = lambda *_: _nothing,
 ) -> None:  # fmt: skip
     """Change the login password. Raises WrongCredentials, BadPassword, PasswordChanged. The caller ends all sessions of the person."""
     checked = check_password(contract, old, tenant=tenant)
@@ -100,12 +111,15 @@ def set_password(
         still_stands(checked)
         _store(credential, hashed, scram=values and units.seal(credential.unit, "scram", values))
         write()
+    _end_letters(contract, tenant, now)
 
 
 def recover(
-    tenant: Tenant, address: str, *, code: str, new: str, now: datetime, along: Along = lambda *_: _nothing,  # noqa: ARG001
+    tenant: Tenant, address: str, *, code: str, new: str, now: datetime, along: Along = lambda *_: _nothing,
 ) -> Recovered:  # fmt: skip
-    """Set a new password with the recovery code, which is used up by that. The caller ends all sessions of the person.
+    """Set a new password with the recovery code, or with the code of a letter (resets.py); both are used up by that.
+
+    The caller ends all sessions of the person.
 
     Raises WrongCredentials (no such address, or not its code: not told which), BadPassword.
     """
@@ -113,7 +127,11 @@ def recover(
     known = queries.address(tenant, localpart) if domain == tenant.domain else None
     credential = queries.credential(tenant, known.contract) if known and known.contract else None
     digest = queries.code_digest(tenant, code)
-    if known is None or known.contract is None or credential is None or not hmac.compare_digest(digest, bytes(credential.recovery)):
+    if known is None or known.contract is None or credential is None:
+        raise WrongCredentials
+    letters = queries.resets(tenant, known.contract).filter(digest=digest, opens_at__lte=now, ends_at__gt=now)
+    by_letter = not hmac.compare_digest(digest, bytes(credential.recovery))
+    if by_letter and not letters.exists():
         raise WrongCredentials
     holder = queries.holder(tenant, known.contract)
     codes = password_problems(new, holder.name, holder.address)
@@ -124,10 +142,11 @@ def recover(
     values = _scram(tenant, holder.address, new) if credential.mail_login else None
     sealed = {"password": units.seal(credential.unit, "password", hashed), "scram": values and units.seal(credential.unit, "scram", values)}
     with store.writing():
-        rows = Credential.objects.filter(unit=credential.unit, recovery=digest)  # one code, one use
-        if not rows.update(**sealed, recovery=queries.code_digest(tenant, next_code)):
+        rows = Credential.objects.filter(unit=credential.unit, recovery=credential.recovery)  # one code, one use
+        if (by_letter and not letters.update(ends_at=now)) or not rows.update(**sealed, recovery=queries.code_digest(tenant, next_code)):
             raise WrongCredentials
         write()
+    _end_letters(known.contract, tenant, now)
     return Recovered(known.contract, next_code)
 
 
@@ -145,15 +164,25 @@ def set_mail_login(contract: Contract, *, tenant: Tenant, on: bool, password: st
     """Mail programs may use the login password, or may not. Returns the id of the credential; whoever switches it off ends the
     connections that began with it.
 
-    `password`: the login password, checked by the caller. Without it programs that choose SCRAM cannot use it.
+    `password`: the login password, checked by the caller. Without it programs that choose SCRAM cannot use it. Raises HasSecondFactor.
     """
     credential = queries.credential(tenant, contract)
     if credential is None:
         return None
     values = _scram(tenant, queries.holder(tenant, contract).address, password) if on and password else None
     with store.writing():
+        store.locked(Contract.objects.filter(id=contract.id)).exists()  # a second factor is turned on before this, or after it
+        if on and second_factor.is_on(second_factor.of_contract(tenant, contract)):
+            raise HasSecondFactor
         Credential.objects.filter(unit=credential.unit).update(mail_login=on, scram=values and units.seal(credential.unit, "scram", values))
     return credential.unit_id
+
+
+def _end_letters(contract: Contract, tenant: Tenant, now: datetime) -> None:
+    """A letter that could set the password is not needed any more; of one that was used the unit is left."""
+    from stadtmail.people.actions import resets
+
+    resets.stop(contract, tenant=tenant, now=now)
 
 
 def _scram(tenant: Tenant, address: str, password: str) -> bytes:

@@ -1,4 +1,5 @@
-"""Mail programs sign in: with an app password that is for this service, or with the login password where the person allows that.
+"""Mail programs sign in: with an app password that is for this service, or with the login password where the person allows that
+and has no second factor: a program cannot be asked for one.
 
 Which of it was wrong is told to nobody, and an unknown name costs the same work. App passwords are looked up by keyed hash: 130
 random bits need no slow hash, and nobody can guess them. A proof (SCRAM) is checked against all of them.
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from django.db.models import QuerySet
 
 from stadtmail.kit import store
-from stadtmail.people import queries, scram, verified
+from stadtmail.people import queries, scram, second_factor, verified
 from stadtmail.people.actions import app_passwords, credentials
 from stadtmail.people.actions.credentials import SignedIn, WrongCredentials
 from stadtmail.people.models import AppPassword, Contract, Credential
@@ -68,7 +69,7 @@ def by_login_password(tenant: Tenant, address: str, password: str, *, slowly: Ca
             slowly()
             credentials.sign_in(tenant, address, password)
             verified.remember(attempt, stored)
-    if contract is None or credential is None or not credential.mail_login:
+    if contract is None or credential is None or not _opens_mail(tenant, credential):
         raise WrongCredentials
     return SignedIn(contract.person_id, contract, via=credential.unit_id)
 
@@ -87,7 +88,7 @@ def by_proof(
     if found is None:
         slowly()
         credential = queries.credential(tenant, contract) if contract else None
-        if credential is not None and credential.mail_login and credential.scram:
+        if credential is not None and credential.scram and _opens_mail(tenant, credential):
             rows, values = [credential], [units.unseal(credential.unit, "scram", credential.scram)]
             found = scram.proven(values, auth_message, proof)
     if contract is None or found is None:
@@ -101,7 +102,14 @@ def stands(tenant: Tenant, who: SignedIn, *, service: str) -> bool:
     if _for(service, tenant, who.contract).filter(unit=who.via, contract__state="active").exists():
         return True
     credential = queries.credential(tenant, who.contract)
-    return credential is not None and credential.unit_id == who.via and credential.mail_login and credential.contract.state == "active"
+    if credential is None or credential.unit_id != who.via or credential.contract.state != "active":
+        return False
+    return _opens_mail(tenant, credential)
+
+
+def _opens_mail(tenant: Tenant, credential: Credential) -> bool:
+    """May mail programs use the login password? The one place that says so: IMAP, submission and filters all ask here."""
+    return credential.mail_login and not second_factor.is_on(second_factor.of_contract(tenant, credential.contract))
 
 
 def _contract(tenant: Tenant, address: str) -> Contract | None:

@@ -16,6 +16,22 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='Authenticator',
+            fields=[
+                ('unit', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='privacy.unit')),
+                ('secret', models.BinaryField()),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Passkey',
+            fields=[
+                ('unit', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='privacy.unit')),
+                ('label', models.BinaryField()),
+                ('credential', models.BinaryField()),
+                ('counter', models.BinaryField()),
+            ],
+        ),
+        migrations.CreateModel(
             name='Contract',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
@@ -139,6 +155,16 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='contracts', to='people.person'),
         ),
         migrations.CreateModel(
+            name='Reset',
+            fields=[
+                ('unit', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='privacy.unit')),
+                ('digest', models.BinaryField(max_length=32)),
+                ('opens_at', models.DateTimeField()),
+                ('ends_at', models.DateTimeField()),
+                ('contract', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='resets', to='people.contract')),
+            ],
+        ),
+        migrations.CreateModel(
             name='Voluntary',
             fields=[
                 ('unit', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='privacy.unit')),
@@ -186,6 +212,17 @@ class Migration(migrations.Migration):
             ],
             options={
                 'indexes': [models.Index(fields=['tenant', 'digest'], name='people_quar_tenant__5978bf_idx')],
+            },
+        ),
+        migrations.CreateModel(
+            name='SpareCode',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('digest', models.BinaryField(max_length=32)),
+                ('unit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='privacy.unit')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('unit', 'digest'), name='spare_code_once')],
             },
         ),
         migrations.CreateModel(

@@ -1,11 +1,16 @@
 """A browser for the tests: Django's client with the real middleware, which reads the forms of a page and sends them as they are."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from html.parser import HTMLParser
 from itertools import count
+from typing import ClassVar
 from urllib.parse import urlencode, urlsplit
 
 from django.test import Client
+
+from stadtmail.kit import clock
+from stadtmail.people import totp
 
 
 @dataclass
@@ -24,7 +29,7 @@ class Page(HTMLParser):
     def __init__(self, response) -> None:
         super().__init__(convert_charrefs=True)
         self.response, self.forms, self.links, self.ids, self.tags = response, [], [], [], []
-        self.text, self.codes, self._code = "", {}, ""
+        self.text, self.codes, self._code, self.classes = "", {}, "", {}
         self.feed(response.content.decode())
 
     def handle_starttag(self, tag, attrs) -> None:
@@ -34,6 +39,8 @@ class Page(HTMLParser):
             self.ids.append(given["id"])
         if tag == "a" and given.get("href"):
             self.links.append(given["href"])
+            for name in (given.get("class") or "").split():
+                self.classes.setdefault(name, []).append(given["href"])
         if tag == "form":
             self.forms.append(Form(given["action"], given.get("method", "get")))
         if tag in ("input", "button") and given.get("name") and self.forms:
@@ -46,6 +53,10 @@ class Page(HTMLParser):
         if self._code:
             self.codes[self._code] = data.strip()
             self._code = ""
+
+    def links_of(self, name: str) -> list[str]:
+        """The links of a class."""
+        return self.classes.get(name, [])
 
     def form(self, name: str) -> Form:
         """The form that is sent to an address that ends with `name` and has the most inputs."""
@@ -65,6 +76,7 @@ class Browser:
     """One browser in one city, in a network of its own: limits by network then count what one test does."""
 
     networks = count(1)
+    apps: ClassVar[dict[tuple[str, str], str]] = {}  # the code apps of whoever logs in at a desk
 
     def __init__(self, host: str = "ahaus.localhost", **headers: str) -> None:
         own = next(self.networks)
@@ -95,7 +107,17 @@ class Browser:
         return self.send(self.get("/anmelden").form("anmelden"), status=status, address=address, password=password, way=way)
 
     def desk(self, login: str, password: str) -> Page:
-        return self.send(self.get("/schreibtisch/anmelden").form("schreibtisch/anmelden"), status=302, login=login, password=password)
+        """Log in at the desk: at the first time a code app is set up, later its code is asked for."""
+        page = self.send(self.get("/schreibtisch/anmelden").form("schreibtisch/anmelden"), login=login, password=password)
+        if "secret" in page.codes:
+            self.apps[self.host, login] = secret = page.codes["secret"].replace(" ", "")
+            page = self.send(page.form("anmelden/einrichten"), app_code=totp.code(secret, clock.now()))
+            return self.get(page.links_of("kern-btn--primary")[0])
+        return self.send(page.form("anmelden/zweiter-schritt"), status=302, code=self.next_code(login))
+
+    def next_code(self, login: str) -> str:
+        """A code of the app that nobody has used yet: the set-up took the present one."""
+        return totp.code(self.apps[self.host, login], clock.now() + timedelta(seconds=totp.SECONDS))
 
 
 def _why(response) -> str:

@@ -20,14 +20,16 @@ PUBLIC = frozenset(
         "setup", "apple", "autoconfig", "autoconfig_host", "mta_sts", "autodiscover", "autodiscover_v2", "autodiscover_v2_path",
     }
 )  # fmt: skip
-LEADS_ON = frozenset({"logout", "collect_download", "collect_receipt", "collect_take_back"})  # to a public page, whoever asks
+# to a public page, whoever asks
+LEADS_ON = frozenset({"second_step", "desk_setup", "logout", "collect_download", "collect_receipt", "collect_take_back"})
 RESIDENTS = frozenset(
     {"my_data", "my_data_download", "my_data_receipt", "withdraw", "correct", "restrict", "password", "end_sessions", "cancel",
-     "mail_programs", "revoke_app_password", "mail_login", "import", "import_file", "sealing"}
+     "end_session", "stop_reset", "mail_programs", "revoke_app_password", "mail_login", "second_factor", "factor_app", "factor_passkey",
+     "factor_codes", "factor_off", "import", "import_file", "sealing"}
 )  # fmt: skip
 READERS = frozenset({"home", "mailbox", "folder", "message", "message_html", "attachment", "source"})
 SEARCH = frozenset({"find"})  # shows nothing before it is asked
-DESK = frozenset({"desk", "desk_order", "desk_contract"})
+DESK = frozenset({"desk", "desk_order", "desk_contract", "desk_codes", "desk_reset"})
 SECRETS = ("Kanariengelb", "Marktstraße", "anna.k", "Zitronenbrief", "29. Februar 1980", "1980-02-29")
 ORDER = "0b54ffb5-2c4f-4f0e-9d9f-3f3a9d0f6a11"
 LETTER = (
