@@ -6,10 +6,14 @@ The name of a URL is also the name of the form that is sent to it: form tokens a
 from django.urls import path
 
 from stadtmail.doors.web import (
+    attachments,
     collect,
     desk,
     ending,
+    foldering,
+    handling,
     importing,
+    labels,
     login,
     looks,
     mail_programs,
@@ -24,6 +28,7 @@ from stadtmail.doors.web import (
     restricting,
     searching,
     setup,
+    unsubscribing,
 )
 
 urlpatterns = [
@@ -75,11 +80,21 @@ urlpatterns = [
     path("postfach/suchen", searching.find, name="find"),
     path("postfach/importieren", importing.page, name="import"),
     path("postfach/importieren/datei", importing.file, name="import_file"),
+    path("postfach/rueckgaengig", handling.undo, name="undo"),
+    path("postfach/etiketten", labels.labels, name="labels"),
+    path("postfach/ordner", foldering.folders, name="folders"),
+    path("postfach/ordner/<int:folder>", foldering.edit, name="folder_edit"),
     path("postfach/<int:folder>", mailbox.folder, name="folder"),
+    path("postfach/<int:folder>/aendern", handling.handle, name="handle"),
+    path("postfach/<int:folder>/endgueltig", handling.delete, name="delete"),
     path("postfach/<int:folder>/<int:uid>", message.message, name="message"),
     path("postfach/<int:folder>/<int:uid>/html", message.frame, name="message_html"),
-    path("postfach/<int:folder>/<int:uid>/teil/<str:part>", message.attachment, name="attachment"),
-    path("postfach/<int:folder>/<int:uid>/quelltext", message.source, name="source"),
+    path("postfach/<int:folder>/<int:uid>/teil/<str:part>", attachments.attachment, name="attachment"),
+    path("postfach/<int:folder>/<int:uid>/quelltext", attachments.source, name="source"),
+    path("postfach/<int:folder>/<int:uid>/vorschau/<str:part>", attachments.preview, name="preview"),
+    path("postfach/<int:folder>/<int:uid>/alle.zip", attachments.all_as_zip, name="attachments_zip"),
+    path("postfach/<int:folder>/<int:uid>/druck", message.printed, name="message_print"),
+    path("postfach/<int:folder>/<int:uid>/abbestellen", unsubscribing.page, name="unsubscribe"),
     path("schreibtisch", desk.desk, name="desk"),
     path("schreibtisch/anmelden", desk.login, name="desk_login"),
     path("schreibtisch/bestellung/<uuid:order>", desk.pending_order, name="desk_order"),
