@@ -14,6 +14,7 @@ from stadtmail.wire import mime, mimewords
 from stadtmail.wire.mime import Part
 
 MOST_TEXT = 2 * 1024 * 1024  # bytes of one text part that are shown
+MOST_HEAD = 64 * 1024  # bytes of a header that are looked at
 MOST_SHOWN = 16 * 1024 * 1024  # bytes of all texts and pictures of a message that are shown; more is offered for download
 
 
@@ -35,6 +36,7 @@ class View:
     html: str | None
     pictures: dict[str, tuple[str, bytes]]
     parts: list[Attachment]
+    head: bytes
 
 
 def raw(row: Message, record: Record) -> Iterator[bytes]:
@@ -57,12 +59,14 @@ def view(row: Message, record: Record, root: Part) -> View:
     shown = mime.shown(root)
     chosen, left_out = _affordable([*shown.text, *shown.html, *(shown.pictures if shown.html else [])])
     left_out += [] if shown.html else shown.pictures
-    opened = list(zip(chosen, _cut(raw(row, record), chosen), strict=True))
+    head = Part("", start=0, body=0, end=min(root.body, MOST_HEAD))
+    heading, *cut = _cut(raw(row, record), [head, *chosen])
+    opened = list(zip(chosen, cut, strict=True))
     texts = [(part, mime.text(data, part.charset)) for part, data in opened if part.type == "text/plain"]
     htmls = [mime.text(data, part.charset) for part, data in opened if part.type == "text/html"]
     pictures = {part.cid: (part.type, data) for part, data in opened if part.type.startswith("image/")}
     attachments = [Attachment(part.id, part.saved_as, part.type, part.size_bytes) for part in (*shown.attachments, *left_out)]
-    return View("\n".join(text for _, text in texts) if texts else None, _joined(root, texts, htmls), pictures, attachments)
+    return View("\n".join(text for _, text in texts) if texts else None, _joined(root, texts, htmls), pictures, attachments, heading)
 
 
 def _affordable(parts: list[Part]) -> tuple[list[Part], list[Part]]:

@@ -15,6 +15,7 @@ from stadtmail.wire import imapwrite, mime, mimewords, preview
 MOST_SUBJECT = 1000  # signs
 MOST_IMAP = 32 * 1024  # bytes
 MOST_REFERENCES = 8000  # signs: the first ids say which thread it is, the last ones where in it
+OWN = "own"  # of a message that was handed over on this instance, by whom it says, or that the city wrote itself
 Addresses = list[tuple[str, str]]
 _FRONT = Struct(">qII")  # microseconds of the arrival, lengths of ENVELOPE and BODYSTRUCTURE
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,10 +39,11 @@ class Envelope:
     root: mime.Part
     preview: str | None = None  # RFC 8970; None: not looked for
     email_id: str = ""  # of a copy: the id of the message that it was made from (RFC 8474)
+    found: str = ""  # what our own door found out about the sender (RFC 8601), or OWN; empty: nothing
     imap: tuple[bytes, bytes] = (b"", b"")  # ENVELOPE and BODYSTRUCTURE as IMAP says them; empty: too long to keep
 
 
-def summary(raw: bytes, *, now: datetime) -> Envelope:
+def summary(raw: bytes, *, now: datetime, found: str = "") -> Envelope:
     """Read a message that arrives. Never raises."""
     mail = mime.parse(raw)
     first = mail.first
@@ -59,6 +61,7 @@ def summary(raw: bytes, *, now: datetime) -> Envelope:
         has_attachments=bool(mime.shown(mail.root).attachments),
         root=mail.root,
         preview=preview.preview(raw, mail.root),
+        found=found,
         imap=_imap(raw, mail),
     )
 

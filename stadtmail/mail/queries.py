@@ -4,17 +4,15 @@ From an erasure's claim on the unit's key does not open any more, so nothing her
 queries however long they are.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count, F, Sum
-
 from stadtmail.kit import errors, store
-from stadtmail.mail import bodies, sealing
+from stadtmail.mail import bodies, counting, labels, sealing
 from stadtmail.mail.bodies import Attachment
 from stadtmail.mail.envelope import Addresses, Envelope
 from stadtmail.mail.folders import SEEN, flag_names, standard_name
@@ -71,14 +69,17 @@ class FolderRow:
 
     number: int
     role: str
-    name: str
+    name: str = field(repr=False)
     total: int
     unread: int
+    id: UUID
+    uidvalidity: int
+    uidnext: int
 
 
 @dataclass(frozen=True, repr=False)
 class MessageRow:
-    """A message in the list."""
+    """A message in the list. `bits` are its flags as they lie, keywords included."""
 
     uid: int
     seen: bool
@@ -89,11 +90,16 @@ class MessageRow:
     date: datetime
     size_bytes: int
     has_attachments: bool
+    bits: int
+    envelope: Envelope
 
 
 @dataclass(frozen=True, repr=False)
 class MessageView:
-    """A message as it is read. `html` is a stranger's: it is cleaned before it is shown. `pictures`: cid -> (type, bytes)."""
+    """A message as it is read. `html` is a stranger's: it is cleaned before it is shown. `pictures`: cid -> (type, bytes).
+
+    `found` is what our own door found out about its sender; `head` the beginning of its header, a stranger's words.
+    """
 
     subject: str
     sender: Addresses
@@ -106,6 +112,10 @@ class MessageView:
     html: str | None
     pictures: dict[str, tuple[str, bytes]]
     parts: list[Attachment]
+    id: UUID
+    bits: int
+    found: str
+    head: bytes
 
 
 def mailbox_of(tenant: Tenant, contract_id: UUID) -> Mailbox:
@@ -188,11 +198,13 @@ def folders(o: Opened) -> list[FolderRow]:
     """All folders with their counts. Raises units.Gone."""
     pairs = pairs_of(o)
     unit = next(iter(pairs.values())).unit
-    counts = {number: (total, seen) for number, total, seen in _counts(o, pairs)}
+    rows = list(Folder.objects.filter(mailbox=o.mailbox).order_by("number"))
+    counts = counting.counts([(row.id, row.modseq) for row in rows], pairs, is_whole=not o.mailbox.role)
     found = []
-    for row in Folder.objects.filter(mailbox=o.mailbox).order_by("number"):
-        total, seen = counts.get(row.number, (0, 0))
-        found.append(FolderRow(row.number, row.role, folder_name(o.mailbox, unit, row), total, total - seen))
+    for row in rows:
+        total, seen = counts[row.id]
+        name = folder_name(o.mailbox, unit, row)
+        found.append(FolderRow(row.number, row.role, name, total, total - seen, row.id, row.uidvalidity, row.uidnext))
     return found
 
 
@@ -202,12 +214,12 @@ def page(o: Opened, folder: int, *, before: int | None = None, count: int = 50) 
     if before is not None:
         rows = rows.filter(uid__lt=before)
     halves = privates(o)
-    return _shown(o, halves, rows.filter(pair__in=list(halves)).order_by("-uid")[: max(0, min(count, MOST_IN_PAGE))])
+    return shown(o, halves, rows.filter(pair__in=list(halves)).order_by("-uid")[: max(0, min(count, MOST_IN_PAGE))])
 
 
 def some(o: Opened, folder: int, uids: Sequence[int]) -> list[MessageRow]:
     """These messages of a folder (at most a page of them), those that are there. Raises units.Gone."""
-    return _shown(o, privates(o), _rows(o, folder).filter(uid__in=uids[:MOST_IN_PAGE]).order_by("-uid"))
+    return shown(o, privates(o), _rows(o, folder).filter(uid__in=uids[:MOST_IN_PAGE]).order_by("-uid"))
 
 
 def message(o: Opened, folder: int, uid: int) -> MessageView:
@@ -218,6 +230,7 @@ def message(o: Opened, folder: int, uid: int) -> MessageView:
     return MessageView(
         subject=envelope.subject, sender=envelope.sender, to=envelope.to, cc=envelope.cc, reply_to=envelope.reply_to, date=envelope.date,
         received_at=envelope.received_at, text=view.text, html=view.html, pictures=view.pictures, parts=view.parts,
+        id=row.id, bits=row.flags, found=envelope.found, head=view.head,
     )  # fmt: skip
 
 
@@ -269,11 +282,16 @@ def used(mailbox: Mailbox) -> tuple[int, int]:
 
 def keywords(o: Opened) -> dict[int, str]:
     """The holder's keywords: bit of the flags -> name. A role's mailbox has none. Raises units.Gone."""
+    return {bit: name for bit, (name, _) in labelled(o).items()}
+
+
+def labelled(o: Opened) -> dict[int, tuple[str, str]]:
+    """The holder's keywords: bit of the flags -> name and colour. A role's mailbox has none. Raises units.Gone."""
     rows = store.select("SELECT bit, name FROM mail_keyword WHERE mailbox_id = %s ORDER BY bit", [o.mailbox.id])
     if not rows:
         return {}
     unit = next(iter(pairs_of(o).values())).unit
-    return {bit: units.text(unit, f"keyword {bit}", bytes(name)) for bit, name in rows}
+    return {bit: labels.parted(units.text(unit, f"keyword {bit}", bytes(name))) for bit, name in rows}
 
 
 def folder_name(mailbox: Mailbox, unit: Unit, folder: Folder) -> str:
@@ -335,7 +353,8 @@ def _rows(o: Opened, folder: int):  # type: ignore[no-untyped-def]
     return Message.objects.filter(folder__mailbox_id=o.mailbox.id, folder__number=folder)
 
 
-def _shown(o: Opened, halves: Mapping[UUID, sealing.Private], rows) -> list[MessageRow]:  # type: ignore[no-untyped-def]
+def shown(o: Opened, halves: Mapping[UUID, sealing.Private], rows) -> list[MessageRow]:  # type: ignore[no-untyped-def]
+    """These rows of messages as a list has them; those whose pair does not open are left out."""
     columns = ("id", "pair_id", "uid", "flags", "size_bytes", "record_key", "envelope")
     return [
         _row(uid, flags, size, _record(o, halves[pair], key, message).envelope(envelope))
@@ -360,10 +379,5 @@ def _row(uid: int, flags: int, size: int, envelope: Envelope) -> MessageRow:
     name, address = envelope.sender[0] if envelope.sender else ("", "")
     return MessageRow(
         uid=uid, seen=bool(flags & SEEN), flags=flag_names(flags), subject=envelope.subject, sender_name=name, sender_address=address,
-        date=envelope.received_at, size_bytes=size, has_attachments=envelope.has_attachments,
+        date=envelope.received_at, size_bytes=size, has_attachments=envelope.has_attachments, bits=flags, envelope=envelope,
     )  # fmt: skip
-
-
-def _counts(o: Opened, pairs: Iterable[UUID]) -> Iterable[tuple[int, int, int]]:
-    rows = Message.objects.filter(folder__mailbox_id=o.mailbox.id, pair__in=list(pairs)).order_by()
-    return rows.values_list("folder__number").annotate(total=Count("id"), seen=Sum(F("flags").bitand(SEEN)))

@@ -27,6 +27,14 @@ class Verdict:
     asked: str = NONE  # what the domain in From asks of this message (RFC 7489): none, quarantine, reject
     prior: float = 0.5  # probability of spam before the mailbox's own filter has seen it
 
+    @property
+    def told(self) -> str:
+        """What the reader is told of it, beside the message: methods, results and domains (RFC 8601). Empty: nothing was looked for."""
+        if self.authentication_results:
+            return self.authentication_results.decode("ascii", "replace").partition(":")[2].strip()
+        words = {"spf": self.spf, "dkim": self.dkim, "dmarc": self.dmarc}
+        return "; ".join(["upstream", *(f"{name}={word}" for name, word in words.items())]) if set(words.values()) != {NONE} else ""
+
 
 def in_city(verdict: Verdict, *, dmarc: str, sealers: Container[str] = ()) -> Verdict:
     """The verdict by a city's policy: who fails is refused, put into the junk folder, or only noted.

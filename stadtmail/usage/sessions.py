@@ -74,6 +74,15 @@ def find(token: str, *, tenant: UUID, now: datetime) -> Session | None:
     return seen if alive else None
 
 
+def keep(token: str, *, tenant: UUID, now: datetime, **data: str) -> None:
+    """Keep something with a living session for as long as it lives: a choice of its person, in RAM only. Of an ended one nothing."""
+    session = find(token, tenant=tenant, now=now)
+    if session is not None:
+        changed = replace(session, data={**session.data, **data})
+        until = _limits(tenant, session.kind).end(changed)
+        volatile.replace("session", _name(token), _sealed(changed, token), until=until, now=now)
+
+
 def end(token: str) -> None:
     """End the session of this token. Idempotent."""
     volatile.drop("session", _name(token))

@@ -3,23 +3,29 @@
 What strangers wrote (names, subjects) is text here and nothing else; the templates isolate its reading direction.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
 
-from babel.dates import format_date, format_skeleton, format_time
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import access, storage
+from stadtmail.doors.web import access, done, labels, lines, storage
 from stadtmail.doors.web.access import Box
+from stadtmail.doors.web.lines import Line, line
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.kit import errors
-from stadtmail.mail import queries
+from stadtmail.mail import listing, queries
+from stadtmail.usage import sessions
 
-PAGE = 50
+__all__ = ["Line", "line"]
+PAGE, CONVERSATIONS = 50, 100  # messages of a page; of one that is shown as conversations
 LARGEST = 2**32 - 1  # uids and folder numbers are 32 bits (RFC 9051 2.3.1.1); a larger one never was
+FILTERS = {"ungelesen": listing.UNREAD, "markiert": listing.STARRED}
+VIEWS = ("liste", "gespraeche")
 
 
 class NoSuchFolder(errors.NotFound):
@@ -35,43 +41,58 @@ class Folder:
     name: str
     total: int
     unread: int
+    id: UUID = field(repr=False)
+    uidvalidity: int
+    uidnext: int
+    role: str
+
+    @property
+    def shows_receivers(self) -> bool:
+        """Is what lies here written by its reader?"""
+        return self.role in ("sent", "drafts")
 
 
 @dataclass(frozen=True)
-class Line:
-    """A message as the list shows it."""
+class Where:
+    """Which page of which folder: what the address says."""
 
-    uid: int
-    is_seen: bool
-    sender: str
-    subject: str
-    at: datetime | None
-    when: str
-    size_bytes: int
-    has_attachments: bool
+    folder: int
+    before: int | None = None
+    after: int | None = None
+    only: str = ""
+
+    def address(self, name: str = "folder", **more: str) -> str:
+        """The page's address; of another page of the portal (`name`), with the same query."""
+        given = {"vor": self.before, "nach": self.after, "nur": self.only or None, **more}
+        query = urlencode({key: value for key, value in given.items() if value is not None})
+        return reverse(name, args=[self.folder]) + (f"?{query}" if query else "")
 
 
 @access.reader
 def mailbox(request: PortalRequest, box: Box) -> HttpResponse:
     """GET /postfach: the inbox."""
     shown = folders(box)
-    return _page(request, box, shown, next((folder for folder in shown if folder.icon == "inbox"), shown[0]))
+    return page(request, box, shown, next((folder for folder in shown if folder.icon == "inbox"), shown[0]))
 
 
 @access.reader
 def folder(request: PortalRequest, box: Box, folder: int) -> HttpResponse:
-    """GET /postfach/<folder>: the newest messages, or with ?vor=<uid> older ones. 404 for a folder of somebody else."""
+    """GET /postfach/<folder>: the newest messages; ?vor=<uid> older, ?nach=<uid> newer ones, ?nur= a filter, ?ansicht= conversations.
+
+    404 for a folder of somebody else.
+    """
     shown = folders(box)
-    return _page(request, box, shown, chosen(shown, folder))
+    return page(request, box, shown, chosen(shown, folder))
 
 
 def folders(box: Box) -> list[Folder]:
     """The mailbox's folders, those with a role first named in the reader's language."""
     names = _names()
     return [
-        Folder(row.number, row.role or "folder", names.get(row.role) or row.name, row.total, row.unread)
+        Folder(row.number, row.role or "folder", names.get(row.role) or row.name, row.total, row.unread, row.id, row.uidvalidity,
+               row.uidnext, row.role)
         for row in queries.folders(box.opened)
-    ]
+    ]  # fmt: skip
 
 
 def side(box: Box, shown: list[Folder], current: Folder | None) -> dict[str, Any]:
@@ -87,6 +108,11 @@ def chosen(shown: list[Folder], number: int) -> Folder:
     raise NoSuchFolder
 
 
+def with_role(shown: list[Folder], role: str) -> Folder:
+    """The folder that has a role. Raises NoSuchFolder."""
+    return chosen(shown, next((one.number for one in shown if one.role == role), 0))
+
+
 def number(value: int) -> int:
     """A uid that can exist. Raises NotFound for one that no store could have given."""
     if not 0 < value <= LARGEST:
@@ -94,53 +120,75 @@ def number(value: int) -> int:
     return value
 
 
-def _page(request: PortalRequest, box: Box, shown: list[Folder], current: Folder) -> HttpResponse:
-    before = _before(request)
-    rows = queries.page(box.opened, current.number, before=before, count=PAGE + 1)
-    lines = [line(request, row) for row in rows[:PAGE]]
+def where(request: PortalRequest, folder: int) -> Where:
+    """The page that the address means. Raises NotFound for one that cannot be."""
+    only = request.GET.get("nur", "")
+    if only and only not in FILTERS:
+        raise errors.NotFound
+    before, after = _uid(request, "vor"), _uid(request, "nach", least=0)
+    return Where(folder, before, None if before is not None else after, only)
+
+
+def page(request: PortalRequest, box: Box, shown: list[Folder], current: Folder, *, status: int = 200) -> HttpResponse:
+    """The page of a folder that the address means."""
+    at = where(request, current.number)
+    is_grouped = _view(request) == "gespraeche"
+    count = CONVERSATIONS if is_grouped else PAGE
+    only = FILTERS.get(at.only, "")
+    found = listing.page(box.opened, current.id, before=at.before, after=at.after, only=only, count=count)
+    marks = labels.of(box)
+    groups = listing.conversations(found.rows) if is_grouped else [[row] for row in found.rows]
     context = {
-        **side(box, shown, current),
-        "lines": lines,
-        "older": lines[-1].uid if len(rows) > PAGE else None,
-        "is_first": before is None,
+        **side(box, shown, current), **_pages(at, found), "at": at, "is_grouped": is_grouped, "labels": list(marks.values()),
+        "lines": [lines.conversation(request, group, marks, receivers=current.shows_receivers) for group in groups],
+        "seite": ".".join(str(row.uid) for row in found.rows), "filters": _filters(at, current), "handle": at.address("handle"),
+        "targets": [one for one in shown if one.number != current.number],
+        "views": {name: Where(at.folder, only=at.only).address(ansicht=name) for name in VIEWS},
+        "done": done.shown(request, box, shown),
+    }  # fmt: skip
+    return render(request, "web/mailbox.html", context, status=status)
+
+
+def _pages(at: Where, found: listing.Listed) -> dict[str, Any]:
+    """Ways to other pages; empty where there is none."""
+    newest, oldest = (found.rows[0].uid, found.rows[-1].uid) if found.rows else (at.before or 1, at.after or 1)
+    bare = Where(at.folder, only=at.only)
+    return {
+        "is_first": at.before is None and (at.after is None or not found.has_newer),
+        "newest": bare.address() if found.has_newer else "",
+        "newer": Where(at.folder, None, newest, at.only).address() if found.has_newer else "",
+        "older": Where(at.folder, oldest, None, at.only).address() if found.has_older else "",
+        "oldest": Where(at.folder, None, 0, at.only).address() if found.has_older else "",
     }
-    return render(request, "web/mailbox.html", context)
 
 
-def _before(request: PortalRequest) -> int | None:
-    text = request.GET.get("vor", "")
+def _filters(at: Where, current: Folder) -> list[dict[str, Any]]:
+    named = (("", _("Alle"), None), ("ungelesen", _("Ungelesen"), current.unread), ("markiert", _("Markiert"), None))
+    return [
+        {"name": name, "href": Where(at.folder, only=only).address(), "count": count, "is_current": at.only == only}
+        for only, name, count in named
+    ]
+
+
+def _view(request: PortalRequest) -> str:
+    """How the reader wants the list: what they have chosen last in this session."""
+    assert request.visit is not None
+    wanted = request.GET.get("ansicht", "")
+    if wanted and wanted not in VIEWS:
+        raise errors.NotFound
+    kept = request.visit.session.data.get("view", VIEWS[0])
+    if wanted and wanted != kept and request.method == "GET":
+        sessions.keep(request.visit.token, tenant=request.city.id, now=request.now, view=wanted)
+    return wanted or kept
+
+
+def _uid(request: PortalRequest, name: str, *, least: int = 1) -> int | None:
+    text = request.GET.get(name, "")
     if not text:
         return None
     if not (text.isascii() and text.isdecimal() and len(text) <= 10):
         raise errors.NotFound
-    return number(int(text))
-
-
-def line(request: PortalRequest, row: Any) -> Line:
-    """A message of the mail room's list as a page shows it."""
-    return Line(
-        uid=row.uid,
-        is_seen=row.seen,
-        sender=row.sender_name or row.sender_address or _("Unbekannt"),
-        subject=row.subject or _("(kein Betreff)"),
-        at=row.date,
-        when=_when(request, row.date),
-        size_bytes=row.size_bytes,
-        has_attachments=row.has_attachments,
-    )
-
-
-def _when(request: PortalRequest, at: datetime | None) -> str:
-    """The time of today's messages, the day of this year's, the whole date of older ones."""
-    if at is None:
-        return ""
-    zone, lang = request.policy.tz, "en_GB" if request.language == "en" else "de"
-    local, today = at.astimezone(zone), request.now.astimezone(zone).date()
-    if local.date() == today:
-        return str(format_time(local, "short", tzinfo=zone, locale=lang))
-    if local.year == today.year:
-        return str(format_skeleton("MMMd", local, tzinfo=zone, locale=lang))
-    return str(format_date(local.date(), "medium", locale=lang))
+    return number(int(text)) if int(text) or least else 0
 
 
 def _names() -> dict[str, str]:

@@ -101,11 +101,13 @@ def is_visible(html: str) -> bool:
     return bool(_PICTURE.search(html) or unescape(_ANY_TAG.sub("", html)).strip(" \t\r\n\xa0\u200b\u200c\u034f\ufeff"))
 
 
-def document(body: str, *, lang: str) -> str:
-    """A whole page for the frame. The viewer's colours stay light: senders write for white paper."""
+def document(body: str, *, lang: str, title: str = "Nachricht") -> str:
+    """A whole page for the frame, or for paper. The viewer's colours stay light: senders write for white paper."""
     return (
         f'<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        "<title>Nachricht</title><style>body{margin:1rem;font:16px/1.5 sans-serif;color:#111;background:#fff;overflow-wrap:anywhere}"
+        f"<title>{escape(title)}</title><style>"
+        "header th{text-align:left;padding-right:1rem;font-weight:400;color:#555;vertical-align:top}header h1{font-size:1.4rem}"
+        "body{margin:1rem;font:16px/1.5 sans-serif;color:#111;background:#fff;overflow-wrap:anywhere}"
         "img{max-width:100%;height:auto}table{max-width:100%}pre{white-space:pre-wrap}</style></head>"
         f"<body>{body}</body></html>"
     )

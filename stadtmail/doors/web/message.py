@@ -3,32 +3,22 @@
 Nothing that the sender wrote runs here or loads anything. Opening a message marks it as read; nothing else about that is kept.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import HttpResponse
-from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils.html import escape
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import access, downloads, headers, mailbox, mailhtml
+from stadtmail.doors.web import access, attachments, done, headers, invitations, labels, mailbox, mailhtml, senders, unsubscribing
 from stadtmail.doors.web.access import Box
 from stadtmail.doors.web.request import PortalRequest
+from stadtmail.doors.web.templatetags import portal
 from stadtmail.kit import errors
-from stadtmail.mail import queries
+from stadtmail.mail import listing, queries
 from stadtmail.mail.actions import messages
-
-
-@dataclass(frozen=True)
-class File:
-    """An attachment as the page shows it."""
-
-    id: str
-    name: str
-    kind: str
-    size_bytes: int
-
+from stadtmail.mail.folders import FLAGGED
 
 DOUBTFUL = timedelta(hours=1)  # a sender's date that differs by more from the arrival is shown beside it
 
@@ -45,22 +35,24 @@ def message(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpResp
         messages.mark_seen(box.opened, folder, uid, now=request.now)
     as_html = view.html is not None and (view.text is None or request.GET.get("als") != "text")
     shown = mailbox.folders(box)
+    current = mailbox.chosen(shown, folder)
+    newer, older = listing.beside(current.id, uid)
     safe = mailhtml.safe(view.html, view.pictures) if view.html and as_html else mailhtml.Safe("", 0)
     context = {
-        **mailbox.side(box, shown, mailbox.chosen(shown, folder)),
-        "uid": uid,
+        **mailbox.side(box, shown, current), **_judged(request, box, view, (current, uid)), **_marks(box, view, shown, current),
+        "uid": uid, "newer": newer, "older": older, "done": done.shown(request, box, shown),
         "subject": view.subject or _("(kein Betreff)"),
         "people": _people(view),
         "at": view.received_at,
         "claimed": _claimed(view),
-        "files": [File(part.id, part.filename or _("anhang"), shown_type(part.type), part.size_bytes) for part in view.parts],
+        "files": attachments.files(view),
         "as_html": as_html,
         "has_both": view.html is not None and view.text is not None,
         "blocked": safe.blocked,
         "is_cut": safe.is_cut,
         "is_empty": as_html and not mailhtml.is_visible(safe.html),
         "text": "" if as_html else mailhtml.plain(view.text or ""),
-    }
+    }  # fmt: skip
     return render(request, "web/message.html", context)
 
 
@@ -71,7 +63,25 @@ def frame(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpRespon
     if view.html is None:
         raise NoHtml
     safe = mailhtml.safe(view.html, view.pictures)
-    response = HttpResponse(mailhtml.document(safe.html, lang=request.language))
+    return _document(mailhtml.document(safe.html, lang=request.language))
+
+
+@access.reader
+def printed(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpResponse:
+    """GET …/druck: the whole message on white paper, under the policy of the frame, for the browser's own printing."""
+    view = queries.message(box.opened, folder, mailbox.number(uid))
+    body = mailhtml.safe(view.html, view.pictures).html if view.html else f"<pre>{escape(view.text or '')}</pre>"
+    files = ", ".join(f"{one.name} ({portal.size(one.size_bytes)})" for one in attachments.files(view))
+    at = portal.moment({"policy": request.policy}, view.received_at)  # type: ignore[arg-type]
+    facts = [*((line["label"], _written(line["people"])) for line in _people(view)), (_("Eingang"), at), (_("Anhänge"), files)]
+    subject = view.subject or _("(kein Betreff)")
+    rows = "".join(f"<tr><th>{escape(label)}</th><td>{escape(text)}</td></tr>" for label, text in facts if text)
+    head = f'<header><h1>{escape(subject)}</h1><table class="facts">{rows}</table><hr></header>'
+    return _document(mailhtml.document(head + body, lang=request.language, title=subject))
+
+
+def _document(html: str) -> HttpResponse:
+    response = HttpResponse(html)
     response.headers["Content-Security-Policy"] = mailhtml.FRAME_POLICY
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
     response.headers["Referrer-Policy"] = "no-referrer"
@@ -79,26 +89,24 @@ def frame(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpRespon
     return response
 
 
-@access.reader
-def attachment(request: PortalRequest, box: Box, folder: int, uid: int, part: str) -> HttpResponseBase:
-    """GET …/teil/<part>: one attachment, always as a download."""
-    filename, kind, chunks = queries.part(box.opened, folder, mailbox.number(uid), part)
-    return downloads.streamed(request, chunks, filename or _("anhang"), kind=kind)
+def _judged(request: PortalRequest, box: Box, view: Any, at: tuple[mailbox.Folder, int]) -> dict[str, Any]:
+    """Who it is from, and what it wants: of what the reader wrote themselves nothing is asked."""
+    folder, uid = at
+    if folder.shows_receivers:
+        return {}
+    return {
+        "proof": senders.proof(view), "cautions": senders.cautions(request, box, view), "unsubscribe": unsubscribing.ways(view),
+        "invitation": invitations.of(request, box, (folder.number, uid), view),
+    }  # fmt: skip
 
 
-@access.reader
-def source(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpResponseBase:
-    """GET …/quelltext: the message as it came, byte for byte, as a download."""
-    chunks = queries.raw(box.opened, folder, mailbox.number(uid))
-    return downloads.streamed(request, chunks, f"nachricht-{folder}-{uid}.eml", kind="message/rfc822")
-
-
-def shown_type(kind: str) -> str:
-    """A media type in a word that people know."""
-    if kind == "application/pdf":
-        return _("PDF-Dokument")
-    names = {"image": _("Bild"), "audio": _("Ton"), "video": _("Film"), "text": _("Text"), "message": _("Nachricht")}
-    return names.get(kind.partition("/")[0]) or _("Datei")
+def _marks(box: Box, view: Any, shown: list[mailbox.Folder], current: mailbox.Folder) -> dict[str, Any]:
+    """What the form of the message offers, and the labels that it has."""
+    known = labels.of(box)
+    return {
+        "labels": list(known.values()), "own_labels": [one for bit, one in known.items() if view.bits >> bit & 1],
+        "is_starred": bool(view.bits & FLAGGED), "is_message": True, "targets": [one for one in shown if one.number != current.number],
+    }  # fmt: skip
 
 
 def _claimed(view: Any) -> datetime | None:
@@ -114,3 +122,7 @@ def _people(view: Any) -> list[dict[str, Any]]:
         for label, found in named
         if found
     ]
+
+
+def _written(people: list[dict[str, str]]) -> str:
+    return ", ".join(f"{one['name']} <{one['address']}>" if one["name"] else one["address"] for one in people)

@@ -111,7 +111,7 @@ def _prepared(made: contracts.Prepared, rules: Policy, now: datetime) -> _Box:
     private, public = boxes.pair()
     raw = welcome.message(made.form, policy=rules, now=now)
     target = sealing.Target(made.tenant.id, uuid4(), "", unit.id, public)
-    first = sealing.sealed(raw, target, envelope.packed(envelope.summary(raw, now=now)), now=now)
+    first = sealing.sealed(raw, target, envelope.packed(envelope.summary(raw, now=now, found=envelope.OWN)), now=now)
     return _Box(target.mailbox, unit, public, units.seal(unit, "private", private), first)
 
 

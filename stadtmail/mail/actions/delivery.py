@@ -177,16 +177,17 @@ class Writer:
             self._queue.put(job)
         return job.future
 
-    def prepared(self, message: bytes, recipients: Sequence[Recipient], *, received: bytes, now: datetime) -> Job:
+    def prepared(self, message: bytes, recipients: Sequence[Recipient], *, received: bytes, now: datetime, own: bool = False) -> Job:
         """Ask the filters and seal, for whoever places the job in a transaction of their own. Raises OSError where the disk is full."""
-        return self._job(message, recipients, received, now, judging.judged(None, recipients))
+        return self._job(message, recipients, received, now, judging.judged(None, recipients), own=own)
 
     def _job(
-        self, message: bytes | Incoming, recipients: Sequence[Recipient], received: bytes, now: datetime, verdicts: Verdicts
-    ) -> Job:
+        self, message: bytes | Incoming, recipients: Sequence[Recipient], received: bytes, now: datetime, verdicts: Verdicts, *,
+        own: bool = False,
+    ) -> Job:  # fmt: skip
         with nullcontext() if len(message) <= sealing.MOST_IN_ROW else self._large:
             content = bytes(message)
-            job = self._seal_all(self._whole(content, received, verdicts), recipients, received, now, verdicts)
+            job = self._seal_all(self._whole(content, received, verdicts), recipients, received, now, verdicts, own=own)
             job.marks = repeats.marks(content, job.sealed)
             return job
 
@@ -196,9 +197,10 @@ class Writer:
         return received + found + authres.cleaned(content, servers=self._names)
 
     def _seal_all(
-        self, raw: bytes, recipients: Sequence[Recipient], received: bytes, now: datetime, verdicts: Verdicts
+        self, raw: bytes, recipients: Sequence[Recipient], received: bytes, now: datetime, verdicts: Verdicts, *, own: bool
     ) -> Job:
-        plain = envelope.packed(envelope.summary(raw, now=now))
+        found = envelope.OWN if own else next((one.told for one in verdicts.values() if one is not None), "")
+        plain = envelope.packed(envelope.summary(raw, now=now, found=found))
         job = Job([], [one.mailbox for one in recipients], now)
         targets = {one.mailbox: one for one in recipients}
         verdicts = filters.asked(verdicts, targets, raw)

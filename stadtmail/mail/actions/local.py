@@ -32,13 +32,16 @@ class Copies:
         delivery.forget_blobs(self.job.sealed)
 
 
-def copies(raw: bytes, targets: Sequence[sealing.Target], *, sender: str, now: datetime) -> Copies:
-    """Ask each mailbox's filter and seal. What filters send out is durable when this returns. Call outside of any transaction."""
+def copies(raw: bytes, targets: Sequence[sealing.Target], *, sender: str, now: datetime, own: bool = False) -> Copies:
+    """Ask each mailbox's filter and seal. What filters send out is durable when this returns. Call outside of any transaction.
+
+    `own`: whoever it says has written it has handed it over here.
+    """
     writer = delivery.Writer(enqueue=outgoing.enqueue)
-    return Copies(writer.prepared(raw, targets, received=f"Return-Path: <{sender}>\r\n".encode(), now=now))
+    return Copies(writer.prepared(raw, targets, received=f"Return-Path: <{sender}>\r\n".encode(), now=now, own=own))
 
 
 def sealed(raw: bytes, target: sealing.Target, *, now: datetime) -> sealing.Sealed:
     """Seal a report for its sender's inbox: no filter is asked whether they may know."""
     whole = b"Return-Path: <>\r\n" + raw
-    return sealing.sealed(whole, target, envelope.packed(envelope.summary(whole, now=now)), now=now)
+    return sealing.sealed(whole, target, envelope.packed(envelope.summary(whole, now=now, found=envelope.OWN)), now=now)

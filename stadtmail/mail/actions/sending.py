@@ -135,7 +135,7 @@ def _take(
     Who is refused by a neighbour's filter is told by a report, like by any other server, and the others get it.
     """
     (here, away), now = to, of.accepted_at
-    copies = local.copies(raw, [one.target for one in here], sender=of.sender, now=now) if here else None
+    copies = local.copies(raw, [one.target for one in here], sender=of.sender, now=now, own=True) if here else None
     refused = copies.refused if copies else {}
     no = [one.to.answered(transit.FAILED, "5.7.1", refused[one.target.mailbox].reason) for one in here if one.target.mailbox in refused]
     yes = [one.to.answered("", "2.1.5", "") for one in here if one.target.mailbox not in refused]

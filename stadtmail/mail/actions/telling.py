@@ -19,6 +19,6 @@ def tell(contract: Contract, write: Callable[[people.Holder], bytes], *, tenant:
         return False
     raw = write(people.holder(tenant, contract))
     target = sealing.Target(tenant.id, key.mailbox_id, "", key.unit_id, bytes(key.public))
-    sealed = sealing.sealed(raw, target, envelope.packed(envelope.summary(raw, now=now)), now=now)
+    sealed = sealing.sealed(raw, target, envelope.packed(envelope.summary(raw, now=now, found=envelope.OWN)), now=now)
     with store.writing():
         return storing.place([sealed]) == [None]

@@ -25,13 +25,13 @@ def doris(tenant, now, role: str = "desk"):
     return staff.appoint(tenant, role=role, name="Doris Dorn", login=f"{role}1", password=STAFF_PASSWORD, now=now)
 
 
-def deliver(message: bytes, *addresses: str, now) -> None:
+def deliver(message: bytes, *addresses: str, now, verdict=None) -> None:
     """One message through the real writer."""
     writer = delivery.Writer()
     writer.start()
     try:
         recipients = [delivery.recipient(address, now=now) for address in addresses]
-        results = writer.submit(message, recipients, received=b"Received: from test; now\r\n", now=now).result(timeout=20)
+        results = writer.submit(message, recipients, received=b"Received: from test; now\r\n", now=now, verdict=verdict).result(timeout=20)
         assert all(result is None for result in results), results
     finally:
         writer.stop()

@@ -1,0 +1,90 @@
+"""A message, or a whole conversation, as a line of a list: who, what, when, and its labels. What strangers wrote is text."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from babel.dates import format_date, format_skeleton, format_time
+from django.utils.translation import gettext as _
+
+from stadtmail.doors.web.labels import Label
+from stadtmail.doors.web.request import PortalRequest
+
+MOST_NAMES = 3  # people of a conversation that are named
+
+
+@dataclass(frozen=True)
+class Line:
+    """A message as the list shows it; `below`: the older messages of its conversation, `choice`: what its box to tick means."""
+
+    uid: int
+    is_seen: bool
+    sender: str
+    subject: str
+    at: datetime | None
+    when: str
+    size_bytes: int
+    has_attachments: bool
+    is_starred: bool = False
+    is_answered: bool = False
+    preview: str = ""
+    labels: tuple[Label, ...] = ()
+    choice: str = ""
+    below: tuple["Line", ...] = field(default=())
+
+    @property
+    def count(self) -> int:
+        """How many messages the conversation has on this page."""
+        return len(self.below) + 1
+
+
+def line(request: PortalRequest, row: Any, labels: Mapping[int, Label] | None = None, *, receivers: bool = False) -> Line:
+    """A message of the mail room's list as a page shows it; `receivers`: to whom it is, instead of by whom."""
+    return Line(
+        uid=row.uid,
+        is_seen=row.seen,
+        sender=_receivers(row) if receivers else row.sender_name or row.sender_address or _("Unbekannt"),
+        subject=row.subject or _("(kein Betreff)"),
+        at=row.date,
+        when=_when(request, row.date),
+        size_bytes=row.size_bytes,
+        has_attachments=row.has_attachments,
+        is_starred="\\Flagged" in row.flags,
+        is_answered="\\Answered" in row.flags,
+        preview=(row.envelope.preview or "")[:120],
+        labels=tuple(label for bit, label in (labels or {}).items() if row.bits >> bit & 1),
+        choice=str(row.uid),
+    )
+
+
+def conversation(request: PortalRequest, group: Sequence[Any], labels: Mapping[int, Label], *, receivers: bool) -> Line:
+    """A conversation as a line: that of its newest message, with the names of all who wrote. One message is a conversation, too."""
+    first, *below = [line(request, row, labels, receivers=receivers) for row in group]
+    if not below:
+        return first
+    names = list(dict.fromkeys(one.sender for one in (first, *below)))
+    more = len(names) - MOST_NAMES
+    named = ", ".join(names[:MOST_NAMES]) + (_(" und %(count)s weitere") % {"count": more} if more > 0 else "")
+    return replace(
+        first, sender=named, below=tuple(below), choice=".".join(str(row.uid) for row in group),
+        is_seen=all(one.is_seen for one in (first, *below)),
+    )  # fmt: skip
+
+
+def _receivers(row: Any) -> str:
+    people = [*row.envelope.to, *row.envelope.cc]
+    return ", ".join(name or address for name, address in people[:MOST_NAMES]) or _("(kein Empfänger)")
+
+
+def _when(request: PortalRequest, at: datetime | None) -> str:
+    """The time of today's messages, the day of this year's, the whole date of older ones."""
+    if at is None:
+        return ""
+    zone, lang = request.policy.tz, "en_GB" if request.language == "en" else "de"
+    local, today = at.astimezone(zone), request.now.astimezone(zone).date()
+    if local.date() == today:
+        return str(format_time(local, "short", tzinfo=zone, locale=lang))
+    if local.year == today.year:
+        return str(format_skeleton("MMMd", local, tzinfo=zone, locale=lang))
+    return str(format_date(local.date(), "medium", locale=lang))
