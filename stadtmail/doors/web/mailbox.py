@@ -4,7 +4,7 @@ What strangers wrote (names, subjects) is text here and nothing else; the templa
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from babel.dates import format_date, format_skeleton, format_time
@@ -12,11 +12,12 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import access
+from stadtmail.doors.web import access, viewing
 from stadtmail.doors.web.access import Box
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.kit import errors
 from stadtmail.mail import queries
+from stadtmail.mail.actions import rules
 
 PAGE = 50
 LARGEST = 2**32 - 1  # uids and folder numbers are 32 bits (RFC 9051 2.3.1.1); a larger one never was
@@ -106,8 +107,18 @@ def _page(request: PortalRequest, box: Box, shown: list[Folder], current: Folder
         "lines": lines,
         "older": lines[-1].uid if len(rows) > PAGE else None,
         "is_first": before is None,
+        "away_until": _away_until(request, box),
     }
     return render(request, "web/mailbox.html", context)
+
+
+def _away_until(request: PortalRequest, box: Box) -> date | None:
+    """The last day of an absence whose reply answers now. Without a script nothing is looked up."""
+    if box.mailbox.script is None:
+        return None
+    book, day = rules.running(box.opened), request.now.astimezone(request.policy.tz).date().isoformat()
+    away = book.away if book is not None else None
+    return date.fromisoformat(away.until) if away is not None and away.on and away.since <= day <= away.until else None
 
 
 def _before(request: PortalRequest) -> int | None:
@@ -137,7 +148,7 @@ def _when(request: PortalRequest, at: datetime | None) -> str:
     """The time of today's messages, the day of this year's, the whole date of older ones."""
     if at is None:
         return ""
-    zone, lang = request.policy.tz, "en_GB" if request.language == "en" else "de"
+    zone, lang = viewing.zone(request), "en_GB" if request.language == "en" else "de"
     local, today = at.astimezone(zone), request.now.astimezone(zone).date()
     if local.date() == today:
         return str(format_time(local, "short", tzinfo=zone, locale=lang))

@@ -23,7 +23,8 @@ PUBLIC = frozenset(
 LEADS_ON = frozenset({"logout", "collect_download", "collect_receipt", "collect_take_back"})  # to a public page, whoever asks
 RESIDENTS = frozenset(
     {"my_data", "my_data_download", "my_data_receipt", "withdraw", "correct", "restrict", "password", "end_sessions", "cancel",
-     "mail_programs", "revoke_app_password", "mail_login", "import", "import_file"}
+     "mail_programs", "revoke_app_password", "mail_login", "import", "import_file", "mail_settings", "rules", "rule_new", "rule", "scripts",
+     "script_new", "script", "away", "forwards", "addresses", "address", "view"}
 )  # fmt: skip
 READERS = frozenset({"mailbox", "folder", "message", "message_html", "attachment", "source"})
 SEARCH = frozenset({"find"})  # shows nothing before it is asked
@@ -40,7 +41,8 @@ LETTER = (
 def address(pattern: URLPattern, folder: int = 1, uid: int = 2) -> str:
     """The page's address, with numbers that exist in Anna's mailbox."""
     route = str(pattern.pattern)
-    given = {"<int:number>": "1", "<int:folder>": str(folder), "<int:uid>": str(uid), "<str:part>": "2", "<uuid:order>": ORDER}
+    given = {"<int:number>": "1", "<int:folder>": str(folder), "<int:uid>": str(uid), "<str:part>": "2", "<uuid:order>": ORDER,
+             "<uuid:script>": ORDER, "<uuid:alias>": ORDER, "<str:rule>": "0123456789ab"}
     for name, value in given.items():
         route = route.replace(name, value)
     return f"/{route}"
