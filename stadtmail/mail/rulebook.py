@@ -5,8 +5,10 @@ the very same script: one that was changed by hand or by another program is text
 """
 
 import json
-from dataclasses import asdict, dataclass, field
-from typing import Any
+import re
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import date
+from typing import Any, TypeVar
 
 from stadtmail.mail import rulewriting
 from stadtmail.mail.rulewriting import Away, Code, Condition, Passing, Rule
@@ -16,6 +18,8 @@ from stadtmail.wire.sievelex import Wrong
 HEAD = "# Stadtmail-Regeln 1. Vom Portal geschrieben. Was hier von Hand geändert wird, zeigt das Portal als Text und überschreibt es nicht."
 NOTES = {"rule": "rule ", "away": "away ", "forward": "forward "}
 MOVES = "# Alles ist weitergeleitet und wird hier nicht behalten."
+_ID = re.compile(r"[0-9a-f]{1,40}\Z")
+T = TypeVar("T", Away, Passing, Rule, Condition)
 MOST_RULES = 100
 MOST_PASSINGS = 4  # addresses: what a script may pass one message on to (sieverun.MOST_REDIRECTS)
 
@@ -77,7 +81,7 @@ def _read(text: str) -> RuleBook:
         if line.startswith(NOTES["away"]):
             away = _away(json.loads(line.removeprefix(NOTES["away"])))
         elif line.startswith(NOTES["forward"]):
-            passings.append(Passing(**json.loads(line.removeprefix(NOTES["forward"]))))
+            passings.append(_typed(Passing(**json.loads(line.removeprefix(NOTES["forward"])))))
         elif line.startswith(NOTES["rule"]):
             rules.append(rule_of(line.removeprefix(NOTES["rule"])))
     return RuleBook(away, tuple(passings), tuple(rules))
@@ -85,11 +89,28 @@ def _read(text: str) -> RuleBook:
 
 def _away(given: dict[str, Any]) -> Away:
     known = given["known"]
-    return Away(**{**given, "addresses": tuple(given["addresses"]), "known": None if known is None else tuple(known)})
+    away = _typed(Away(**{**given, "addresses": tuple(given["addresses"]), "known": None if known is None else tuple(known)}))
+    date.fromisoformat(away.since), date.fromisoformat(away.until)
+    rulewriting.away(replace(away, on=True))
+    return away
 
 
 def _rule(given: dict[str, Any]) -> Rule:
-    return Rule(**{**given, "conditions": tuple(Condition(**one) for one in given["conditions"])})
+    rule = _typed(Rule(**{**given, "conditions": tuple(_typed(Condition(**one)) for one in given["conditions"])}))
+    if not _ID.match(rule.id) or rule.place not in rulewriting.PLACES:
+        raise ValueError
+    rulewriting.rule(replace(rule, on=True))  # of one that rests, too
+    return rule
+
+
+def _typed(value: T) -> T:
+    """The same, with texts where texts belong and marks where marks do. Raises TypeError, ValueError."""
+    for one in fields(value):
+        if one.type in (str, bool) and type(getattr(value, one.name)) is not one.type:
+            raise TypeError
+    if isinstance(value, Passing) and value.mode not in rulewriting.MODES:
+        raise ValueError
+    return value
 
 
 def _same(text: str) -> str:

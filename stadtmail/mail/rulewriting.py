@@ -13,7 +13,7 @@ OTHERS = ("larger", "smaller", "attached", "not_attached")
 HOWS = ("contains", "not_contains", "is", "is_not", "begins", "ends")
 KEEP, MOVE, COPY, TRASH = "keep", "move", "copy", "trash"
 PLACES = (KEEP, MOVE, COPY, TRASH)
-COPIED, MOVED, BY_RULES = "copy", "move", "rules"  # what is passed on: all and a copy is kept, all, what a rule says
+COPIED, MOVED, BY_RULES = MODES = ("copy", "move", "rules")  # what is passed on: all and a copy is kept, all, what a rule says
 DOCUMENTS = ("application/pdf", "application/zip", "application/msword", "application/vnd.ms-excel", "application/octet-stream")
 REPLY_DAYS = 7
 

@@ -136,7 +136,7 @@ def _page(
 def _fields(given: dict[str, str], wrong: Any) -> dict[str, Field]:
     labels = {
         "since": (_("Erster Tag"), "", "date", 10, True),
-        "until": (_("Letzter Tag"), _("An diesem Tag wird noch geantwortet, danach nicht mehr."), "date", 10, True),
+        "until": (_("Letzter Tag (einschließlich)"), "", "date", 10, True),
         "subject": (_("Betreff der Antwort"), _("Ohne Angabe: „Auto:“ und der Betreff der Nachricht."), "text", MOST_SUBJECT, False),
         "addresses": (_("Adressen anderswo, von denen Post zu Ihnen weitergeleitet wird"),
                       _("Nur wenn Sie auch darauf antworten wollen. Ihre Adressen bei uns gehören immer dazu."), "text", 2000, False),

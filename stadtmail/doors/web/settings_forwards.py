@@ -14,14 +14,13 @@ from stadtmail.doors.web.request import PortalRequest
 from stadtmail.kit import errors
 from stadtmail.mail import rulebook
 from stadtmail.mail.actions import filters, forwarding, rules
-from stadtmail.mail.rulewriting import BY_RULES, COPIED, MOVED, Passing
+from stadtmail.mail.rulewriting import BY_RULES, COPIED, MODES, MOVED, Passing
 from stadtmail.wire.sievecheck import is_address
 
 if TYPE_CHECKING:
     from stadtmail.people.models import Contract
 
 FORM = "forwards"
-MODES = (COPIED, MOVED, BY_RULES)
 STEPS = {
     "add": ("step", "address", "mode"), "mode": ("step", "to", "mode"), "confirm": ("step", "code"), "again": ("step", "to"),
     "remove": ("step", "to"),

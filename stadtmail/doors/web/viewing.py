@@ -1,6 +1,6 @@
 """How somebody looks at their mail: time zone and line spacing, for as long as they are logged in, in the session and nowhere else.
 
-The language stands in the address. See docs/decisions/013-the-view-ends-with-the-session.md.
+The language stands in the address. Why nothing of it is stored: docs/decisions, "settings of a mailbox".
 """
 
 from zoneinfo import ZoneInfo

@@ -8,8 +8,14 @@ import pytest
 from stadtmail.kit import clock
 from stadtmail.mail import knowing, views
 from stadtmail.mail.actions import delivery, filing, filters, rules
+from stadtmail.mail.models import Forward, Script
+from stadtmail.people import queries as people
+from stadtmail.people.actions import contracts
+from stadtmail.privacy import sweep
+from stadtmail.rights import archive
 from stadtmail.usage import volatile
 from tests.doors.web.browsing import Browser, Page
+from tests.people.traces import files_with
 
 PAGE = "/postfach/einstellungen/abwesenheit"
 LETTER = b"From: Bo <bo@verein.example>\r\nTo: anna.k@ahaus.net\r\nSubject: Frage\r\nMessage-ID: <1@verein.example>\r\n\r\nText\r\n"
@@ -142,3 +148,22 @@ def test_it_is_in_the_same_script_as_the_rules_and_both_work(settled, o, post, o
     assert len(post()) == 1
     assert [one.name for one in filters.listed(o)] == [rules.NAME]
     assert views.counts(views.named(o, "Archiv").id).total == 1
+
+
+def test_c47_all_of_it_is_gone_after_the_end_of_the_contract_and_never_lay_in_clear(settled, o, ahaus, now, outbox) -> None:
+    canary = "kanarienflug"
+    save(settled, text=f"Ich bin auf {canary}", addresses=f"{canary}@anderswo.example")
+    for path, more in (("filter/neu", {"what1": "from", "how1": "contains", "text1": canary, "name": canary, "place": "keep"}),
+                       ("weiterleitung", {"step": "add", "address": f"{canary}@privat.example", "mode": "copy"})):  # fmt: skip
+        page = settled.get(f"/postfach/einstellungen/{path}")
+        form = next(one for one in page.forms if one.action.endswith(path))
+        settled.send(form, status=302, **{"step": "save", **more})
+    contract = people.contract(ahaus, o.mailbox.contract_id)
+    assert canary.encode() in b"".join(archive.archive(ahaus, contract.id, now=clock.now()))
+    assert not files_with(canary)
+    contracts.cancel(contract, ends_at=clock.now(), now=clock.now())
+    for days in (1, 31, 190):
+        sweep.run(clock.now() + days * DAY)
+        assert not files_with(canary)
+    assert not Script.objects.exists()
+    assert not Forward.objects.exists()
