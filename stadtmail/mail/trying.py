@@ -11,7 +11,7 @@ from stadtmail.mail.rulewriting import Rule
 from stadtmail.wire import sievecheck, sieverun
 from stadtmail.wire.sievemail import Raw
 
-MOST, SECONDS = 50, 5.0
+MOST, SECONDS = 50, 2.0
 MOST_BYTES = 1024 * 1024  # of each message
 INBOX = 1
 

@@ -113,11 +113,8 @@ def _page(request: PortalRequest, box: Box, shown: list[Folder], current: Folder
 
 
 def _away_until(request: PortalRequest, box: Box) -> date | None:
-    """The last day of an absence whose reply answers now. Without a script nothing is looked up."""
-    if box.mailbox.script is None:
-        return None
-    book, day = rules.running(box.opened), request.now.astimezone(request.policy.tz).date().isoformat()
-    away = book.away if book is not None else None
+    """The last day of an absence whose reply answers now."""
+    away, day = rules.away(box.opened), request.now.astimezone(request.policy.tz).date().isoformat()
     return date.fromisoformat(away.until) if away is not None and away.on and away.since <= day <= away.until else None
 
 

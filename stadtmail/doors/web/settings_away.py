@@ -13,7 +13,7 @@ from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.kit import errors
 from stadtmail.mail import knowing
-from stadtmail.mail.actions import rules
+from stadtmail.mail.actions import filters, rules
 from stadtmail.mail.rulewriting import Away
 from stadtmail.wire.sievecheck import is_address
 
@@ -52,7 +52,7 @@ def _stored(request: PortalRequest, o: Any, given: dict[str, str], away: Away | 
         return _overtaken(request, o, given)
     except rules.NotTheForm:
         return settings_rules.shown(request, o, problems=[Problem("", settings_rules.changed())], status=409)
-    except errors.OverQuota:
+    except (errors.OverQuota, filters.BadScript):
         problems = [Problem("", _("Ihre Filter sind zusammen zu lang. Bitte löschen Sie zuerst einen."))]
         return _page(request, o, given, problems=problems, status=400)
     return settings.back(FORM, "abwesend" if away is not None else "anwesend")

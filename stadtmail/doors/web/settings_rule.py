@@ -17,7 +17,7 @@ from stadtmail.doors.web.request import PortalRequest
 from stadtmail.doors.web.settings import Choice
 from stadtmail.kit import errors
 from stadtmail.mail import queries, trying
-from stadtmail.mail.actions import rules
+from stadtmail.mail.actions import filters, rules
 from stadtmail.mail.rulewriting import COPY, KEEP, MOVE, PLACES, TEXTS, TRASH, Condition, Rule
 from stadtmail.wire.sievelex import Wrong
 
@@ -95,8 +95,8 @@ def _saved(request: PortalRequest, o: Any, id_: str | None, given: Given, made: 
         return settings_rules.shown(request, o, problems=[Problem("", settings_rules.changed())], status=409)
     except rules.NotConfirmed:
         problems = [Problem("forward", _("Diese Adresse ist noch nicht bestätigt."))]
-    except errors.OverQuota:
-        problems = [Problem("", _("Mehr oder längere Regeln sind nicht möglich. Bitte löschen Sie zuerst eine."))]
+    except (errors.OverQuota, filters.BadScript):
+        problems = [Problem("", settings_rules.too_much())]
     else:
         return settings.back(settings_rules.FORM, "gespeichert")
     return _page(request, o, id_, given, problems=problems, status=400)

@@ -53,6 +53,8 @@ def page(request: PortalRequest, contract: "Contract") -> HttpResponse:
         return _done(request, o, step, request.POST.get("rule", ""))
     except (rules.ChangedMeanwhile, rules.NotTheForm, filters.NoSuchScript):
         return shown(request, o, problems=[Problem("", changed())], status=409)
+    except (rules.TooManyRules, filters.TooManyScripts, filters.BadScript):
+        return shown(request, o, problems=[Problem("", too_much())], status=400)
     except rules.NotConfirmed:
         problem = Problem("", _("Die Adresse, an die diese Regel weiterleitet, ist nicht bestätigt."))
         return shown(request, o, problems=[problem], status=400)
@@ -72,6 +74,11 @@ def shown(request: PortalRequest, o: Any, *, problems: list[Problem] | None = No
 def changed() -> str:
     """Somebody was faster."""
     return _("Ihre Filter wurden inzwischen an anderer Stelle geändert. Hier steht, was jetzt gilt; es ist nichts verloren gegangen.")
+
+
+def too_much() -> str:
+    """As many rules, or as long ones, as there can be."""
+    return _("Mehr oder längere Regeln sind nicht möglich. Bitte löschen Sie zuerst eine.")
 
 
 def lines(request: PortalRequest, o: Any, found: rules.Found) -> list[Line]:

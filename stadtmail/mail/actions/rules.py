@@ -71,10 +71,16 @@ def found(o: Opened) -> Found:
     return Found(FORM if book is not None else TEXT, book or RuleBook(), own.is_active, other, filters.version(text))
 
 
-def running(o: Opened) -> RuleBook | None:
-    """What the form has set, where it is that which runs. Raises units.Gone."""
-    here = found(o)
-    return here.book if here.runs and here.state == FORM else None
+def away(o: Opened) -> Away | None:
+    """The reply of absence in the script that runs, where the form wrote it: one read, and most scripts are not even parsed.
+
+    Raises units.Gone.
+    """
+    script = filtering.at_delivery(o.mailbox.id, o.mailbox.script) if o.mailbox.script is not None else None
+    if script is None or "# away {" not in script[1]:
+        return None
+    book = rulebook.read(script[1])
+    return book.away if book is not None else None
 
 
 def mark(value: Away | Passing | Rule | None) -> str:

@@ -1,6 +1,7 @@
 """Filters by a form: what somebody without a word of Sieve makes lands in the folder, and nothing typed into it becomes code."""
 
 import re
+from urllib.parse import urlencode
 
 import pytest
 
@@ -240,3 +241,19 @@ def test_c47_no_word_of_a_rule_lies_in_clear_or_in_a_log(settled, o) -> None:
             raw = path.read_bytes()
             assert b"kanarivogel" not in raw.lower(), path
             assert b"anariregel" not in raw, path
+
+
+def test_more_than_a_script_holds_is_said_and_what_was_typed_stays(settled, o) -> None:
+    parts = {"what": "subject", "how": "contains", "text": "ä" * 200}
+    long = {f"{part}{number}": value for number in range(1, 9) for part, value in parts.items()}
+    for _ in range(40):
+        form = settled.get(NEW).form(NEW)
+        response = settled.client.post(NEW, urlencode({**form.values, **long, "step": "save", "place": "keep", "name": "Lang"}),
+                                       content_type="application/x-www-form-urlencoded")  # fmt: skip
+        if response.status_code != 302:
+            break
+    assert response.status_code == 400
+    page = Page(response)
+    assert "Mehr oder längere Regeln sind nicht möglich" in page.text
+    assert page.form(NEW).values["text8"] == "ä" * 200
+    assert rules.found(o).state == rules.FORM
