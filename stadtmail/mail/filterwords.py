@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from stadtmail.wire.sievelex import Spot
+
 _WORDS: dict[str, tuple[str, str]] = {
     "too_long": ("Das Skript ist zu lang.", "The script is too long."),
     "too_deep": ("Zu viele Bedingungen ineinander.", "Too many conditions inside one another."),
@@ -85,7 +87,17 @@ class Problem:
     kind: str
     about: str = field(default="", repr=False)
 
+    def sentence(self, lang: str) -> str:
+        """What is wrong, without the place."""
+        return _WORDS[self.kind][lang == "en"].replace("{about}", self.about or "…")
+
+    @property
+    def column(self) -> int:
+        """The column in the line, from 1; 0 where none is meant in particular."""
+        return self.line.column if isinstance(self.line, Spot) else 0
+
     def words(self, lang: str) -> str:
-        """As a sentence with the line."""
-        text = _WORDS[self.kind][lang == "en"].replace("{about}", self.about or "…")
-        return f"{'line' if lang == 'en' else 'Zeile'} {self.line}: {text}"
+        """As a sentence with line and column."""
+        line, column = ("line", "column") if lang == "en" else ("Zeile", "Spalte")
+        place = f"{line} {self.line:d}" + (f", {column} {self.column}" if self.column else "")
+        return f"{place}: {self.sentence(lang)}"

@@ -14,7 +14,7 @@ def asking(*, lang: str, who: str, address: str, code: str, service: str, days: 
             (f"{who} wants to pass mail on from {service} to {address}.\n\n"
             f"Nothing has been sent yet. If that is you, or if you agree, give {who} this code within {days} days:\n\n"
             f"    {code}\n\n"
-            "It is entered with the filter: as a line of the script that reads\n\n"
+            "It is entered in the portal under “Mailbox”, “Settings”, “Forwarding”; or, in a filter of one's own, as the line\n\n"
             f"    # confirm {code}\n\n"
             "If you do not want this mail, do nothing: nothing will be sent to you.\n"),
         )
@@ -24,7 +24,7 @@ def asking(*, lang: str, who: str, address: str, code: str, service: str, days: 
         f"Noch ist nichts weitergeleitet worden. Wenn Sie das selbst sind oder einverstanden sind, geben Sie {who} diesen Code "
         f"innerhalb von {days} Tagen:\n\n"
         f"    {code}\n\n"
-        "Er wird beim Filter eingegeben, als eine Zeile des Skripts:\n\n"
+        "Er wird im Portal eingegeben unter „Postfach“, „Einstellungen“, „Weiterleitung“; oder, in einem eigenen Filter, als Zeile\n\n"
         f"    # confirm {code}\n\n"
         "Wenn Sie diese Nachrichten nicht möchten, tun Sie nichts: Dann wird Ihnen nichts weitergeleitet.\n"),
     )

@@ -297,6 +297,8 @@ class Alias(models.Model):
     contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="aliases")
     address = models.BinaryField()
     until = models.BinaryField(null=True)  # the day after which it ends, as its owner set it
+    name = models.BinaryField(null=True)  # what stands before the address where its owner writes from it; None: their usual name
+    default = models.BooleanField(default=False)  # new messages are written from it
 
     def __str__(self) -> str:
         return f"alias {self.pk}"

@@ -66,10 +66,11 @@ def _export_accesses(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
 
 
 def _export_aliases(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
-    """The address, and until when where its owner has set an end."""
+    """The address, until when where its owner has set an end, and under which name they write from it."""
     for row in list(models.Alias.objects.filter(unit=unit_id).select_related("unit")):
         until = {"until": units.text(row.unit, "until", row.until)} if row.until else {}
-        yield {"further_address": units.text(row.unit, "address", row.address), **until}
+        name = {"display_name": units.text(row.unit, "name", row.name)} if row.name else {}
+        yield {"further_address": units.text(row.unit, "address", row.address), **until, **name}
 
 
 def _export_orders(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
@@ -237,7 +238,8 @@ def register() -> None:
             purge=_forget_addresses, find=_addresses_left, also=("ALI",),
         ),
         _holding(
-            models.Alias, "ALI", sealed={"address": "further_address", "until": "until"}, harmless={"contract": REF},
+            models.Alias, "ALI", sealed={"address": "further_address", "until": "until", "name": "display_name"},
+            harmless={"contract": REF, "default": "mark"},
             restrict=_close_aliases, release=_open_aliases, purge=_purge_and_tidy(models.Alias), export=_export_aliases,
         ),
         _holding(models.Quarantine, "TOMB", sealed={}, hashed=["digest", "reclaim"], harmless={"tenant": "the city"}),

@@ -114,6 +114,31 @@ def aliases(tenant: Tenant, of: Contract) -> list[AliasRow]:
     return sorted(found, key=lambda one: one.address)
 
 
+@dataclass(frozen=True, repr=False)
+class SenderRow:
+    """An address as which a contract's holder writes, with the name before it. `alias`: of a further address, else None."""
+
+    alias: UUID | None
+    address: str
+    name: str
+    own_name: bool  # of a further address: a name of its own
+    is_default: bool
+    until: datetime | None = None
+
+
+def identities(tenant: Tenant, of: Contract) -> list[SenderRow]:
+    """As whom the holder may write: their own address first, one of all is the default. Raises units.Gone."""
+    rows = Alias.objects.filter(contract=of, contract__tenant=tenant).exclude(unit__state=ERASING).select_related("unit")
+    who, usual = holder(tenant, of), not any(row.default for row in rows)
+    named = {row.unit_id: units.text(row.unit, "name", row.name) if row.name else "" for row in rows}
+    default = {row.unit_id for row in rows if row.default}
+    further = [
+        SenderRow(one.id, one.address, named.get(one.id) or who.display_name, bool(named.get(one.id)), one.id in default, one.until)
+        for one in aliases(tenant, of)
+    ]
+    return [SenderRow(None, who.address.lower(), who.display_name, True, usual), *further]
+
+
 def owned_addresses(tenant: Tenant, of: Contract) -> list[str]:
     """Every address from which the contract's holder may write, in lower case: their own, then the further ones. Raises units.Gone."""
     return [holder(tenant, of).address.lower(), *(one.address for one in aliases(tenant, of))]

@@ -74,13 +74,14 @@ def find(token: str, *, tenant: UUID, now: datetime) -> Session | None:
     return seen if alive else None
 
 
-def keep(token: str, *, tenant: UUID, now: datetime, **data: str) -> None:
-    """Keep something with a living session for as long as it lives: a choice of its person, in RAM only. Of an ended one nothing."""
+def keep(token: str, choices: dict[str, str], *, tenant: UUID, now: datetime) -> bool:
+    """Keep what its owner chose for this session, and no longer than it; an empty choice is forgotten. False: it has ended."""
     session = find(token, tenant=tenant, now=now)
-    if session is not None:
-        changed = replace(session, data={**session.data, **data})
-        until = _limits(tenant, session.kind).end(changed)
-        volatile.replace("session", _name(token), _sealed(changed, token), until=until, now=now)
+    if session is None:
+        return False
+    data = {name: value for name, value in {**session.data, **choices}.items() if value or name not in choices}
+    value = _sealed(replace(session, data=data), token)
+    return volatile.replace("session", _name(token), value, until=_limits(tenant, session.kind).end(session), now=now)
 
 
 def end(token: str) -> None:

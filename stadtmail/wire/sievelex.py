@@ -6,6 +6,7 @@ Linear in the text, bounded by its size and by the length of each string; what c
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 MOST_TEXT = 128 * 1024  # bytes of a script
 MOST_TOKENS = 40_000
@@ -21,8 +22,19 @@ _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 SIGNS = "[](){},;"
 
 
+class Spot(int):
+    """A line, from 1, that knows the column in it, from 1 (0: none in particular)."""
+
+    column: int
+
+    def __new__(cls, line: int, column: int) -> Self:
+        made = super().__new__(cls, line)
+        made.column = column
+        return made
+
+
 class Wrong(Exception):
-    """The script is wrong: where (`line`, from 1), in what way (`kind`, a closed word), and about which word of it."""
+    """The script is wrong: where (`line`, from 1, and `column`), in what way (`kind`, a closed word), and about which word of it."""
 
     def __init__(self, line: int, kind: str, about: str = "") -> None:
         super().__init__(kind)
@@ -70,17 +82,18 @@ def comments(text: str) -> list[Comment]:
 
 
 def _signs(text: str) -> Iterator[Token | Comment]:
-    at, line, count = 0, 1, 0
+    at, line, count, begin = 0, 1, 0, 0  # `begin`: of the line
     while at < len(text):
-        start = at
-        token, at = _next(text, at, line)
+        start, spot = at, Spot(line, at - begin + 1)
+        token, at = _next(text, at, spot)
         if token is not None:
             count += 1
             if count > MOST_TOKENS:
-                raise Wrong(line, "too_long")
+                raise Wrong(spot, "too_long")
             yield token
-        line += text.count("\n", start, at)
-    yield Token("end", "", line)
+        if breaks := text.count("\n", start, at):
+            line, begin = line + breaks, text.rindex("\n", start, at) + 1
+    yield Token("end", "", Spot(line, at - begin + 1))
 
 
 def _next(text: str, at: int, line: int) -> tuple[Token | Comment | None, int]:

@@ -396,7 +396,7 @@ def test_of_roles_and_of_too_much(ahaus, box, now) -> None:
         filters.put(box, "mehr", b"keep;", enqueue=None, now=now)
     with pytest.raises(filters.BadScript) as bad:
         filters.put(box, "s0", b'\n\nfileinto "x";', enqueue=None, now=now)
-    assert bad.value.problem.words("de") == 'Zeile 3: Oben fehlt: require ["fileinto"];'
+    assert bad.value.problem.words("de") == 'Zeile 3, Spalte 1: Oben fehlt: require ["fileinto"];'
     assert filters.text_of(box, "s0") == "keep;", "what was there stays"
     for name in ("", " ", "a\nb", "x" * 129):
         with pytest.raises(filters.BadScriptName):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from stadtmail.doors.web import viewing
 from stadtmail.doors.web.looks import look
 from stadtmail.doors.web.request import PortalRequest
 
@@ -23,6 +24,8 @@ def portal(request: PortalRequest) -> dict[str, Any]:
         "other_url": f"{request.session_prefix}{'/en' if other == 'en' else ''}{path}",
         "session": request.visit.session if request.visit else None,
         "url_session": bool(request.session_prefix),
+        "zone": viewing.zone(request),
+        "dense": viewing.is_dense(request),
         "look": look(policy),
         "controller": policy.parties.controller,
     }

@@ -8,7 +8,7 @@ from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 
-from stadtmail.doors.web import access, mailbox, storage
+from stadtmail.doors.web import access, lines, mailbox, storage
 from stadtmail.doors.web.access import Box
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.mail import queries
@@ -39,7 +39,7 @@ def home(request: PortalRequest, box: Box) -> HttpResponse:
     rows = queries.page(box.opened, inbox.number, count=NEWEST)
     context = {
         "inbox": inbox,
-        "lines": [mailbox.line(request, row) for row in rows],
+        "lines": [lines.line(request, row) for row in rows],
         "storage": storage.of(box.mailbox),
         "news": [_said(request, one) for one in news.shown(request.city, now=request.now)],
         "section": "home",

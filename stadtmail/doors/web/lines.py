@@ -8,6 +8,7 @@ from typing import Any
 from babel.dates import format_date, format_skeleton, format_time
 from django.utils.translation import gettext as _
 
+from stadtmail.doors.web import viewing
 from stadtmail.doors.web.labels import Label
 from stadtmail.doors.web.request import PortalRequest
 
@@ -81,7 +82,7 @@ def _when(request: PortalRequest, at: datetime | None) -> str:
     """The time of today's messages, the day of this year's, the whole date of older ones."""
     if at is None:
         return ""
-    zone, lang = request.policy.tz, "en_GB" if request.language == "en" else "de"
+    zone, lang = viewing.zone(request), "en_GB" if request.language == "en" else "de"
     local, today = at.astimezone(zone), request.now.astimezone(zone).date()
     if local.date() == today:
         return str(format_time(local, "short", tzinfo=zone, locale=lang))

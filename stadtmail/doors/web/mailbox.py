@@ -4,6 +4,7 @@ What strangers wrote (names, subjects) is text here and nothing else; the templa
 """
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -19,6 +20,7 @@ from stadtmail.doors.web.lines import Line, line
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.kit import errors
 from stadtmail.mail import listing, queries
+from stadtmail.mail.actions import rules
 from stadtmail.usage import sessions
 
 __all__ = ["Line", "line"]
@@ -144,7 +146,7 @@ def page(request: PortalRequest, box: Box, shown: list[Folder], current: Folder,
         "seite": ".".join(str(row.uid) for row in found.rows), "filters": _filters(at, current), "handle": at.address("handle"),
         "targets": [one for one in shown if one.number != current.number],
         "views": {name: Where(at.folder, only=at.only).address(ansicht=name) for name in VIEWS},
-        "done": done.shown(request, box, shown),
+        "done": done.shown(request, box, shown), "away_until": _away_until(request, box),
     }  # fmt: skip
     return render(request, "web/mailbox.html", context, status=status)
 
@@ -170,6 +172,12 @@ def _filters(at: Where, current: Folder) -> list[dict[str, Any]]:
     ]
 
 
+def _away_until(request: PortalRequest, box: Box) -> date | None:
+    """The last day of an absence whose reply answers now."""
+    away, day = rules.away(box.opened), request.now.astimezone(request.policy.tz).date().isoformat()
+    return date.fromisoformat(away.until) if away is not None and away.on and away.since <= day <= away.until else None
+
+
 def _view(request: PortalRequest) -> str:
     """How the reader wants the list: what they have chosen last in this session."""
     assert request.visit is not None
@@ -178,7 +186,7 @@ def _view(request: PortalRequest) -> str:
         raise errors.NotFound
     kept = request.visit.session.data.get("view", VIEWS[0])
     if wanted and wanted != kept and request.method == "GET":
-        sessions.keep(request.visit.token, tenant=request.city.id, now=request.now, view=wanted)
+        sessions.keep(request.visit.token, {"view": wanted}, tenant=request.city.id, now=request.now)
     return wanted or kept
 
 

@@ -7,6 +7,7 @@ who has not agreed.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from uuid import UUID, uuid4
 
 from stadtmail.kit import errors, store
@@ -37,6 +38,10 @@ class ScriptActive(errors.NotAllowed):
     """The filter runs: it is switched off before it is deleted."""
 
 
+class ScriptChanged(errors.Conflict):
+    """The filter is not any more what it was when its holder looked at it: nothing was stored."""
+
+
 class BadScriptName(errors.NotAllowed):
     """That cannot be the name of a filter (RFC 5804 1.6)."""
 
@@ -59,6 +64,12 @@ class Listed:
 
     name: str = field(repr=False)
     is_active: bool
+    id: UUID | None = field(default=None, compare=False)
+
+
+def version(text: str) -> str:
+    """What tells whether a filter has changed since its holder looked at it."""
+    return sha256(text.encode()).hexdigest()[:32]
 
 
 def check(o: Opened, text: bytes) -> list[Problem]:
@@ -70,11 +81,12 @@ def check(o: Opened, text: bytes) -> list[Problem]:
     return [*waiting, *_remarks(o, script)]
 
 
-def put(o: Opened, name: str, text: bytes, *, enqueue: Enqueue | None, now: datetime) -> list[Problem]:
+def put(o: Opened, name: str, text: bytes, *, enqueue: Enqueue | None, now: datetime, was: str | None = None) -> list[Problem]:
     """Store a script under a name; one of that name is replaced, and goes on running if it ran. Returns what to know about it.
 
-    A new address that it passes mail on to is sent a code; `# confirm CODE` in the script gives one back.
-    Raises BadScript, BadScriptName, TooManyScripts, StandardOnly, units.Gone.
+    `was`: the version that it replaces, "" for none; without it whatever is there. A new address that it passes mail on to is sent
+    a code; `# confirm CODE` in the script gives one back.
+    Raises BadScript, BadScriptName, ScriptChanged, TooManyScripts, StandardOnly, units.Gone.
     """
     wanted = checked_name(name)
     plain, script = _compiled(text)
@@ -84,6 +96,8 @@ def put(o: Opened, name: str, text: bytes, *, enqueue: Enqueue | None, now: date
         known = filtering.scripts(key)
         _room(known, wanted, len(text))
         found = next((one for one in known if one.name == wanted), None)
+        if was is not None and was != (version(found.text) if found else ""):
+            raise ScriptChanged
         _write(key, found.id if found else uuid4(), wanted, plain, is_new=found is None)
     wrong = forwarding.confirm_all(key, _codes(plain), o=o, now=now)
     waiting = forwarding.ask(key, script.redirects, o=o, enqueue=enqueue, now=now)
@@ -104,7 +118,7 @@ def listed(o: Opened) -> list[Listed]:
     """All filters. Raises units.Gone."""
     key = filtering.key_of(o.mailbox.id)
     active = filtering.active_script(o.mailbox.id)
-    return [Listed(one.name, one.id == active) for one in filtering.scripts(key)] if key else []
+    return [Listed(one.name, one.id == active, one.id) for one in filtering.scripts(key)] if key else []
 
 
 def text_of(o: Opened, name: str) -> str:

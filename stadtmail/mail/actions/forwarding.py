@@ -44,6 +44,16 @@ def ask(key: DeliveryKey, targets: Sequence[tuple[int, str]], *, o: Opened, enqu
     return remarks
 
 
+def again(key: DeliveryKey, address: str, *, o: Opened, enqueue: Enqueue | None, now: datetime) -> bool:
+    """Send a new code to an address that has not agreed yet; the one before is worth nothing any more. False: not now (too often)."""
+    own = filtering.mark(key, "forward", address.lower())
+    if enqueue is None or Forward.objects.filter(delivery=key, mark=own, code=None).exists() or not _may_ask(address, o, now):
+        return False
+    with store.writing():
+        Forward.objects.filter(delivery=key, mark=own).exclude(code=None).delete()
+    return _sent(key, address, o, enqueue, now)
+
+
 def confirm(key: DeliveryKey, code: str, *, tenant: Tenant, now: datetime) -> str:
     """The code has come back. Returns the address. Raises WrongCode, units.Gone."""
     digest = people.code_digest(tenant, code)
@@ -86,6 +96,11 @@ def forget_unanswered(now: datetime) -> int:
 def _asked(key: DeliveryKey, address: str, o: Opened, enqueue: Enqueue | None, now: datetime) -> bool:
     if enqueue is None or Forward.objects.filter(delivery=key).count() >= MOST or not _may_ask(address, o, now):
         return False
+    return _sent(key, address, o, enqueue, now)
+
+
+def _sent(key: DeliveryKey, address: str, o: Opened, enqueue: Enqueue, now: datetime) -> bool:
+    """Make a code, hand it to the outgoing queue, keep its hash."""
     code, row = passwords.new_code(), uuid4()
     made = Forward(
         id=row, delivery=key, mark=filtering.mark(key, "forward", address.lower()), code=people.code_digest(o.mailbox.tenant, code),

@@ -3,6 +3,7 @@
 A zip of death ends at a bound on bytes, on entries and on how much an entry may grow; names in it become folders and nothing else.
 """
 
+import lzma
 import re
 import zipfile
 import zlib
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from stadtmail.kit import errors
 from stadtmail.wire import mime, mimewords
@@ -30,13 +31,18 @@ class NotMail(errors.NotAllowed):
     """The file is neither an mbox nor a message nor a zip of them."""
 
 
+class DiskFailed(errors.TryLater):
+    """Our own store did not give the file: no fault of the file's."""
+
+
 class TooLarge(errors.OverQuota):
     """The file grows beyond every measure when it is unpacked."""
 
 
 @dataclass(frozen=True, repr=False)
 class Found:
-    """A message in the file. `content` None: it is too large and left out. `folder` is empty for one that stands alone."""
+    """A message in the file. `content` None: it is left out, too large, encrypted or not to be read. `folder` is empty for one that
+    stands alone."""
 
     content: bytes | None
     folder: str
@@ -45,7 +51,8 @@ class Found:
 
 
 def messages(file: IO[bytes], *, now: datetime) -> Iterator[Found]:
-    """All messages of a file. Raises NotMail, TooLarge."""
+    """All messages of a file. Raises NotMail, TooLarge, DiskFailed."""
+    file = _Ours(file)  # type: ignore[assignment]
     start = file.read(8)
     file.seek(0)
     if start.startswith(b"PK"):
@@ -64,22 +71,61 @@ def _zip(file: IO[bytes], now: datetime) -> Iterator[Found]:
                 raise TooLarge
             left = MOST_BYTES
             for entry in entries:
-                if entry.is_dir() or entry.flag_bits & 1 or PurePosixPath(entry.filename).name.startswith("."):
+                if entry.is_dir() or not _is_mail(entry.filename):
                     continue
-                with _Bounded(archive.open(entry), min(left, MOST_GROWTH * max(entry.compress_size, 65536))) as opened:
+                if (raw := _opened(archive, entry)) is None:
+                    yield Found(None, "", (), now)
+                    continue
+                with _Bounded(raw, min(left, MOST_GROWTH * max(entry.compress_size, 65536))) as opened:
                     yield from _entry(opened, entry.filename, now)  # type: ignore[arg-type]
                     left -= opened.read_bytes
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError):
-        raise NotMail from None
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError, OSError):
+        raise NotMail from None  # OSError: what bz2 says of damaged bytes; a failure of our disk is DiskFailed
+
+
+def _opened(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> IO[bytes] | None:
+    """An entry; None for one that is encrypted or packed in a way that we do not know: the others are taken all the same."""
+    if entry.flag_bits & 1:
+        return None
+    try:
+        return archive.open(entry)
+    except (NotImplementedError, RuntimeError):
+        return None
+
+
+def _is_mail(name: str) -> bool:
+    path = PurePosixPath(name.replace("\\", "/"))
+    known = ("", ".eml", ".mbox", ".mbx")
+    return not path.name.startswith(".") and (path.suffix.lower() in known or path.name.lower() in ("inbox", "sent", "drafts"))
 
 
 def _entry(file: IO[bytes], name: str, now: datetime) -> Iterator[Found]:
     path = PurePosixPath(name.replace("\\", "/"))
     if path.suffix.lower() == ".eml":
-        yield from _single(file, folder_name(path.parent), now)
-    elif path.suffix.lower() in ("", ".mbox", ".mbx") or path.name.lower() in ("inbox", "sent", "drafts"):
-        is_apple = path.name.lower() == "mbox" and path.parent.name.lower().endswith(".mbox")
-        yield from _mbox(file, folder_name(path.parent if is_apple else path), now)
+        try:
+            yield from _single(file, folder_name(path.parent), now)
+        except NotMail:  # one among many
+            yield Found(None, "", (), now)
+        return
+    is_apple = path.name.lower() == "mbox" and path.parent.name.lower().endswith(".mbox")
+    yield from _mbox(file, folder_name(path.parent if is_apple else path), now)
+
+
+class _Ours:
+    """The file as our store gives it: what fails there is told apart from what is wrong with the file."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def read(self, size: int = -1) -> bytes:
+        """Read. Raises DiskFailed."""
+        try:
+            return self._file.read(size)
+        except OSError:
+            raise DiskFailed from None
 
 
 class _Bounded:

@@ -29,9 +29,10 @@ _REASONS = {
                  "The file was readable up to here and no mail after that."),
 }  # fmt: skip
 _TEXT = {
-    "de": "{reason}\n\nÜbernommen: {taken}\nSchon vorhanden: {known}\nAusgelassen, weil zu groß: {left_out}\n\n"
+    "de": "{reason}\n\nÜbernommen: {taken}\nSchon vorhanden: {known}\n"
+    "Ausgelassen, weil zu groß, verschlüsselt oder nicht lesbar: {left_out}\n\n"
     "Zugangsdaten und Datei, die Sie uns dafür gegeben haben, sind vernichtet.\n",
-    "en": "{reason}\n\nTaken in: {taken}\nAlready here: {known}\nLeft out, too large: {left_out}\n\n"
+    "en": "{reason}\n\nTaken in: {taken}\nAlready here: {known}\nLeft out, because too large, encrypted or not readable: {left_out}\n\n"
     "The credentials and the file that you gave us for this have been destroyed.\n",
 }
 

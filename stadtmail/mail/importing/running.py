@@ -70,6 +70,9 @@ def work(row: Import) -> None:
         reason = job.run()
     except (units.Gone, Stopped):
         return
+    except files.DiskFailed:  # tried again when its lease is over, until its time is
+        log.event("import_disk", role="mail")
+        return
     except remote.Unreachable:
         if row.position is None and not row.taken:  # never reached: the name may be wrong, so say it at once
             reason = "unreachable"

@@ -90,16 +90,40 @@ def write(made: Prepared, *, now: datetime) -> Address:
         raise AddressTaken from None
 
 
+def set_name(contract: Contract, alias: UUID, name: str, *, tenant: Tenant) -> None:
+    """What stands before the address where its owner writes from it; empty: their usual name. Raises NoSuchAlias, units.Gone."""
+    row = _standing(contract, alias, tenant)
+    sealed = units.seal(row.unit, "name", name) if name else None
+    with store.writing():
+        if not Alias.objects.filter(unit=alias).exclude(unit__state=ERASING).update(name=sealed):
+            raise NoSuchAlias
+
+
+def set_default(contract: Contract, alias: UUID | None, *, tenant: Tenant) -> None:
+    """From which address new messages are written; None: from the contract's own. Raises NoSuchAlias."""
+    if alias is not None:
+        _standing(contract, alias, tenant)
+    with store.writing():
+        rows = Alias.objects.filter(contract=contract, contract__tenant=tenant)
+        rows.exclude(unit=alias).update(default=False)
+        rows.filter(unit=alias).update(default=True)
+
+
 def remove(contract: Contract, alias: UUID, *, tenant: Tenant, now: datetime) -> None:
     """Give a further address up: it ends now, and is erased at once. Raises NoSuchAlias."""
-    row = Alias.objects.filter(unit=alias, contract=contract, contract__tenant=tenant).exclude(unit__state=ERASING)
-    found = row.select_related("unit").first()
-    if found is None:
-        raise NoSuchAlias
+    found = _standing(contract, alias, tenant)
     with store.writing():
         _end(tenant, found.unit.anchor, now, now)
         Address.objects.filter(unit=found.unit).update(open=False)
     erasure.erase([found.unit_id], tenant=tenant, now=now, cause="withdrawn")
+
+
+def _standing(contract: Contract, alias: UUID, tenant: Tenant) -> Alias:
+    row = Alias.objects.filter(unit=alias, contract=contract, contract__tenant=tenant).exclude(unit__state=ERASING)
+    found = row.select_related("unit").first()
+    if found is None:
+        raise NoSuchAlias
+    return found
 
 
 def _check(contract: Contract, localpart: str, tenant: Tenant, most: int) -> None:

@@ -69,6 +69,16 @@ def correct(contract: Contract, *, tenant: Tenant, changes: Mapping[str, str], n
     return [name for name in sorted(changes) if getattr(before, name) != getattr(after, name)]
 
 
+def rename(contract: Contract, name: str, *, tenant: Tenant, now: datetime) -> None:
+    """What stands before the contract's own address where its holder writes; nothing else changes. Raises NotCorrectable, Overtaken."""
+    row = _row(Inventory, contract)
+    if contract.tenant_id != tenant.id or row is None:
+        raise NotCorrectable
+    old = _values(row)
+    if old["display_name"] != name:
+        _replace(contract, [(row, {**old, "display_name": name})], "", now)
+
+
 def _check_names(contract: Contract, tenant: Tenant, changes: Mapping[str, str], rules: policy.Policy) -> None:
     tariff = rules.tariffs.get(contract.tariff)
     asked = set(changes) - {"language"}

@@ -85,6 +85,8 @@ class Migration(migrations.Migration):
                 ('unit', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='privacy.unit')),
                 ('address', models.BinaryField()),
                 ('until', models.BinaryField(null=True)),
+                ('name', models.BinaryField(null=True)),
+                ('default', models.BooleanField(default=False)),
                 ('contract', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='aliases', to='people.contract')),
             ],
         ),

@@ -47,11 +47,11 @@ def test_the_life_of_a_script(client) -> None:
 
 def test_mistakes_are_told_with_their_line(client, door) -> None:
     answer = client.ask('PUTSCRIPT "x" {}', b'keep;\r\nfileinto "Archiv";\r\n')
-    assert answer == [b'NO {42}\r\nZeile 2: Oben fehlt: require ["fileinto"];']
-    assert client.ask("CHECKSCRIPT {}", b"keep") == [b'NO "Zeile 1: Nach keep fehlt ein Semikolon."']
+    assert answer == [b'NO {52}\r\nZeile 2, Spalte 1: Oben fehlt: require ["fileinto"];']
+    assert client.ask("CHECKSCRIPT {}", b"keep") == [b'NO "Zeile 1, Spalte 1: Nach keep fehlt ein Semikolon."']
     assert client.ask("CHECKSCRIPT {}", b"keep;") == [b'OK "Done"']
     warned = client.ask('PUTSCRIPT "x" {}', b'redirect "a@private.example";')
-    assert warned[0].startswith(b'OK (WARNINGS) "Zeile 1: An a@private.example wird erst weitergeleitet')
+    assert warned[0].startswith(b'OK (WARNINGS) "Zeile 1, Spalte 1: An a@private.example wird erst weitergeleitet')
     assert [one.to for one in door.outbox] == ["a@private.example"]
     assert client.ask("LISTSCRIPTS")[0] == b'"x"'
 

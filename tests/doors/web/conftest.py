@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from tests.mail.outbox import Outbox
+
 # what the form of AHAUS.NET asks: its tariff needs neither telephone nor bank
 GIVEN = {
     "kind": "person",
@@ -98,3 +100,33 @@ def order(browser: Browser, wait, prefix: str = "", **changes: str):
     assert terms, browser.text
     wait(21)
     return browser.post(path, {**given, "step": "place", "terms": terms[1]})
+
+
+@pytest.fixture
+def outbox(monkeypatch):
+    """What the settings would send out."""
+    from stadtmail.doors.web import settings
+
+    box = Outbox()
+    monkeypatch.setattr(settings, "enqueue", box)
+    return box
+
+
+@pytest.fixture
+def o(ahaus, now, outbox):
+    """Anna's mailbox."""
+    from stadtmail.mail import queries
+    from tests.doors.web import cast
+
+    account = cast.resident(ahaus, "anna.k", now)
+    return queries.opened(queries.mailbox_of(ahaus, account.contract), holder=account.contract)
+
+
+@pytest.fixture
+def settled(o):
+    """Anna's browser, logged in."""
+    from tests.doors.web import browsing, cast
+
+    browser = browsing.Browser()
+    browser.login("anna.k@ahaus.net", cast.PASSWORD)
+    return browser

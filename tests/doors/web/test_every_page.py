@@ -25,7 +25,8 @@ LEADS_ON = frozenset({"second_step", "desk_setup", "logout", "collect_download",
 RESIDENTS = frozenset(
     {"my_data", "my_data_download", "my_data_receipt", "withdraw", "correct", "restrict", "password", "end_sessions", "cancel",
      "end_session", "stop_reset", "mail_programs", "revoke_app_password", "mail_login", "second_factor", "factor_app", "factor_passkey",
-     "factor_codes", "factor_off", "import", "import_file", "sealing"}
+     "factor_codes", "factor_off", "import", "import_file", "sealing", "mail_settings", "rules", "rule_new", "rule", "scripts",
+     "script_new", "script", "away", "forwards", "addresses", "address", "view"}
 )  # fmt: skip
 READERS = frozenset(
     {"home", "mailbox", "folder", "message", "message_html", "attachment", "attachments_zip", "message_print", "source"}
@@ -47,7 +48,8 @@ LETTER = (
 def address(pattern: URLPattern, folder: int = 1, uid: int = 2) -> str:
     """The page's address, with numbers that exist in Anna's mailbox."""
     route = str(pattern.pattern)
-    given = {"<int:number>": "1", "<int:folder>": str(folder), "<int:uid>": str(uid), "<str:part>": "2", "<uuid:order>": ORDER}
+    given = {"<int:number>": "1", "<int:folder>": str(folder), "<int:uid>": str(uid), "<str:part>": "2", "<uuid:order>": ORDER,
+             "<uuid:script>": ORDER, "<uuid:alias>": ORDER, "<str:rule>": "0123456789ab"}
     for name, value in given.items():
         route = route.replace(name, value)
     return f"/{route}"

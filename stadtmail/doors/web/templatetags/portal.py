@@ -45,10 +45,10 @@ def asset(path: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def moment(context: template.Context, at: datetime | None, form: str = "long") -> str:
-    """A moment in the city's time zone, with its hour."""
+    """A moment with its hour, in the time zone that the reader has chosen for their session, else in the city's."""
     if at is None:
         return ""
-    zone = context["policy"].tz
+    zone = context.get("zone") or context["policy"].tz
     return str(format_datetime(at.astimezone(zone), _pattern(form), tzinfo=zone, locale=region()))
 
 
