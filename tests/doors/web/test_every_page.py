@@ -26,6 +26,7 @@ RESIDENTS = frozenset(
      "mail_programs", "revoke_app_password", "mail_login", "import", "import_file"}
 )  # fmt: skip
 READERS = frozenset({"mailbox", "folder", "message", "message_html", "attachment", "source"})
+WRITERS = frozenset({"compose", "draft", "answer", "forward", "planned", "waiting", "signature"})  # residents who read
 SEARCH = frozenset({"find"})  # shows nothing before it is asked
 DESK = frozenset({"desk", "desk_order", "desk_contract"})
 SECRETS = ("Kanariengelb", "Marktstraße", "anna.k", "Zitronenbrief", "29. Februar 1980", "1980-02-29")
@@ -41,6 +42,7 @@ def address(pattern: URLPattern, folder: int = 1, uid: int = 2) -> str:
     """The page's address, with numbers that exist in Anna's mailbox."""
     route = str(pattern.pattern)
     given = {"<int:number>": "1", "<int:folder>": str(folder), "<int:uid>": str(uid), "<str:part>": "2", "<uuid:order>": ORDER}
+    given |= {"<uuid:message>": ORDER}
     for name, value in given.items():
         route = route.replace(name, value)
     return f"/{route}"
@@ -78,14 +80,14 @@ def assert_nothing(responses: list) -> None:
 
 
 def test_the_table_is_whole() -> None:
-    assert set(PAGES) == PUBLIC | LEADS_ON | RESIDENTS | READERS | SEARCH | DESK
+    assert set(PAGES) == PUBLIC | LEADS_ON | RESIDENTS | READERS | WRITERS | SEARCH | DESK
 
 
 def test_anna_sees_her_pages(anna) -> None:
     """What the tests below ask for does exist."""
     browser = Browser()
     browser.login("anna.k@ahaus.net", cast.PASSWORD)
-    for name in READERS | {"my_data", "correct"}:
+    for name in READERS | {"my_data", "correct", "compose", "answer"}:
         response = browser.client.get(PAGES[name])
         assert response.status_code == 200, name
         text = shown(response)
@@ -141,7 +143,7 @@ def test_c47_the_staff_sees_no_page_of_a_resident(anna, ahaus, now, role: str) -
     cast.doris(ahaus, now, role)
     browser = Browser()
     browser.desk(f"{role}1", cast.STAFF_PASSWORD)
-    for name in RESIDENTS | READERS | (DESK if role == "officer" else frozenset()):
+    for name in RESIDENTS | READERS | WRITERS | (DESK if role == "officer" else frozenset()):
         assert_nothing(ask(browser, name))
     for name in RESIDENTS:
         assert browser.client.get(PAGES[name]).status_code == 302, name
