@@ -199,9 +199,8 @@ def correspondents(o: Opened) -> list[str]:
 
 def signature(o: Opened) -> str:
     """What the person puts under their messages; empty where they wrote nothing. Raises units.Gone."""
-    row = Signature.objects.filter(mailbox=o.mailbox).first()
-    unit = next(iter(queries.pairs_of(o).values())).unit
-    return units.text(unit, "signature", row.text) if row else ""
+    row = Signature.objects.filter(unit=o.mailbox.unit_id).select_related("unit").first()
+    return units.text(row.unit, "signature", row.text) if row else ""
 
 
 def answer(o: Opened, number: int, uid: int, *, to_all: bool, own: Collection[str], said: str) -> Draft:

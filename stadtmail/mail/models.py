@@ -302,7 +302,7 @@ class Planned(models.Model):
 class Signature(models.Model):
     """What a person puts under their messages, sealed under the mailbox's unit key."""
 
-    mailbox = models.OneToOneField(Mailbox, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")  # the mailbox's own
     text = models.BinaryField()
 
     def __str__(self) -> str:

@@ -126,8 +126,8 @@ def register() -> None:
             export=_planned,
         ),
         _holding(
-            "Signature", lambda ids: Signature.objects.filter(mailbox__in=Mailbox.objects.filter(unit__in=ids).values("id")),
-            sealed={"text": "signature"}, harmless={"mailbox": REF}, export=_signature,
+            "Signature", lambda ids: Signature.objects.filter(unit__in=ids), sealed={"text": "signature"}, harmless={"unit": ID},
+            export=_signature,
         ),
         Holding(
             table="mail.Transit",
@@ -321,9 +321,8 @@ def _planned(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
 
 
 def _signature(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
-    for row in Signature.objects.filter(mailbox__unit=unit_id).select_related("mailbox__unit"):
-        assert row.mailbox.unit is not None
-        yield {"signature": units.text(row.mailbox.unit, "signature", row.text)}
+    for row in Signature.objects.filter(unit=unit_id).select_related("unit"):
+        yield {"signature": units.text(row.unit, "signature", row.text)}
 
 
 def _learned(unit_id: UUID) -> Iterable[Mapping[str, Any]]:

@@ -8,17 +8,18 @@ from datetime import timedelta
 import pytest
 from django.db import connections
 
-from stadtmail.kit import clock
-from stadtmail.mail import drafts, queries
-from stadtmail.mail.actions import drafting, planning, rates, sending
+from stadtmail.mail import drafts, queries, transit
+from stadtmail.mail.actions import accounts, drafting, planning, rates, sending
 from stadtmail.mail.drafts import Draft
+from stadtmail.mail.folders import ANSWERED
 from stadtmail.mail.models import Leg, Message, Planned, Signature
+from stadtmail.mail.privacy import _planned, _signature
 from stadtmail.people.actions import ends, restriction
 from stadtmail.people.models import Contract
 from stadtmail.privacy import erasure, sweep
 from stadtmail.privacy.models import Unit
 from stadtmail.vault import blobs
-from tests.mail.conftest import every_byte, opened
+from tests.mail.conftest import every_byte, form, opened
 from tests.mail.planned import NOW, wait
 
 INBOX, DRAFTS, SENT = 1, 2, 3
@@ -49,8 +50,6 @@ def test_nothing_of_bcc_is_in_what_is_delivered(ahaus, anna, ben) -> None:
     assert planning.send_due(NOW) == 1
     assert b"eva.geheim" not in raws(ahaus, ben, INBOX)[0]
     assert b"X-Stadtmail-Draft" not in raws(ahaus, ben, INBOX)[0]
-    from stadtmail.mail import transit
-
     leg = Leg.objects.select_related("transit__unit", "transit__tenant").get()
     body = b"".join(transit.body(leg.transit))
     assert b"eva.geheim" not in body
@@ -63,7 +62,7 @@ def test_nothing_of_bcc_is_in_what_is_delivered(ahaus, anna, ben) -> None:
 @pytest.mark.parametrize(("where", "sent"), [("prepared", 0), ("marked", 0), ("done", 1)])
 def test_killed_while_it_sends_it_is_neither_lost_nor_doubled(ahaus, anna, ben, where: str, sent: int, size: int) -> None:
     o = opened(ahaus, anna)
-    first = wait(o, "anna@ahaus.net", subject="Original")
+    wait(o, "anna@ahaus.net", subject="Original")
     assert planning.send_due(NOW) == 1
     original = Message.objects.get(folder__mailbox=o.mailbox, folder__number=INBOX, uid=2)
     wait(o, "ben@ahaus.net", "karl@elsewhere.example", text="x" * size, original=f"reply {original.id.hex}")
@@ -80,7 +79,8 @@ def test_killed_while_it_sends_it_is_neither_lost_nor_doubled(ahaus, anna, ben, 
     assert Leg.objects.count() == 1
     assert subjects(ahaus, anna, SENT) == ["Geplant", "Original"]
     assert subjects(ahaus, anna, DRAFTS) == []
-    assert first != original.id
+    original.refresh_from_db()
+    assert original.flags & ANSWERED
 
 
 @pytest.mark.postgres
@@ -126,9 +126,6 @@ def test_of_a_moved_message_only_the_new_moment_counts(ahaus, anna, ben) -> None
 
 @pytest.mark.parametrize("who", ["ben", "clara"])
 def test_c47_nobody_touches_the_plan_of_somebody_else(ahaus, musterstadt, anna, ben, now, who: str) -> None:
-    from stadtmail.mail.actions import accounts
-    from tests.mail.conftest import form
-
     message = wait(opened(ahaus, anna), "ben@ahaus.net", at=NOW + timedelta(hours=1))
     clara = accounts.open_account(form(localpart="clara", name="Clara Chrysopras"), tenant=musterstadt, now=now)
     other = opened(ahaus, ben) if who == "ben" else opened(musterstadt, clara)
@@ -146,9 +143,8 @@ def test_c47_nobody_touches_the_plan_of_somebody_else(ahaus, musterstadt, anna, 
 def test_c28_after_the_end_of_the_contract_nothing_is_sent(ahaus, anna, ben, now) -> None:
     wait(opened(ahaus, anna), "ben@ahaus.net", later=True, at=NOW + timedelta(hours=1))
     contract = Contract.objects.get(id=anna.contract)
-    ends.cancel(contract, tenant=ahaus, ends_at=NOW, now=NOW) if hasattr(ends, "cancel") else None
-    ends.run(NOW) if hasattr(ends, "run") else None
-    Contract.objects.filter(id=anna.contract).update(state="ended")
+    ends.schedule(contract, ends_at=NOW, now=NOW)
+    ends.take_due_effects(NOW)
     assert planning.send_due(NOW + timedelta(hours=1)) == 0
     assert Planned.objects.count() == 0
     assert subjects(ahaus, ben, INBOX).count("Geplant") == 0
@@ -180,7 +176,8 @@ def test_an_erased_mailbox_takes_its_plans_along(ahaus, anna, ben, now) -> None:
 def test_what_cannot_be_sent_any_more_stays_a_draft_and_is_told(ahaus, anna, ben, now) -> None:
     wait(opened(ahaus, anna), "ben@ahaus.net", "weg@ahaus.net")
     assert planning.send_due(NOW) == 0
-    assert (subjects(ahaus, anna, INBOX)[0], subjects(ahaus, anna, DRAFTS)) == ("Eine Nachricht von Ihnen wurde nicht gesendet", ["Geplant"])
+    assert subjects(ahaus, anna, INBOX)[0] == "Eine Nachricht von Ihnen wurde nicht gesendet"
+    assert subjects(ahaus, anna, DRAFTS) == ["Geplant"]
     assert subjects(ahaus, ben, INBOX).count("Geplant") == 0
     assert Planned.objects.count() == 0
 
@@ -207,8 +204,6 @@ def test_nobody_sends_as_somebody_else(ahaus, anna, ben) -> None:
 
 
 def test_c47_a_canary_in_a_draft_is_found_by_nothing_and_nowhere_after_it_is_deleted(ahaus, anna, now) -> None:
-    from stadtmail.privacy import scan
-
     o = opened(ahaus, anna)
     canary = "Kanarienvogel4711"
     written = Draft(sender="anna@ahaus.net without", to=f"{canary}@example.org", subject=canary, text=canary)
@@ -224,16 +219,12 @@ def test_c47_a_canary_in_a_draft_is_found_by_nothing_and_nowhere_after_it_is_del
     assert not [name for name, raw in every_byte() if canary.encode() in raw]
     assert list(blobs.every()) == []
     assert Message.objects.filter(id=saved.message).count() == 0
-    assert scan is not None
 
 
 def test_the_archive_has_signature_and_plans(ahaus, anna, ben) -> None:
-    from stadtmail.mail.privacy import _planned, _signature
-
     o = opened(ahaus, anna)
     wait(o, "ben@ahaus.net", at=NOW + timedelta(hours=1))
     drafting.sign(o, "Anna, Ahaus", now=NOW)
     assert [dict(one) for one in _signature(o.mailbox.unit_id)] == [{"signature": "Anna, Ahaus"}]
     (unit,) = Planned.objects.values_list("delivery", flat=True)
     assert [one["planned_for"] for one in _planned(unit)] == [(NOW + timedelta(hours=1)).isoformat()]
-    assert clock.now() is not None

@@ -129,14 +129,16 @@ def remove(o: Opened, place: Folder, message: UUID, uid: int) -> None:
 
 def sign(o: Opened, text: str, *, now: datetime) -> None:  # noqa: ARG001
     """Keep what the person puts under their messages; nothing is kept of an empty text. Raises units.Gone."""
-    unit = next(iter(queries.pairs_of(o).values())).unit
+    unit = o.mailbox.unit
+    if unit is None:
+        raise units.Gone
     text = text.replace("\r\n", "\n").strip("\n")[:MOST_SIGNATURE]
     sealed = units.seal(unit, "signature", text) if text.strip() else None
     with store.writing():
         if sealed is None:
-            Signature.objects.filter(mailbox=o.mailbox)._raw_delete("default")
+            Signature.objects.filter(unit=unit)._raw_delete("default")
         else:
-            Signature.objects.update_or_create(mailbox=o.mailbox, defaults={"text": sealed})
+            Signature.objects.update_or_create(unit=unit, defaults={"text": sealed})
 
 
 def _save(

@@ -85,6 +85,13 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='Signature',
+            fields=[
+                ('unit', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='privacy.unit')),
+                ('text', models.BinaryField()),
+            ],
+        ),
+        migrations.CreateModel(
             name='Stopped',
             fields=[
                 ('tenant', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='tenants.tenant')),
@@ -120,13 +127,6 @@ class Migration(migrations.Migration):
             model_name='message',
             name='pair',
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='mail.mailboxkey'),
-        ),
-        migrations.CreateModel(
-            name='Signature',
-            fields=[
-                ('mailbox', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='mail.mailbox')),
-                ('text', models.BinaryField()),
-            ],
         ),
         migrations.AddField(
             model_name='mailboxkey',
