@@ -100,7 +100,8 @@ def read(request: PortalRequest) -> Sent:
             bodies.read(request)
         else:
             _read_files(request, handler)
-        refuse_surplus(request.POST, FIELDS)
+        no_file = ("file",) if request.POST.get("file") == "" else ()  # browsers send the field when nothing was chosen
+        refuse_surplus(request.POST, (*FIELDS, *no_file))
         return _sent(request, handler)
     except BaseException:
         handler.forget()

@@ -32,7 +32,7 @@ class Writer:
             stream = BytesIO(content)
             stream.name = name
             streams.append(stream)
-        response = self.browser.client.post(self.action, {**given, **({"file": streams} if streams else {})})
+        response = self.browser.client.post(self.action, {**given, "file": streams or ""})  # as browsers send it empty
         assert response.status_code == status, (response.status_code, Page(response).text[-1500:] if response.content else response.headers)
         self.at = response.headers.get("Location", "")
         if status == 302:
