@@ -79,6 +79,7 @@ def _changed(request: PortalRequest, box: Box, message: UUID, step: str, at: dat
 def _page(request: PortalRequest, box: Box, message: UUID, *, problems: list[Problem] | None = None, status: int = 200) -> HttpResponse:
     state, uid, plan = drafts.whereabouts(box.opened, message)
     folders = mailbox.folders(box)
+    local = plan.at.astimezone(request.policy.tz) if plan else None
     context = {
         **mailbox.side(box, folders, None),
         "message": message,
@@ -86,7 +87,8 @@ def _page(request: PortalRequest, box: Box, message: UUID, *, problems: list[Pro
         "uid": uid,
         "plan": plan,
         "seconds": int(planning.UNDO.total_seconds()),
-        "local": plan.at.astimezone(request.policy.tz) if plan else None,
+        "day": request.POST.get("day") or (f"{local:%Y-%m-%d}" if local else ""),
+        "time": request.POST.get("time") or (f"{local:%H:%M}" if local else ""),
         "today": request.now.astimezone(request.policy.tz).date().isoformat(),
         "zone": request.policy.tz.key,
         "sent_folder": next((one.number for one in folders if one.icon == "sent"), None),
