@@ -51,6 +51,11 @@ def planned_due(now: datetime, last: datetime | None) -> bool:  # noqa: ARG001
     return planning.is_due(now)
 
 
+def next_planned(after: datetime) -> datetime | None:
+    """The next moment at which a message is to be sent."""
+    return planning.next_due(after)
+
+
 def send_planned(now: datetime) -> int:
     """Send what its writer has sent, seconds ago or for now. Returns how many."""
     return planning.send_due(now)

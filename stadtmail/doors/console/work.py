@@ -151,9 +151,9 @@ class Work:
 
 
 def next_moment(after: datetime) -> datetime:
-    """The next moment at which something happens by itself: a due date, the end of a contract, or midnight UTC."""
+    """The next moment at which something happens by itself: a due date, the end of a contract, a planned message, or midnight UTC."""
     midnight = datetime.combine(after.astimezone(UTC).date() + timedelta(days=1), datetime.min.time(), UTC)
-    known = (sweep.next_due(None, after=after), people.next_end(after), midnight)
+    known = (sweep.next_due(None, after=after), people.next_end(after), mail_jobs.next_planned(after), midnight)
     return min(moment for moment in known if moment is not None)
 
 

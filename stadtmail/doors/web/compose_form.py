@@ -190,6 +190,8 @@ def _refusals(request: PortalRequest, box: Box, sent: Sent, sender: Identity | N
         return [Problem("sender", _("Von dieser Adresse können Sie nicht senden. Bitte wählen Sie eine andere."))]
     except rates.TooOften:
         return [Problem("", _("Sie haben sehr viele Nachrichten gesendet. Bitte versuchen Sie es in einer Stunde noch einmal."))]
+    except planning.TooManyUnknown:
+        return [Problem("to", _("Sie haben viele Adressen angegeben, die es nicht gibt. Bitte warten Sie einige Minuten."))]
     except planning.NotThere as error:
         return [Problem(_field_of(sent.written, address), _why(address, kind)) for address, kind in error.whom.items()]
     return []

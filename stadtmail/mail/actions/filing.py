@@ -60,6 +60,11 @@ def sealed(o: Opened, new: New) -> sealing.Sealed:
     return _sealed(new, *_target(o))
 
 
+def boxed(o: Opened, new: New) -> sealing.Sealed:
+    """The same for whoever works while its holder is away: sealed to the public half, as at delivery. Raises MailboxClosed."""
+    return _sealed(new, _public(o), None)
+
+
 def forget(sealed: Sequence[tuple[sealing.Sealed, int]]) -> None:
     """They were not placed: their bytes go."""
     blobs.delete([one.blob for one, _ in sealed if one.blob is not None])
@@ -135,11 +140,15 @@ def _take_back(o: Opened, folder: UUID, uids: Sequence[int]) -> None:
 
 
 def _target(o: Opened) -> tuple[sealing.Target, sealing.Private | None]:
+    target = _public(o)
+    return target, queries.privates(o).get(target.pair)
+
+
+def _public(o: Opened) -> sealing.Target:
     pair = MailboxKey.objects.filter(mailbox=o.mailbox, current=True).exclude(unit__state=ERASING).first()
     if pair is None:
         raise MailboxClosed
-    target = sealing.Target(o.mailbox.tenant_id, o.mailbox.id, o.mailbox.role, pair.unit_id, bytes(pair.public))
-    return target, queries.privates(o).get(pair.unit_id)
+    return sealing.Target(o.mailbox.tenant_id, o.mailbox.id, o.mailbox.role, pair.unit_id, bytes(pair.public))
 
 
 def placed(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
@@ -17,7 +18,7 @@ from django.db.models import Exists, OuterRef
 
 from stadtmail.kit import errors, log, store
 from stadtmail.mail import bodies, drafts, queries, sealing, unsent
-from stadtmail.mail.actions import changing, deliverykeys, drafting, filing, rates, sending, submitting, telling
+from stadtmail.mail.actions import changing, delivery, deliverykeys, drafting, filing, rates, sending, submitting, telling
 from stadtmail.mail.drafts import Draft
 from stadtmail.mail.folders import ANSWERED, SEEN
 from stadtmail.mail.models import Folder, Mailbox, Message, Planned
@@ -28,12 +29,14 @@ from stadtmail.people.actions import restriction
 from stadtmail.people.models import Contract
 from stadtmail.privacy import policy, units
 from stadtmail.privacy.models import ERASING
+from stadtmail.usage import limits
 from stadtmail.vault import seal
 from stadtmail.wire import compose
 
 UNDO = timedelta(seconds=10)
 FARTHEST = timedelta(days=366)
 MOST_RECIPIENTS, MOST_PLANNED = 100, 200  # of one message; of one mailbox
+MOST_UNKNOWN = 50  # addresses here that nobody has, named by one person within the city's `throttle`: nobody lists residents
 AT_ONCE, PAUSE, MOST_TRIES = 20, timedelta(minutes=5), 288  # of a round; between two tries; a day of them
 FORWARDED = "$Forwarded"
 _OVER = "over"  # there is no plan any more
@@ -45,6 +48,10 @@ class NotWaiting(errors.Conflict):
 
 class TooManyPlanned(errors.OverQuota):
     """As many messages wait to be sent as a mailbox may have."""
+
+
+class TooManyUnknown(errors.OverQuota):
+    """The person has named so many addresses of this instance that nobody has: no more is said about any."""
 
 
 class IsRestricted(errors.NotAllowed):
@@ -71,10 +78,15 @@ class Dispatch:
 
 
 def check(o: Opened, sender: str, recipients: Sequence[str], *, now: datetime) -> None:
-    """Could it be sent at this moment? Raises sending.NotYourAddress, NotThere, rates.TooOften."""
+    """Could it be sent at this moment? Raises sending.NotYourAddress, NotThere, rates.TooOften, TooManyUnknown."""
     contract = _contract(o.mailbox)
     if contract is None or not is_own(o.mailbox.tenant, contract.id, sender):
         raise sending.NotYourAddress
+    period = policy.current(o.mailbox.tenant).limits["throttle"]
+    unknown: Any = {"scope": "sent.unknown", "key": str(contract.person_id), "limit": MOST_UNKNOWN,
+                    "per_seconds": period.days * 86_400 + period.seconds, "now": now}  # fmt: skip
+    if not limits.is_open(**unknown):
+        raise TooManyUnknown
     wrong: dict[str, errors.StadtmailError] = {}
     for address in recipients:
         try:
@@ -82,6 +94,9 @@ def check(o: Opened, sender: str, recipients: Sequence[str], *, now: datetime) -
         except errors.StadtmailError as error:
             wrong[address] = error
     if wrong:
+        count = sum(isinstance(error, errors.NotFound | delivery.MailboxClosed) for error in wrong.values())
+        if count and not limits.allow(**unknown, count=min(count, MOST_UNKNOWN)):
+            raise TooManyUnknown
         raise NotThere(wrong)
     if not rates.is_open(contract.person_id, now=now):
         raise rates.TooOften
@@ -235,7 +250,7 @@ def _sent(row: Planned, mailbox: Mailbox, contract: Contract, now: datetime) -> 
         raise NotWaiting from None
     original = drafts.original_of(written)
     raw = compose.ready(written, now=now)
-    copy = filing.sealed(o, filing.New(raw, SEEN, now, email_id=f"M{message.id.hex}"))
+    copy = filing.boxed(o, filing.New(raw, SEEN, now, email_id=f"M{message.id.hex}"))
 
     def along() -> None:
         if store.locked(Planned.objects.filter(pk=row.pk, at=row.at)).first() is None:  # stopped, or moved

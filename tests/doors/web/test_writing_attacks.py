@@ -71,6 +71,16 @@ def test_nobody_writes_as_somebody_else(ahaus, anna, account, ben, sender: str) 
     assert message_from_bytes(raw, policy=policy.default)["From"] == "Anna Kanariengelb <anna.k@ahaus.net>"
 
 
+def test_c47_nobody_lists_the_residents_by_asking_for_addresses(anna, ben) -> None:
+    for number in range(3):
+        tried = ", ".join(f"niemand{number}.{n}@ahaus.net" for n in range(20))
+        anna.press("send", status=400, to=tried, subject="S", text="x")
+    assert "viele Adressen angegeben" in anna.text
+    assert "niemand2.1@ahaus.net gibt es nicht" not in anna.text
+    anna.press("send", status=400, to="ben.b@ahaus.net")  # nor whether somebody is there
+    assert "viele Adressen angegeben" in anna.text
+
+
 @pytest.mark.parametrize("who", ["ben", "clara", "nobody"])
 def test_c47_a_draft_and_a_plan_of_somebody_else_do_not_exist(ahaus, musterstadt, anna, account, ben, now, who: str) -> None:
     anna.press("save", ("geheim.txt", b"Zitronen"), to="ben.b@ahaus.net", subject="Zitronenbrief", text="Zitronen")
