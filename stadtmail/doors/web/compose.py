@@ -27,6 +27,7 @@ from stadtmail.mail.drafts import Draft
 from stadtmail.wire import typed
 
 STEPS = frozenset({"save", "auto", "attach", "remove", "send", "plan", "discard"})
+SAVED_EVERY, SAVED_BYTES_A_SECOND = 10, 256 * 1024  # seconds between two savings by the script: what is large is written less often
 STATES = frozenset({"gespeichert", "angehaengt", "entfernt", "zurueck"})
 
 
@@ -180,6 +181,7 @@ def _page(
         "people": drafts.correspondents(box.opened),
         "recipients": [(name, label, getattr(shown, name)) for name, label in _labels()],
         "most": compose_form.MOST_UPLOAD,
+        "every": SAVED_EVERY + sum(file.size_bytes for file in shown.files) // SAVED_BYTES_A_SECOND,
         "day": sent.day if sent else "",
         "time": sent.time if sent else "",
         "today": request.now.astimezone(request.policy.tz).date().isoformat(),

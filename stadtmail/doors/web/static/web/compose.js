@@ -3,7 +3,6 @@
 "use strict";
 const form = document.querySelector("form[data-compose]");
 if (form) {
-  const EVERY = 10_000;
   const said = form.querySelector("[data-saved]");
   const files = form.elements.file;
   let isChanged = false;
@@ -34,7 +33,7 @@ if (form) {
   };
 
   form.addEventListener("input", (event) => { if (event.target !== files) isChanged = true; });
-  setInterval(save, EVERY);
+  setInterval(save, Number(form.dataset.every) * 1000);
   document.addEventListener("visibilitychange", () => { if (document.hidden) save(); });
   window.addEventListener("pageshow", () => { isLeaving = false; });
 
