@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from stadtmail.mail.actions import emptying, forwarding, gone, indexing, legs, moving, remembering, repeats, rolekeys
+from stadtmail.mail.actions import emptying, forwarding, gone, indexing, legs, moving, planning, remembering, repeats, rolekeys
 from stadtmail.mail.importing import running
 from stadtmail.mail.models import Mailbox
 from stadtmail.tenants import queries as tenants
@@ -49,6 +49,26 @@ def remove_lost_blobs(now: datetime) -> int:
 def forget_for_filters(now: datetime) -> int:
     """What filters remember ends with its days, and so do codes that nobody gave back. Returns how many."""
     return remembering.forget_due(now) + forwarding.forget_unanswered(now)
+
+
+def planned_due(now: datetime, last: datetime | None) -> bool:  # noqa: ARG001
+    """Has a message to be sent?"""
+    return planning.is_due(now)
+
+
+def next_planned(after: datetime) -> datetime | None:
+    """The next moment at which a message is to be sent."""
+    return planning.next_due(after)
+
+
+def send_planned(now: datetime) -> int:
+    """Send what its writer has sent, seconds ago or for now. Returns how many."""
+    return planning.send_due(now)
+
+
+def forget_lost_plans(now: datetime) -> int:
+    """Plans whose message was deleted go. Returns how many."""
+    return planning.forget_lost(now)
 
 
 def follow_mail(now: datetime) -> int:

@@ -297,6 +297,37 @@ class Remembered(models.Model):
         return f"remembered {self.pk}"
 
 
+class Planned(models.Model):
+    """A message in Drafts that is to be sent at a moment: its record key and its recipients, sealed under the delivery key.
+
+    `message` is the row in Drafts, without a constraint: its holder may delete it at any time, and then nothing is sent.
+    """
+
+    message = models.UUIDField(primary_key=True)
+    delivery = models.ForeignKey(DeliveryKey, on_delete=models.CASCADE, related_name="planned", db_index=False)
+    ident = models.UUIDField()  # random, of the form that was sent: what is sent twice is planned once
+    sealed = models.BinaryField()
+    at = models.DateTimeField(db_index=True)
+    later = models.BooleanField(default=False)  # the person chose the moment; else it is held back so that they can undo
+    tries = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["delivery", "ident"], name="planned_once")]
+
+    def __str__(self) -> str:
+        return f"planned {self.pk}"
+
+
+class Signature(models.Model):
+    """What a person puts under their messages, sealed under the mailbox's unit key."""
+
+    unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")  # the mailbox's own
+    text = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"signature {self.pk}"
+
+
 WAITING, HELD = "waiting", "held"
 
 

@@ -32,10 +32,12 @@ from stadtmail.mail.models import (
     Mailbox,
     MailboxKey,
     Message,
+    Planned,
     Remembered,
     Repeat,
     Route,
     Script,
+    Signature,
     Subscription,
     Transit,
     Wrap,
@@ -122,6 +124,16 @@ def register() -> None:
             "Remembered", lambda ids: Remembered.objects.filter(delivery__in=ids),
             sealed={"ends": None}, hashed=["mark"],
             harmless={"id": "row number", "delivery": REF, "until": "day on which a hash is forgotten, on a random id"},
+        ),
+        _holding(
+            "Planned", lambda ids: Planned.objects.filter(delivery__in=ids), sealed={"sealed": None},
+            harmless={"message": ID, "delivery": REF, "ident": "random id of a form", "at": "moment of the sending, on a random id",
+                      "later": "mark", "tries": NUMBER},
+            export=_planned,
+        ),
+        _holding(
+            "Signature", lambda ids: Signature.objects.filter(unit__in=ids), sealed={"text": "signature"}, harmless={"unit": ID},
+            export=_signature,
         ),
         Holding(
             table="mail.Transit",
@@ -313,6 +325,17 @@ def _forwards(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
     for key in DeliveryKey.objects.filter(unit=unit_id).select_related("unit"):
         for one in filtering.forwards(key):
             yield {"forward_to": one.address, "confirmed": one.is_confirmed}
+
+
+def _planned(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
+    """When what waits in Drafts is to be sent; the message itself is read out with the others."""
+    for at in Planned.objects.filter(delivery=unit_id).order_by("at").values_list("at", flat=True):
+        yield {"planned_for": at.isoformat()}
+
+
+def _signature(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
+    for row in Signature.objects.filter(unit=unit_id).select_related("unit"):
+        yield {"signature": units.text(row.unit, "signature", row.text)}
 
 
 def _learned(unit_id: UUID) -> Iterable[Mapping[str, Any]]:

@@ -250,6 +250,11 @@ def raw(o: Opened, folder: int, uid: int) -> Iterator[bytes]:
     return bodies.raw(row, record)
 
 
+def record(o: Opened, folder: int, uid: int) -> tuple[Message, sealing.Record]:
+    """A message's row and its opened record key, for this room. Raises NoSuchMessage, units.Gone."""
+    return _one(o, folder, uid)
+
+
 def every_raw(o: Opened) -> Iterator[tuple[str, int, list[str], Iterator[bytes]]]:
     """(folder's name, uid, flags, bytes) of every message, for the download. Raises units.Gone."""
     for row in folders(o):

@@ -56,6 +56,8 @@ _LABELS = {
               "the filter in the language Sieve (RFC 5228): every provider with Sieve can take it over"),
     "active": ("der Filter läuft bei der Zustellung", "the filter runs at delivery"),
     "forward_to": ("Adresse, an die Filter weiterleiten", "address that filters pass mail on to"),
+    "signature": ("Text unter Ihren Nachrichten", "text under your messages"),
+    "planned_for": ("wann eine Nachricht aus den Entwürfen gesendet wird (UTC)", "when a message in the drafts is sent (UTC)"),
     "confirmed": ("die Adresse hat zugestimmt", "the address has agreed"),
     "erased_by": ("gelöscht spätestens; leer: die Frist hat noch nicht begonnen", "erased by; empty: no period has begun"),
     "holds": ("was die Löschung zurzeit aufhält", "what stops the erasure at present"),

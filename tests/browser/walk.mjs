@@ -287,6 +287,46 @@ const tasks = {
     seen.steps.push("excluded");
   },
 
+  async write(browser) {
+    const [context, page] = await open(browser, { javaScriptEnabled: options.javascript });
+    await page.goto(`${base}/anmelden`);
+    await fill(page, { address: options.address, password: options.password });
+    await page.locator('button[value="cookie"]').click();
+    await page.waitForURL(/postfach/);
+    await page.goto(`${base}${options.prefix}/postfach/schreiben`);
+    await page.locator("summary").first().click();
+    await fill(page, { to: options.address, subject: "Probe", text: "Hallo" });
+    const file = { name: "liste.txt", mimeType: "text/plain", buffer: Buffer.alloc(200_000, "a") };
+    if (options.javascript) {
+      await look(page, "the empty form");
+      await page.waitForFunction(() => document.querySelector("[data-saved]").textContent, null, { timeout: 20_000 });
+      seen.steps.push(`saved as ${await page.locator("[name=draft]").inputValue()}`);
+      await page.locator("#file").setInputFiles([file]);
+      await page.waitForURL(/stand=angehaengt/);
+    } else {
+      await page.locator("#file").setInputFiles([file]);
+      await page.locator("[data-attach]").click();
+    }
+    seen.steps.push(await page.locator(".attached bdi").textContent(), await page.locator("#text").inputValue());
+    if (options.javascript) await look(page, "a file");
+    await fill(page, { to: "niemand@ahaus.net" });
+    await page.locator('button[value="send"]').click();
+    await page.locator("#fehler").waitFor();
+    if (options.javascript) await look(page, "a mistake");
+    await fill(page, { to: options.address });
+    await page.locator('button[value="send"]').click();
+    await page.waitForURL(/geplant/);
+    if (options.javascript) await look(page, "held back");
+    await page.locator('button[value="stop"]').click();
+    await page.waitForURL(/stand=zurueck/);
+    seen.steps.push(await page.locator("#subject").inputValue());
+    for (const path of ["/postfach/geplant", "/postfach/signatur"]) {
+      await page.goto(`${base}${options.prefix}${path}`);
+      if (options.javascript) await look(page, path);
+    }
+    seen.cookies.push(...(await context.cookies()).map((cookie) => cookie.name));
+  },
+
   async link(browser) {
     const [context, page] = await open(browser, { javaScriptEnabled: options.javascript });
     await page.goto(`${base}/anmelden`);

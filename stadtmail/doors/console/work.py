@@ -103,6 +103,8 @@ TASKS = (
     Task("empty_folders", each(timedelta(hours=1)), mail_jobs.empty_due_folders),
     Task("lost_blobs", each(timedelta(hours=1)), mail_jobs.remove_lost_blobs),
     Task("part_blobs", each(timedelta(hours=1)), _remove_parts),
+    Task("lost_plans", each(timedelta(hours=1)), mail_jobs.forget_lost_plans, by_date=False),
+    Task("planned", mail_jobs.planned_due, mail_jobs.send_planned, by_date=False),
     Task("search_index", each(timedelta(seconds=1)), mail_jobs.follow_mail, by_date=False),
     Task("imports", each(timedelta(seconds=2)), mail_jobs.import_mail, by_date=False, looks_only=True),
     Task("evidence", each(timedelta(minutes=1)), evidence.move, by_date=False),
@@ -151,9 +153,9 @@ class Work:
 
 
 def next_moment(after: datetime) -> datetime:
-    """The next moment at which something happens by itself: a due date, the end of a contract, or midnight UTC."""
+    """The next moment at which something happens by itself: a due date, the end of a contract, a planned message, or midnight UTC."""
     midnight = datetime.combine(after.astimezone(UTC).date() + timedelta(days=1), datetime.min.time(), UTC)
-    known = (sweep.next_due(None, after=after), people.next_end(after), midnight)
+    known = (sweep.next_due(None, after=after), people.next_end(after), mail_jobs.next_planned(after), midnight)
     return min(moment for moment in known if moment is not None)
 
 

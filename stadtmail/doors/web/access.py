@@ -106,6 +106,19 @@ def reader(page: Page[Concatenate[PortalRequest, Box, P]]) -> Page[Concatenate[P
     return guarded
 
 
+def writer(page: "Page[Concatenate[PortalRequest, Box, P]]") -> "Page[Concatenate[PortalRequest, P]]":
+    """The page writes mail: residents only. Raises NotThisRole for everybody of the staff."""
+
+    @reader
+    @wraps(page)
+    def guarded(request: PortalRequest, box: Box, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if box.role:
+            raise NotThisRole
+        return page(request, box, *args, **kwargs)
+
+    return guarded
+
+
 def ended(request: PortalRequest) -> HttpResponseBase:
     """The contract has ended, so has the session; what is left to do is collecting."""
     was_cookie = leave(request)

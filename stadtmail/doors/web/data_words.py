@@ -305,5 +305,7 @@ def _labels() -> dict[str, str]:
         "sieve": _("Text des Filters (Sieve)"),
         "active": _("Läuft"),
         "forward_to": _("Weiterleitung an"),
+        "signature": _("Signatur"),
+        "planned_for": _("Wird gesendet am"),
         "confirmed": _("Bestätigt"),
     }

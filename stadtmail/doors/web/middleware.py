@@ -25,7 +25,7 @@ from stadtmail.usage import connections
 METHODS = frozenset({"GET", "HEAD", "POST"})
 STATIC = "/static/"
 SAME_FOR_ALL = frozenset({"autodiscover"})  # programs send to it without a token; what they send is not read, and nothing is done
-IN_ADDRESS = frozenset({"import_file"})  # a file is read by its page, once it knows whose it is: the token stands in the address
+IN_ADDRESS = frozenset({"import_file", "compose"})  # a file is read by its page, once it knows whose it is: the token stands in the address
 FOR_MACHINES = ("/.well-known/", "/mail/", "/autodiscover/")  # all that is answered on autoconfig.<domain> and its like
 
 

@@ -37,6 +37,7 @@ class New:
     content: Incoming | bytes
     flags: int
     received_at: datetime
+    email_id: str = ""  # of what it is made from (RFC 8474)
 
 
 def append(o: Opened, folder: UUID, news: Sequence[New], *, now: datetime) -> Appended:
@@ -45,16 +46,34 @@ def append(o: Opened, folder: UUID, news: Sequence[New], *, now: datetime) -> Ap
     if used + sum(len(one.content) for one in news) > quota:  # asked again inside the transaction
         raise MailboxFull
     target, private = _target(o)
-    sealed = []
+    sealed: list[tuple[sealing.Sealed, int]] = []
     try:
-        for one in news:
-            raw = bytes(one.content)
-            plain = envelope.packed(envelope.summary(raw, now=one.received_at))
-            sealed.append((sealing.sealed(raw, target, plain, private=private, now=one.received_at), one.flags))
-        return _placed(o, folder, sealed, now)
+        sealed.extend((_sealed(one, target, private), one.flags) for one in news)
+        return placed(o, folder, sealed, now)
     except BaseException:
-        blobs.delete([one.blob for one, _ in sealed if one.blob is not None])
+        forget(sealed)
         raise
+
+
+def sealed(o: Opened, new: New) -> sealing.Sealed:
+    """A message of the holder's own before it is placed: whoever places it forgets it where that fails. Raises MailboxClosed."""
+    return _sealed(new, *_target(o))
+
+
+def boxed(o: Opened, new: New) -> sealing.Sealed:
+    """The same for whoever works while its holder is away: sealed to the public half, as at delivery. Raises MailboxClosed."""
+    return _sealed(new, _public(o), None)
+
+
+def forget(sealed: Sequence[tuple[sealing.Sealed, int]]) -> None:
+    """They were not placed: their bytes go."""
+    blobs.delete([one.blob for one, _ in sealed if one.blob is not None])
+
+
+def _sealed(one: New, target: sealing.Target, private: sealing.Private | None) -> sealing.Sealed:
+    raw = bytes(one.content)
+    plain = envelope.packed(replace(envelope.summary(raw, now=one.received_at), email_id=one.email_id))
+    return sealing.sealed(raw, target, plain, private=private, now=one.received_at)
 
 
 def copy(o: Opened, folder: UUID, uids: Sequence[int], *, to: UUID, now: datetime) -> Moved:
@@ -101,11 +120,11 @@ def _copied(o: Opened, folder: UUID, uids: Sequence[int], to: UUID, now: datetim
             content = b"".join(mail.pieces())
             sealed.append((sealing.sealed(content, target, plain, private=private, now=mail.envelope.received_at), mail.flags))
             old.append(mail.uid)
-        placed = _placed(o, to, sealed, now)
+        there = placed(o, to, sealed, now)
     except BaseException:
-        blobs.delete([one.blob for one, _ in sealed if one.blob is not None])
+        forget(sealed)
         raise
-    return Moved(placed.uidvalidity, old, placed.uids)
+    return Moved(there.uidvalidity, old, there.uids)
 
 
 def _take_back(o: Opened, folder: UUID, uids: Sequence[int]) -> None:
@@ -121,17 +140,27 @@ def _take_back(o: Opened, folder: UUID, uids: Sequence[int]) -> None:
 
 
 def _target(o: Opened) -> tuple[sealing.Target, sealing.Private | None]:
-    pair = MailboxKey.objects.filter(mailbox=o.mailbox, current=True).exclude(unit__state=ERASING).first()
-    if pair is None:
-        raise MailboxClosed
-    target = sealing.Target(o.mailbox.tenant_id, o.mailbox.id, o.mailbox.role, pair.unit_id, bytes(pair.public))
+    target = _public(o)
     try:
-        return target, queries.privates(o).get(pair.unit_id)
+        return target, queries.privates(o).get(target.pair)
     except queries.Locked:  # a sealed mailbox takes what is sealed to its public half, like mail that arrives
         return target, None
 
 
-def _placed(o: Opened, folder: UUID, sealed: Sequence[tuple[sealing.Sealed, int]], now: datetime) -> Appended:
+def _public(o: Opened) -> sealing.Target:
+    pair = MailboxKey.objects.filter(mailbox=o.mailbox, current=True).exclude(unit__state=ERASING).first()
+    if pair is None:
+        raise MailboxClosed
+    return sealing.Target(o.mailbox.tenant_id, o.mailbox.id, o.mailbox.role, pair.unit_id, bytes(pair.public))
+
+
+def placed(
+    o: Opened, folder: UUID, sealed: Sequence[tuple[sealing.Sealed, int]], now: datetime, *, beyond_quota: bool = False
+) -> Appended:  # fmt: skip
+    """Write what was sealed into a folder, in the caller's transaction or one of its own. Raises as `append`.
+
+    `beyond_quota`: for what was sent already, which must not be lost.
+    """
     size = sum(one.size_bytes for one, _ in sealed)
     with store.writing():
         box = store.locked(Mailbox.objects.filter(id=o.mailbox.id)).first()
@@ -141,7 +170,7 @@ def _placed(o: Opened, folder: UUID, sealed: Sequence[tuple[sealing.Sealed, int]
         living = MailboxKey.objects.filter(unit__in=pairs, mailbox=box).exclude(unit__state=ERASING)
         if living.exclude(current=False, mailbox__role="").count() != len(pairs):
             raise PairChanged if has_other_pair(box.id) else MailboxClosed
-        if box.used_bytes + size > box.quota_bytes:
+        if not beyond_quota and box.used_bytes + size > box.quota_bytes:
             raise MailboxFull
         place = locked(o, folder)
         modseq = place.modseq + 1

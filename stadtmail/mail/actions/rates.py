@@ -40,3 +40,10 @@ def count(person: UUID, recipients: int, *, rates: Rates, now: datetime) -> None
         hour = [(an_hour, HOUR)]
         if not limits.allow(scope, str(person), limit=a_day, per_seconds=DAY, within=hour, now=now, count=number):
             raise TooOften
+
+
+def is_open(person: UUID, *, rates: Rates = USUAL, now: datetime) -> bool:
+    """May this person send one more message now? Nothing is counted."""
+    wanted = (("sent", rates.messages_a_day, DAY), ("sent", rates.messages_an_hour, HOUR), ("sent.to", rates.recipients_a_day, DAY),
+              ("sent.to", rates.recipients_an_hour, HOUR))  # fmt: skip
+    return all(limits.is_open(scope, str(person), limit=most, per_seconds=seconds, now=now) for scope, most, seconds in wanted)

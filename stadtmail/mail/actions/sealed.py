@@ -13,7 +13,7 @@ from uuid import UUID
 from stadtmail.kit import errors, store
 from stadtmail.mail import queries, sealing, wraps
 from stadtmail.mail.actions import indexing, moving
-from stadtmail.mail.models import OPEN, Folder, Import, Keyword, Mailbox, MailboxKey, Repeat, Wrap
+from stadtmail.mail.models import OPEN, Folder, Import, Keyword, Mailbox, MailboxKey, Repeat, Signature, Subscription, Wrap
 from stadtmail.people import passwords
 from stadtmail.people import queries as people
 from stadtmail.people.actions import app_passwords, credentials, ends
@@ -312,6 +312,13 @@ def _take_place(box: Mailbox, old: Unit, unit: units.Prepared, *, public: bytes,
     for word in Keyword.objects.filter(mailbox=box):
         name = units.unseal(old, f"keyword {word.bit}", word.name)
         Keyword.objects.filter(id=word.id).update(name=units.seal(unit, f"keyword {word.bit}", name))
+    for kept in Subscription.objects.filter(mailbox=box):
+        name = units.unseal(old, f"subscription {kept.id}", kept.name)
+        Subscription.objects.filter(id=kept.id).update(name=units.seal(unit, f"subscription {kept.id}", name))
+    for signature in Signature.objects.filter(unit=old.id):
+        text = units.unseal(old, "signature", signature.text)
+        Signature.objects.filter(unit=old.id)._raw_delete("default")
+        Signature.objects.create(unit_id=unit.id, text=units.seal(unit, "signature", text))
     Mailbox.objects.filter(id=box.id).update(unit_id=unit.id)
     Repeat.objects.filter(pair=old.id).update(pair_id=unit.id)
     holds.extend(old.id, unit.id)

@@ -4,7 +4,7 @@ What goes to mailboxes here and what waits for elsewhere is written in one trans
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -62,9 +62,11 @@ class _Here:
 
 def send(
     tenant: Tenant, *, contract: UUID, sender: str, recipients: Sequence[str | To], raw: bytes, now: datetime, ret: str = "",
-    envid: str = "", utf8: bool = False, limits: rates.Rates = rates.USUAL,
+    envid: str = "", utf8: bool = False, limits: rates.Rates = rates.USUAL, along: Callable[[], None] = lambda: None,
 ) -> Sent:  # fmt: skip
     """Send a message of the contract's holder. Durable when this returns.
+
+    `along`: what is written in the same transaction; where it raises, nothing is sent.
 
     Raises NotYourAddress, MayNotSend, TooOften, BadRecipient, Loop, outgoing.NoRecipient, and TryLater of a city that is
     closed.
@@ -85,7 +87,7 @@ def send(
     raw = submitted.completed(raw, sender=sender, domain=tenant.domain, now=now, new_id=lambda: uuid4().hex)
     raw = signing.signed(tenant, raw, now=now)
     of = transit.Envelope(sender, now, envid, ret, is_utf8=utf8)
-    return _take(tenant, mailbox, of, (here, away), raw)
+    return _take(tenant, mailbox, of, (here, away), raw, along=along)
 
 
 def _holder(tenant: Tenant, contract: UUID) -> tuple[Contract, Mailbox]:
@@ -128,7 +130,7 @@ def _sorted(to: Sequence[To], now: datetime) -> tuple[list[_Here], list[To]]:
 
 
 def _take(
-    tenant: Tenant, mailbox: Mailbox, of: transit.Envelope, to: tuple[list[_Here], list[To]], raw: bytes
+    tenant: Tenant, mailbox: Mailbox, of: transit.Envelope, to: tuple[list[_Here], list[To]], raw: bytes, *, along: Callable[[], None]
 ) -> Sent:  # fmt: skip
     """Ask the neighbours' filters, seal everything, then write it in one transaction.
 
@@ -155,6 +157,7 @@ def _take(
                 failed = failed or refused  # their own mailbox is full: they are told now, by the answer
             if failed:
                 raise BadRecipient({one.position: failed[one.target.mailbox] for one in here if one.target.mailbox in failed})
+            along()
     except errors.StadtmailError:  # anything else may have been committed: what is lost then, the hourly job removes
         if copies:
             copies.forget()

@@ -86,6 +86,13 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='Signature',
+            fields=[
+                ('unit', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='privacy.unit')),
+                ('text', models.BinaryField()),
+            ],
+        ),
+        migrations.CreateModel(
             name='Stopped',
             fields=[
                 ('tenant', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='tenants.tenant')),
@@ -161,6 +168,18 @@ class Migration(migrations.Migration):
             model_name='deliverykey',
             name='mailbox',
             field=models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='delivery', to='mail.mailbox'),
+        ),
+        migrations.CreateModel(
+            name='Planned',
+            fields=[
+                ('message', models.UUIDField(primary_key=True, serialize=False)),
+                ('ident', models.UUIDField()),
+                ('sealed', models.BinaryField()),
+                ('at', models.DateTimeField(db_index=True)),
+                ('later', models.BooleanField(default=False)),
+                ('tries', models.PositiveSmallIntegerField(default=0)),
+                ('delivery', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='planned', to='mail.deliverykey')),
+            ],
         ),
         migrations.CreateModel(
             name='Remembered',
@@ -315,6 +334,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='folder',
             constraint=models.UniqueConstraint(fields=('mailbox', 'number'), name='folder_number_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='planned',
+            constraint=models.UniqueConstraint(fields=('delivery', 'ident'), name='planned_once'),
         ),
         migrations.AddConstraint(
             model_name='remembered',

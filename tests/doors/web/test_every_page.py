@@ -34,6 +34,7 @@ READERS = frozenset(
 HANDLING = frozenset(
     {"handle", "undo", "delete", "labels", "folders", "folder_edit", "preview", "unsubscribe"}  # of a mailbox; GET shows no content
 )
+WRITERS = frozenset({"compose", "draft", "answer", "forward", "planned", "waiting", "signature"})  # residents who read
 SEARCH = frozenset({"find"})  # shows nothing before it is asked
 DESK = frozenset({"desk", "desk_order", "desk_contract", "desk_codes", "desk_reset"})
 SECRETS = ("Kanariengelb", "Marktstraße", "anna.k", "Zitronenbrief", "29. Februar 1980", "1980-02-29")
@@ -49,7 +50,7 @@ def address(pattern: URLPattern, folder: int = 1, uid: int = 2) -> str:
     """The page's address, with numbers that exist in Anna's mailbox."""
     route = str(pattern.pattern)
     given = {"<int:number>": "1", "<int:folder>": str(folder), "<int:uid>": str(uid), "<str:part>": "2", "<uuid:order>": ORDER,
-             "<uuid:script>": ORDER, "<uuid:alias>": ORDER, "<str:rule>": "0123456789ab"}
+             "<uuid:script>": ORDER, "<uuid:alias>": ORDER, "<str:rule>": "0123456789ab", "<uuid:message>": ORDER}
     for name, value in given.items():
         route = route.replace(name, value)
     return f"/{route}"
@@ -87,14 +88,14 @@ def assert_nothing(responses: list) -> None:
 
 
 def test_the_table_is_whole() -> None:
-    assert set(PAGES) == PUBLIC | LEADS_ON | RESIDENTS | READERS | HANDLING | SEARCH | DESK
+    assert set(PAGES) == PUBLIC | LEADS_ON | RESIDENTS | READERS | HANDLING | WRITERS | SEARCH | DESK
 
 
 def test_anna_sees_her_pages(anna) -> None:
     """What the tests below ask for does exist."""
     browser = Browser()
     browser.login("anna.k@ahaus.net", cast.PASSWORD)
-    for name in READERS | {"my_data", "correct"}:
+    for name in READERS | {"my_data", "correct", "compose", "answer"}:
         response = browser.client.get(PAGES[name])
         assert response.status_code == 200, name
         text = shown(response)
@@ -150,7 +151,7 @@ def test_c47_the_staff_sees_no_page_of_a_resident(anna, ahaus, now, role: str) -
     cast.doris(ahaus, now, role)
     browser = Browser()
     browser.desk(f"{role}1", cast.STAFF_PASSWORD)
-    for name in RESIDENTS | READERS | HANDLING | (DESK if role == "officer" else frozenset()):
+    for name in RESIDENTS | READERS | HANDLING | WRITERS | (DESK if role == "officer" else frozenset()):
         assert_nothing(ask(browser, name))
     for name in RESIDENTS:
         assert browser.client.get(PAGES[name]).status_code == 302, name
