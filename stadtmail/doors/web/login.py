@@ -4,6 +4,8 @@ Every login makes a new random token; an older one is never carried on (C-3.2). 
 hash and leave nothing.
 """
 
+from collections.abc import Callable
+from functools import partial
 from urllib.parse import quote
 from uuid import UUID
 
@@ -35,13 +37,18 @@ def login(request: PortalRequest) -> HttpResponse:
     except credentials.WrongCredentials:
         text = _("Adresse oder Passwort stimmen nicht. Achten Sie auf Groß- und Kleinschreibung.")
         return _form(request, given, [Problem("address", text)], status=403)
-    return begin(request, "person", who.person, {"contract": str(who.contract.id)}, way=given["way"], to=given["next"])
+    data, stands = {"contract": str(who.contract.id)}, partial(credentials.stands, request.city, who)
+    return begin(request, "person", who.person, data, way=given["way"], to=given["next"], stands=stands)
 
 
 def begin(
-    request: PortalRequest, kind: str, who: UUID, data: dict[str, str], *, way: str = "", to: str = "", home: str = "mailbox"
-) -> HttpResponse:
-    """Begin a session for a person or a member of staff and go to the page that was asked for."""
+    request: PortalRequest, kind: str, who: UUID, data: dict[str, str], *, way: str = "", to: str = "", home: str = "mailbox",
+    stands: Callable[[], bool] = lambda: True,
+) -> HttpResponse:  # fmt: skip
+    """Begin a session for a person or a member of staff and go to the page that was asked for.
+
+    `stands`: is what they came in with still good? Asked when the session is there, so that no change of it passes unseen.
+    """
     if request.visit is not None:
         sessions.end(request.visit.token)
     without_cookie = way == "url" or bool(request.session_prefix)
@@ -49,6 +56,9 @@ def begin(
         data = {**data, "bound": visit.binding(request, request.city)}
     session_kind = "url" if without_cookie else "cookie"
     token = sessions.begin(tenant=request.city.id, kind=session_kind, data=data, now=request.now, **{kind: who})
+    if not stands():
+        sessions.end(token)
+        return to_login(request)
     if without_cookie:
         set_script_prefix(f"/s/{token}{'/en' if request.language == 'en' else ''}/")
         response = HttpResponseRedirect(inner(to) or reverse(home))
