@@ -5,7 +5,7 @@ import contextlib
 import imaplib
 import io
 import smtplib
-import ssl
+import time
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,16 +13,10 @@ from pathlib import Path
 from tests.doors.sieve.conftest import Client as SieveClient
 from tests.doors.submission.scram import proof
 from tests.journeys.people import OVERVIEW, Resident
+from tests.journeys.post import trusting
 from tests.journeys.running import Running
 
 FAR = "peer.example"  # the demo sends nothing there: it waits, is held, and comes back after five days
-
-
-def trusting() -> ssl.SSLContext:
-    """A context that takes the demo's own certificate."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
 
 
 @dataclass
@@ -37,13 +31,17 @@ class Planter:
 
     def keep(self, name: str) -> str:
         """A canary that the resident finds again."""
-        self.kept.append(f"{name}{self.resident.mark}")
-        return self.kept[-1]
+        return self._planted(self.kept, name)
 
     def hear(self, name: str) -> str:
         """A canary that nobody has a reason to keep."""
-        self.heard.append(f"{name}{self.resident.mark}")
-        return self.heard[-1]
+        return self._planted(self.heard, name)
+
+    def _planted(self, where: list[str], name: str) -> str:
+        token = f"{name}{self.resident.mark}"
+        if token not in where:
+            where.append(token)
+        return token
 
     def letter(self, door: str, *, sender: str = "", large: bool = False) -> bytes:
         """A message full of canaries: subject, names, text, HTML, file name, content."""
@@ -65,7 +63,7 @@ class Planter:
         label = self.keep("geraet")
         page = browser.send(form, label=label, imap="1", submission="1", sieve="1", password=self.resident.password)
         (self.app,) = page.codes.values()
-        self.heard += [self.app, self.app.replace("-", "")]
+        self.heard += dict.fromkeys([self.app, self.app.replace("-", "")])
         switch = browser.get(f"{OVERVIEW}/mailprogramme/loginpasswort").form("loginpasswort")
         browser.send(switch, status=302, step="on", password=self.resident.password)
 
@@ -74,7 +72,7 @@ class Planter:
         to = self.resident.address
         for port, kind in ((self.here.smtp, smtplib.SMTP), (self.here.ports["PORT_LMTP"], smtplib.LMTP)):
             door = kind.__name__.lower()
-            with kind("127.0.0.1", port, local_hostname=f"{self.hear('helo' + door)}.example") as client:
+            with kind("127.0.0.1", port, local_hostname=f"{self.keep('helo' + door)}.example") as client:
                 for large in (False, True):
                     sender = f"{self.keep(f'huelle{door}{large}')}@{FAR}"
                     client.sendmail(sender, [to.replace("@", f"+{self.keep('plus' + door)}@")], self.letter(f"{door}{large}", large=large))
@@ -149,8 +147,9 @@ class Planter:
             client.sort("(DATE)", "UTF-8", "BODY", self.hear("sortier"))
             assert client.append("INBOX", "(\\Deleted)", None, self.letter("geloescht"))[0] == "OK"
             client.expunge()
-            assert client.create(self.keep("kurzer"))[0] == "OK"
-            assert client.delete(self.kept[-1])[0] == "OK"
+            short = self.keep("kurzer")
+            assert client.create(short)[0] == "OK"
+            assert client.delete(short)[0] == "OK"
             client.select(self.hear("keinordner"))
             with contextlib.suppress(imaplib.IMAP4.error):
                 client.xatom(self.hear("unsinn").upper())
@@ -174,8 +173,9 @@ class Planter:
             set "wort" "{self.keep("variable")}";
             fileinto :create :copy "{self.keep("filterordner")}";
             vacation :days 3 :subject "{self.keep("abwesend")}" "{self.keep("urlaub")}";'''
-        assert client.ask("PUTSCRIPT {} {}", self.keep("skript").encode(), text.encode())[-1].startswith(b"OK")
-        assert client.ask("SETACTIVE {}", self.kept[-1].encode())[-1].startswith(b"OK")
+        name = self.keep("skript").encode()
+        assert client.ask("PUTSCRIPT {} {}", name, text.encode())[-1].startswith(b"OK")
+        assert client.ask("SETACTIVE {}", name)[-1].startswith(b"OK")
         client.ask("CHECKSCRIPT {}", f'redirect "{self.hear("geprueft")}@{FAR}";'.encode())
         client.ask("GETSCRIPT {}", self.hear("keinskript").encode())
         client.ask("PUTSCRIPT {} {}", self.hear("kaputt").encode(), f"if {self.hear('syntax')} {{".encode())
@@ -198,18 +198,22 @@ class Planter:
         for raw, name in ((mbox, "mboxdatei"), (packed.getvalue(), "zipname")):
             action = browser.get("/postfach/importieren").form("importieren/datei").action
             body = (
-                f'--g\r\nContent-Disposition: form-data; name="file"; filename="{self.hear(name)}"\r\n'
+                f'--teil\r\nContent-Disposition: form-data; name="file"; filename="{self.hear(name)}"\r\n'
                 "Content-Type: application/octet-stream\r\n\r\n"
-            ).encode() + raw + b"\r\n--g--\r\n"
-            browser.ask("POST", action, body, status=302, **{"Content-Type": "multipart/form-data; boundary=g"})
-            self.here.command("clock", "advance", "PT10S")
+            ).encode() + raw + b"\r\n--teil--\r\n"
+            browser.ask("POST", action, body, status=302, **{"Content-Type": "multipart/form-data; boundary=teil"})
+            self._wait_for_import()
         form = browser.get("/postfach/importieren").form("importieren")
         given = {"host": f"{self.hear('anbieter')}.example", "user": self.hear("anbietername"), "password": self.hear("anbieterwort")}
         browser.send(form, status=302, step="imap", port="993", **given)
-        self.here.command("clock", "advance", "PT10S")
-        stop = browser.get("/postfach/importieren")
-        if any("stop" in str(one.values) for one in stop.forms):
-            browser.send(stop.form("importieren"), status=302, step="stop")
+        self._wait_for_import()
+
+    def _wait_for_import(self) -> None:
+        """Until the page offers the next one."""
+        until = time.monotonic() + 120
+        while not any("host" in one.names for one in self.resident.browser.get("/postfach/importieren").forms):
+            assert time.monotonic() < until
+            time.sleep(0.5)
 
     def look_around(self) -> None:
         """The web: searches, addresses that do not exist, a wrong login, a further address."""

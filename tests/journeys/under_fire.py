@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from secrets import token_hex
 
 from tests.journeys.browsing import Browser
-from tests.journeys.planting import trusting
+from tests.journeys.post import trusting
 from tests.journeys.running import PASSWORD, Running, running
 
 ROLES = ("doors", "imap", "work", "web")

@@ -70,6 +70,7 @@ def _fell_due_since(last: datetime, now: datetime) -> bool:
 
 def _end_contracts(now: datetime) -> None:
     people_jobs.run(now, ended=lambda contract: sessions.end_person(contract.tenant_id, contract.person_id))  # C-2.8
+    mail_jobs.end_imports(now)
 
 
 def _turn_keys(now: datetime) -> None:
