@@ -3,8 +3,10 @@
 A self-signed certificate keeps eavesdroppers out and proves nothing about who answers: it is for demos and first steps.
 """
 
+import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -12,7 +14,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from stadtmail.kit import config
@@ -28,9 +30,10 @@ def paths(names: Sequence[str]) -> tuple[Path, Path]:
         return Path(chosen.tls_cert), Path(chosen.tls_key)
     folder = chosen.data / "tls"
     chain, key = folder / "chain.pem", folder / "key.pem"
-    if not _is_good(chain, names):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _make(chain, key, names)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _turn(folder):  # roles start together: two that made one at once would leave a chain and a key that do not belong together
+        if not _is_good(chain, key, names):
+            _make(chain, key, names)
     return chain, key
 
 
@@ -43,10 +46,22 @@ def existing() -> tuple[Path, Path] | None:
     return (chain, key) if chain.is_file() and key.is_file() else None
 
 
-def _is_good(chain: Path, names: Sequence[str]) -> bool:
+@contextmanager
+def _turn(folder: Path) -> Iterator[None]:
+    fd = os.open(folder / "turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _is_good(chain: Path, key: Path, names: Sequence[str]) -> bool:
     try:
         known = x509.load_pem_x509_certificate(chain.read_bytes())
         listed = known.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        if load_pem_private_key(key.read_bytes(), None).public_key() != known.public_key():
+            return False
     except (OSError, ValueError, x509.ExtensionNotFound):
         return False
     covered = {str(name.value) for name in listed}

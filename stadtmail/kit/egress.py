@@ -185,9 +185,10 @@ _EVENTS: Mapping[str, Callable[[tuple[Any, ...]], tuple[str, int] | None]] = {
 
 
 def _passes(host: str, port: int) -> bool:
-    """A look-up (port 0) tells the name server a name: only listed ones may be asked for. An address tells nobody anything."""
+    """A look-up (port 0) tells the system's name server a name: only listed ones may be asked for there. Where any host may be reached,
+    its name is asked of the policy's own name server (kit/resolver.py). An address tells nobody anything."""
     if port == 0:
-        return _inside.get() or _is_here(host) or _number(host) is not None or any(way.host in {"", host} for way in _every())
+        return _inside.get() or _is_here(host) or _number(host) is not None or any(way.host == host for way in _every())
     return _may(host, port)
 
 

@@ -269,6 +269,11 @@ def host(setting: str) -> str:
     return "" if setting in ("", "none") else server(setting).host
 
 
+def hosts_of_the_system() -> list[str]:
+    """The system's own name servers that are neither on this machine nor in its own networks: who is asked must be listed too."""
+    return [one.host for one in _of_the_system() if ip_address(one.host.partition("%")[0]).is_global]
+
+
 def reverse_name(address: str) -> str:
     """The name under which an IP address has its PTR records. Raises ValueError."""
     return dns.reversename.from_address(str(ip_address(address))).to_text()

@@ -2,7 +2,19 @@
 
 from datetime import datetime
 
-from stadtmail.mail.actions import emptying, forwarding, gone, indexing, legs, moving, planning, remembering, repeats, rolekeys
+from stadtmail.mail.actions import (
+    emptying,
+    forwarding,
+    gone,
+    importing,
+    indexing,
+    legs,
+    moving,
+    planning,
+    remembering,
+    repeats,
+    rolekeys,
+)
 from stadtmail.mail.importing import running
 from stadtmail.mail.models import Mailbox
 from stadtmail.tenants import queries as tenants
@@ -74,6 +86,11 @@ def forget_lost_plans(now: datetime) -> int:
 def follow_mail(now: datetime) -> int:
     """Take new mail into the search indexes, and what went out of them. Returns how many mailboxes are up to date."""
     return indexing.run(now)
+
+
+def end_imports(now: datetime) -> int:
+    """Imports end with their contracts. Returns how many."""
+    return importing.end_with_contracts(now)
 
 
 def import_mail(now: datetime) -> int:

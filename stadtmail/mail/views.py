@@ -200,10 +200,10 @@ def marks(ids: Sequence[UUID]) -> dict[UUID, int]:
 
 
 def living(mailboxes: Sequence[UUID]) -> set[UUID]:
-    """Which of these mailboxes are there and not being erased."""
+    """Which of these mailboxes are there and not being erased, and belong to nobody whose contract has ended (C-2.8)."""
     found: set[UUID] = set()
     for at in range(0, len(mailboxes), CHUNK):
-        rows = Mailbox.objects.filter(id__in=mailboxes[at : at + CHUNK]).exclude(unit__state=ERASING)
+        rows = Mailbox.objects.filter(id__in=mailboxes[at : at + CHUNK]).exclude(unit__state=ERASING).exclude(contract__state="ended")
         found.update(rows.values_list("id", flat=True))
     return found
 

@@ -57,8 +57,7 @@ def run(now: datetime, *, step: erasure.Step = erasure.no_step) -> Swept:
             _erase_due(now, swept, step)
         swept.orphans = _destroy_orphans(now)
         swept.leaves = log.move(now)
-        if swept.erased or swept.recovered:
-            _forget_pages()
+        _forget_pages()
         guard.note(now)
     if swept.erased:
         lines.event("swept", count=swept.erased)
@@ -153,7 +152,8 @@ def _destroy_orphans(now: datetime) -> int:
 
 
 def _forget_pages() -> None:
-    """Keyed hashes of what was erased stay in old pages of the log until it is truncated. Whoever reads now: the next sweep."""
+    """Keyed hashes of what was erased, and messages that their holders deleted (their pair's key lives), stay in old pages of the log
+    until it is truncated. Whoever reads now: the next sweep."""
     with suppress(DatabaseError):
         store.truncate_log("default")
 

@@ -30,7 +30,7 @@ class Browser:
         self.offered: list[str] = []  # every cookie that any answer wanted to set
         self.at = ""
 
-    def ask(self, method: str, path: str, body: str | None = None, *, status: int | None = 200, **headers: str) -> Answer:
+    def ask(self, method: str, path: str, body: str | bytes | None = None, *, status: int | None = 200, **headers: str) -> Answer:
         """One request on a connection of its own."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         sent = {"Host": f"{self.host}:{self.port}", **self.headers, **headers}

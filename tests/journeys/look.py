@@ -3,6 +3,7 @@
 scan            residue scan for the tokens on standard input, one a line
 neighbour ADDR  digests of a resident's opened data and of their sealed bytes
 due             every unit with its date
+alias ADDR NAME a further address of a resident's
 volatile-folder where the volatile store of the instance lies
 """
 
@@ -50,6 +51,17 @@ def due() -> list[list[str]]:
     return [[str(unit.id), unit.category, str(unit.due_at)] for unit in Unit.objects.order_by("due_at")]
 
 
+def alias(address: str, localpart: str) -> str:
+    """Take a further address, as a page will."""
+    from stadtmail.kit import clock
+    from stadtmail.mail.actions import aliases
+    from stadtmail.people import queries as people
+    from stadtmail.tenants import queries as tenants
+
+    city = tenants.city_of_domain(address.rpartition("@")[2])
+    return aliases.add(people.address(city, address.rpartition("@")[0]).contract, localpart, tenant=city, now=clock.now())
+
+
 def _lying(contract: Any) -> Iterator[bytes]:
     """Rows of the person's units, of the mailbox, and the blobs, as they lie."""
     from django.apps import apps
@@ -84,8 +96,8 @@ def main(what: str, *more: str) -> None:
     django.setup()
     from stadtmail.usage import folder
 
-    found = {"scan": scan, "neighbour": neighbour, "due": due, "volatile-folder": lambda: str(folder.current())}[what](*more)
-    print(json.dumps(found))
+    known = {"scan": scan, "neighbour": neighbour, "due": due, "alias": alias, "volatile-folder": lambda: str(folder.current())}
+    print(json.dumps(known[what](*more)))
 
 
 if __name__ == "__main__":

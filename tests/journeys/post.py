@@ -3,6 +3,7 @@
 import re
 import shutil
 import smtplib
+import ssl
 import subprocess
 from collections.abc import Callable
 from email.message import EmailMessage
@@ -15,6 +16,13 @@ FILES = sorted(Path(test.test_email.__file__).parent.joinpath("data").glob("*.tx
 LARGE_BYTES = 25 * 1024 * 1024
 SWAKS = shutil.which("swaks")
 _END = re.compile(rb"\r\n|\r|\n")
+
+
+def trusting() -> ssl.SSLContext:
+    """A context that takes the demo's own certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def letters() -> list[tuple[str, bytes]]:

@@ -3,22 +3,16 @@
 import contextlib
 import imaplib
 import smtplib
-import ssl
 import threading
 import time
 
 import pytest
 
+from tests.journeys.post import trusting
 from tests.journeys.running import PASSWORD, running
 
 pytestmark = pytest.mark.timeout(400)
 SENDERS, HELO = 4, "kanarienlaptop.invalid"
-
-
-def trusting() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
 
 
 def hand_over(port: int, number: int, taken: list[str], tried: list[str]) -> None:

@@ -2,7 +2,9 @@
 
 import ssl
 import stat
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
 
 import pytest
 import time_machine
@@ -35,6 +37,28 @@ def test_it_is_renewed_for_a_new_name_and_before_it_ends() -> None:
     assert second != first
     with time_machine.travel(datetime.now(UTC) + certificates.LIFE - timedelta(days=29), tick=False):
         assert certificates.paths(NAMES)[0].read_bytes() != second
+
+
+def made(_: int) -> tuple[bytes, bytes]:
+    chain, key = certificates.paths(NAMES)
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(chain, key)
+    return chain.read_bytes(), key.read_bytes()
+
+
+def test_roles_that_start_at_once_get_one_pair_that_belongs_together() -> None:
+    with ProcessPoolExecutor(8, mp_context=get_context("fork")) as pool:
+        assert len(set(pool.map(made, range(8)))) == 1
+
+
+def test_a_key_that_does_not_belong_to_the_chain_is_replaced(folder) -> None:
+    """Crashed between the two files, or made by two at once: the next start must come up."""
+    other, _ = made(0)
+    (folder / "tls" / "chain.pem").unlink()
+    made(0)
+    (folder / "tls" / "chain.pem").write_bytes(other)
+    with pytest.raises(ssl.SSLError):
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(folder / "tls" / "chain.pem", folder / "tls" / "key.pem")
+    made(0)
 
 
 def test_the_operators_own_is_used(folder, monkeypatch) -> None:

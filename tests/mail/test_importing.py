@@ -21,6 +21,7 @@ from stadtmail.people.actions import credentials
 from stadtmail.privacy import scan, sweep, units
 from stadtmail.privacy.models import Unit
 from stadtmail.vault import blobs
+from tests.dns import FakeDns
 from tests.doors.imap.conftest import PASSWORD, Door
 from tests.mail.conftest import every_byte, opened
 
@@ -207,18 +208,18 @@ def test_a_production_instance_never_connects_inside(monkeypatch) -> None:
     monkeypatch.setattr(instance.Instance, "is_test", property(lambda _: False))
     asked = []
     monkeypatch.setattr(socket, "create_connection", lambda *args, **_: asked.append(args))
-    for host in ("localhost", "127.0.0.1", "[::1]", "0x7f000001", "2130706433"):
-        with pytest.raises((guard.NotPublic, guard.NoSuchServer)):
-            guard.address_of(host, 993)
-    mixed = [(2, 1, 6, "", (one, 993)) for one in ("9.9.9.9", "10.0.0.1")]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: mixed)
-    with pytest.raises(guard.NotPublic):
-        guard.address_of("mixed.example", 993)
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: mixed[:1])
-    assert guard.address_of("good.example", 993) == ("9.9.9.9", 993)
-    for port in (22, 25, 80, 443, 6379, 2993):
-        with pytest.raises(guard.NotPublic):
-            guard.address_of("good.example", port)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **_: asked.append(args))  # the system's name server is asked nothing
+    zones = {"localhost": {"A": ["127.0.0.1"]}, "mixed.example": {"A": ["9.9.9.9", "10.0.0.1"]}, "good.example": {"A": ["9.9.9.9"]},
+             "six.example": {"A": ["9.9.9.9"], "AAAA": ["fd00::1"]}}  # fmt: skip
+    with FakeDns(zones) as names:
+        monkeypatch.setenv("STADTMAIL_RESOLVER", names.address)
+        for host in ("localhost", "127.0.0.1", "[::1]", "::1", "0x7f000001", "2130706433", "", "a..b", "mixed.example", "six.example"):
+            with pytest.raises((guard.NotPublic, guard.NoSuchServer)):
+                guard.address_of(host, 993)
+        assert guard.address_of("good.example", 993) == ("9.9.9.9", 993)
+        for port in (22, 25, 80, 443, 6379, 2993):
+            with pytest.raises(guard.NotPublic):
+                guard.address_of("good.example", port)
     assert asked == []
 
 

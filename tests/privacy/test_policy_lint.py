@@ -4,10 +4,12 @@
 import tomllib
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
-from stadtmail.kit import config
+from stadtmail.kit import config, instance, resolver
 from stadtmail.privacy.periods import Period
 from stadtmail.privacy.policy import lint, published
 from stadtmail.privacy.policy.authorities import AUTHORITIES, LAENDER
@@ -249,6 +251,14 @@ def test_a_configured_destination_must_be_listed(setting, value):  # C-1.2
 def test_loopback_is_no_destination():
     local = {"STADTMAIL_CLAMD": "/run/clamd.sock", "STADTMAIL_RSPAMD_URL": "http://[::1]:11333", "STADTMAIL_SMARTHOST": "127.0.0.1:25", "STADTMAIL_RESOLVER": "[::1]:53", "STADTMAIL_KEYS_URL": "postgresql://localhost/k"}
     assert destinations(policy(), config.load(local)) == []
+
+
+@pytest.mark.parametrize(("kind", "server", "found"), [("production", "8.8.8.8", 1), ("production", "10.0.0.53", 0), ("production", "127.0.0.53", 0), ("test", "8.8.8.8", 0)])
+def test_c12_a_foreign_name_server_of_the_system_must_be_listed_too(monkeypatch, kind, server, found):
+    monkeypatch.setattr(resolver, "_of_the_system", lambda: [resolver.Server(server)])
+    monkeypatch.setattr(instance, "current", lambda: instance.Instance(uuid4(), kind, Path("/x")))
+    assert codes(destinations(policy(), config.load({}))) == [("destination_not_listed", "error", "STADTMAIL_RESOLVER")] * found
+    assert destinations(policy(), config.load({"STADTMAIL_RESOLVER": "none"})) == []
 
 
 def test_a_file_of_another_city_or_none_is_found(tmp_path, monkeypatch, now):

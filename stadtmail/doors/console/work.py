@@ -20,6 +20,7 @@ from stadtmail.privacy import guard, proofs, sweep, witness
 from stadtmail.privacy.evidence import log as evidence
 from stadtmail.tenants import queries as tenants
 from stadtmail.usage import jobs as usage_jobs
+from stadtmail.usage import sessions
 from stadtmail.vault import backups, blobs, epochs
 
 EVERY_SWEEP = timedelta(minutes=10)
@@ -67,6 +68,11 @@ def _fell_due_since(last: datetime, now: datetime) -> bool:
     return moment is not None and moment <= now
 
 
+def _end_contracts(now: datetime) -> None:
+    people_jobs.run(now, ended=lambda contract: sessions.end_person(contract.tenant_id, contract.person_id))  # C-2.8
+    mail_jobs.end_imports(now)
+
+
 def _turn_keys(now: datetime) -> None:
     epochs.turn(now)
     epochs.retire(now)
@@ -89,7 +95,7 @@ def _prove(now: datetime) -> None:
 
 # the order of a round: ends first, because they make things due; proofs and the witness last, because they look at the rest
 TASKS = (
-    Task("ends", ends_due, people_jobs.run),
+    Task("ends", ends_due, _end_contracts),
     Task("transits", mail_jobs.transits_due, mail_jobs.end_transits),  # before the sweep: who sent it is told before it is erased
     Task("usage", each(timedelta(seconds=10)), usage_jobs.sweep),
     Task("sweep", sweep_due, sweep.run),

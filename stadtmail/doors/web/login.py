@@ -52,7 +52,8 @@ def login(request: PortalRequest) -> HttpResponse:
         kept = halfway.keep(brought, tenant=request.city.id, person=who.person, until=request.now + second_step.lasts(request))
         state = {"contract": str(who.contract.id), "mark": mark, "way": given["way"], "next": given["next"], "kept": kept}
         return second_step.ask(request, owner, second_step.seal(request, state))
-    return begin(request, "person", who.person, {"contract": str(who.contract.id), **brought}, way=given["way"], to=given["next"])
+    data, stands = {"contract": str(who.contract.id), **brought}, partial(credentials.stands, request.city, who)
+    return begin(request, "person", who.person, data, way=given["way"], to=given["next"], stands=stands)
 
 
 def second(request: PortalRequest) -> HttpResponse:
@@ -86,7 +87,10 @@ def _resident(request: PortalRequest, state: dict[str, str]) -> _Came:
 
     def begun() -> HttpResponse:
         data = {"contract": str(contract.id), **halfway.take(state["kept"], tenant=request.city.id, now=request.now)}
-        return begin(request, "person", contract.person_id, data, way=state["way"], to=state["next"])
+        return begin(request, "person", contract.person_id, data, way=state["way"], to=state["next"], stands=stands)
+
+    def stands() -> bool:
+        return credentials.mark(people.contract(request.city, contract.id), tenant=request.city) == state["mark"]
 
     return _Came(second_factor.of_contract(request.city, contract), credentials.mark(contract, tenant=request.city), begun)
 
@@ -103,9 +107,13 @@ def begin_staff(request: PortalRequest, row: "Staff") -> HttpResponse:
 
 
 def begin(
-    request: PortalRequest, kind: str, who: UUID, data: dict[str, str], *, way: str = "", to: str = "", home: str = "home"
-) -> HttpResponse:
-    """Begin a session for a person or a member of staff and go to the page that was asked for."""
+    request: PortalRequest, kind: str, who: UUID, data: dict[str, str], *, way: str = "", to: str = "", home: str = "home",
+    stands: Callable[[], bool] = lambda: True,
+) -> HttpResponse:  # fmt: skip
+    """Begin a session for a person or a member of staff and go to the page that was asked for.
+
+    `stands`: is what they came in with still good? Asked when the session is there, so that no change of it passes unseen.
+    """
     if request.visit is not None:
         sessions.end(request.visit.token)
     without_cookie = way == "url" or bool(request.session_prefix)
@@ -113,6 +121,9 @@ def begin(
         data = {**data, "bound": visit.binding(request, request.city)}
     session_kind = "url" if without_cookie else "cookie"
     token = sessions.begin(tenant=request.city.id, kind=session_kind, data=data, now=request.now, **{kind: who})
+    if not stands():
+        sessions.end(token)
+        return to_login(request)
     if without_cookie:
         set_script_prefix(f"/s/{token}{'/en' if request.language == 'en' else ''}/")
         response = HttpResponseRedirect(inner(to) or reverse(home))

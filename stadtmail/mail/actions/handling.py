@@ -53,7 +53,7 @@ def erase(o: Opened, folder: UUID, uids: Collection[int], *, now: datetime) -> l
             return []
         gone = [uid for _, uid in found]
         Folder.objects.filter(id=folder).update(modseq=place.modseq + 1)
-        removing.delete_ids([message for message, _ in found], mailbox=o.mailbox.id)
+        removing.delete_ids([message for message, _ in found], mailbox=o.mailbox.id, halves=o.halves)
         removing.remember(folder, gone, modseq=place.modseq + 1)
     return gone
 

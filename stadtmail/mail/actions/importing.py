@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.db.models import QuerySet
+
 from stadtmail.kit import errors, log, store
 from stadtmail.mail import queries
 from stadtmail.mail.models import OPEN, Import, Mailbox
@@ -103,7 +105,7 @@ def stop(o: Opened, *, now: datetime) -> None:
 def claim(now: datetime, *, most: int) -> list[Import]:
     """Imports that nobody works on, with a lease for whoever asks."""
     with store.writing():
-        free = Import.objects.exclude(unit__state=ERASING).exclude(lease_until__gt=now).order_by("pk")[:most]
+        free = _allowed().exclude(lease_until__gt=now).order_by("pk")[:most]
         rows = list(store.locked(Import.objects.filter(pk__in=[row.pk for row in free])).select_related("unit__tenant", "mailbox__tenant"))
         for row in rows:
             row.lease_until = now + LEASE
@@ -124,17 +126,25 @@ def position(row: Import) -> dict[str, Any]:
 
 
 def note(row: Import, *, where: dict[str, Any], now: datetime) -> bool:
-    """Keep how far it has come, and the lease. False: it was stopped, or is being erased."""
+    """Keep how far it has come, and the lease. False: it was stopped, is being erased, or its contract has ended."""
     try:
         sealed = units.seal(units.unit(row.unit.tenant, row.unit_id), "position", json.dumps(where))
     except units.Gone:
         return False
     with store.writing():
         return bool(
-            Import.objects.filter(pk=row.pk).exclude(unit__state=ERASING).update(
+            _allowed().filter(pk=row.pk).update(
                 position=sealed, lease_until=now + LEASE, total=row.total, taken=row.taken, known=row.known, left_out=row.left_out
             )
         )  # fmt: skip
+
+
+def end_with_contracts(now: datetime) -> int:
+    """No import outlives its contract, and nor do its credentials (C-2.8). Returns how many ended."""
+    ids = list(Import.objects.filter(mailbox__contract__state="ended").exclude(unit__state=ERASING).values_list("pk", flat=True))
+    for unit in ids:
+        end(unit, now=now)
+    return len(ids)
 
 
 def end(unit_id: UUID, *, now: datetime) -> None:
@@ -160,6 +170,11 @@ def purge(ids: Sequence[UUID]) -> int:
 def left(ids: Sequence[UUID]) -> int:
     """Rows of these units that are still there: their files go before them."""
     return Import.objects.filter(unit__in=ids).count()
+
+
+def _allowed() -> "QuerySet[Import]":
+    """Imports that may go on."""
+    return Import.objects.exclude(unit__state=ERASING).exclude(mailbox__contract__state="ended")
 
 
 def _wanted(o: Opened) -> units.Wanted:

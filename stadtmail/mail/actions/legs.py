@@ -26,7 +26,7 @@ from stadtmail.vault.seal import Unreadable
 from stadtmail.wire import dsn
 
 DELIVERED = "delivered"
-SENDER_FULL, UNREADABLE = "sender_full", "unreadable"
+SENDER_FULL, UNREADABLE, RESTORED = "sender_full", "unreadable", "restored"
 BATCH = 200
 Step = sealing.Step
 
@@ -119,6 +119,13 @@ def hold(tenant: Tenant) -> int:
     with store.writing():
         Stopped.objects.get_or_create(tenant=tenant)
         return Leg.objects.filter(transit__tenant=tenant, state=WAITING).update(state=HELD, reason="operator")
+
+
+def hold_restored() -> int:
+    """The rows are older than the ledger (a backup was put back): what waits in them may have been delivered since, so nothing of it
+    goes by itself. It is released by the operator, or ends after its five days. Returns how many legs."""
+    with store.writing():
+        return Leg.objects.filter(state=WAITING).update(state=HELD, reason=RESTORED, claim=None, leased_until=None)
 
 
 def release(tenant: Tenant, *, now: datetime) -> int:

@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 
 from stadtmail.kit import errors, log
 from stadtmail.mail import filtering, replies
-from stadtmail.mail.actions import remembering
+from stadtmail.mail.actions import remembering, repeats
 from stadtmail.mail.deciding import Decision, Place, inbox_too
 from stadtmail.mail.models import DeliveryKey
 from stadtmail.mail.sealing import Target
@@ -29,7 +29,7 @@ from stadtmail.usage import limits
 from stadtmail.wire.sieveactions import Redirect
 
 DAY = 86_400
-PASSED_SECONDS = 12 * 3600  # a message that comes again in this time is not passed on again
+PASSED_SECONDS = int(repeats.KEPT.total_seconds())  # a message that comes again in this time is neither passed on nor refused again
 MOST_PASSED, MOST_REPLIES = 1_000, 200  # of one mailbox in a day
 MOST_QUOTED = 16 * 1024  # bytes of the headers of what was refused
 
@@ -65,16 +65,22 @@ def refuse(decision: Decision, target: Target, raw: bytes, verdict: Verdict | No
 
     Where the sender may be forged nobody is told, and the message is kept: rather one too many than one lost.
     """
+    told, key = Decision((), marks=decision.marks, key=decision.key), decision.key
     is_verified = verdict is None or "pass" in (verdict.spf, verdict.dmarc)
     if not sender or not is_verified or enqueue is None:
         return Decision((Place(),), marks=decision.marks, key=decision.key)
+    mark = f"{sender}\0{_identity(raw)}"
     try:
+        if key is not None and filtering.is_remembered(key, "refused", mark, now=now):
+            return told  # somebody else's mailbox could not take it, so it comes again
         note = _note(decision.reject or "", target, raw, sender, now)
         enqueue(tenants.city(target.tenant), sender="", recipients=[sender], raw=note, now=now, origin=target.mailbox, sign=True)
+        if key is not None:
+            remembering.remember(key, "refused", mark, seconds=PASSED_SECONDS, now=now)
     except Exception as error:  # noqa: BLE001 - it is kept instead
         _noted(error)
         return Decision((Place(),), marks=decision.marks, key=decision.key)
-    return Decision((), marks=decision.marks, key=decision.key)
+    return told
 
 
 @dataclass(frozen=True)

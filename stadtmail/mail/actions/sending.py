@@ -62,10 +62,12 @@ class _Here:
 
 def send(
     tenant: Tenant, *, contract: UUID, sender: str, recipients: Sequence[str | To], raw: bytes, now: datetime, ret: str = "",
-    envid: str = "", utf8: bool = False, limits: rates.Rates = rates.USUAL, along: Callable[[], None] = lambda: None,
+    envid: str = "", utf8: bool = False, limits: rates.Rates = rates.USUAL, still: Callable[[], bool] = lambda: True,
+    along: Callable[[], None] = lambda: None,
 ) -> Sent:  # fmt: skip
     """Send a message of the contract's holder. Durable when this returns.
 
+    `still`: may they still? It is asked in the transaction that takes the message, after all that takes time (MayNotSend).
     `along`: what is written in the same transaction; where it raises, nothing is sent.
 
     Raises NotYourAddress, MayNotSend, TooOften, BadRecipient, Loop, outgoing.NoRecipient, and TryLater of a city that is
@@ -87,7 +89,7 @@ def send(
     raw = submitted.completed(raw, sender=sender, domain=tenant.domain, now=now, new_id=lambda: uuid4().hex)
     raw = signing.signed(tenant, raw, now=now)
     of = transit.Envelope(sender, now, envid, ret, is_utf8=utf8)
-    return _take(tenant, mailbox, of, (here, away), raw, along=along)
+    return _take(mailbox, of, (here, away), raw, still=lambda: people.contract(tenant, contract).state == "active" and still(), along=along)
 
 
 def _holder(tenant: Tenant, contract: UUID) -> tuple[Contract, Mailbox]:
@@ -130,13 +132,14 @@ def _sorted(to: Sequence[To], now: datetime) -> tuple[list[_Here], list[To]]:
 
 
 def _take(
-    tenant: Tenant, mailbox: Mailbox, of: transit.Envelope, to: tuple[list[_Here], list[To]], raw: bytes, *, along: Callable[[], None]
+    mailbox: Mailbox, of: transit.Envelope, to: tuple[list[_Here], list[To]], raw: bytes, *,
+    still: Callable[[], bool], along: Callable[[], None],
 ) -> Sent:  # fmt: skip
     """Ask the neighbours' filters, seal everything, then write it in one transaction.
 
     Who is refused by a neighbour's filter is told by a report, like by any other server, and the others get it.
     """
-    (here, away), now = to, of.accepted_at
+    (here, away), now, tenant = to, of.accepted_at, mailbox.tenant
     copies = local.copies(raw, [one.target for one in here], sender=of.sender, now=now, own=True) if here else None
     refused = copies.refused if copies else {}
     no = [one.to.answered(transit.FAILED, "5.7.1", refused[one.target.mailbox].reason) for one in here if one.target.mailbox in refused]
@@ -150,6 +153,8 @@ def _take(
                                  envid=of.envid, utf8=of.is_utf8)
             )  # fmt: skip
         with store.writing():
+            if not still():
+                raise MayNotSend
             failed: Mapping[UUID, errors.StadtmailError] = copies.place() if copies else {}
             outgoing.save(queued)
             placed = [one.place() for one in told]

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 from stadtmail.kit import errors
@@ -90,10 +91,13 @@ def _submit(who: Entered, letter: Letter, raw: bytes, limits: rates.Rates, now: 
     if not sender:  # nobody wants to hear what becomes of it, and the sender stays somebody
         contract = people.contract(who.tenant, who.contract)
         sender, recipients = people.holder(who.tenant, contract).address, [replace(one, notify=("NEVER",)) for one in recipients]
-    return sending.send(
-        who.tenant, contract=who.contract, sender=sender, recipients=recipients, raw=raw, now=now, ret=letter.ret, envid=letter.envid,
-        utf8=letter.utf8, limits=limits,
-    )  # fmt: skip
+    try:
+        return sending.send(
+            who.tenant, contract=who.contract, sender=sender, recipients=recipients, raw=raw, now=now, ret=letter.ret, envid=letter.envid,
+            utf8=letter.utf8, limits=limits, still=partial(who.connection.beat, now),
+        )  # fmt: skip
+    except sending.MayNotSend:
+        raise LoginEnded from None
 
 
 def _authors(raw: bytes) -> list[str]:

@@ -2,8 +2,9 @@
 
 import ipaddress
 import socket
+from contextlib import suppress
 
-from stadtmail.kit import errors, instance
+from stadtmail.kit import errors, instance, resolver
 
 PORTS = frozenset({993, 143})
 
@@ -20,16 +21,29 @@ def address_of(host: str, port: int) -> tuple[str, int]:
     """(address, port) to connect to. Raises NotPublic, NoSuchServer."""
     if port not in PORTS and not instance.current().is_test:
         raise NotPublic
-    try:
-        found = socket.getaddrinfo(host.encode("idna").decode(), port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise NoSuchServer from None
-    addresses = [str(one[4][0]) for one in found]
+    addresses = _addresses(host, port)
     if not addresses:
         raise NoSuchServer
     if not instance.current().is_test and not all(is_public(one) for one in addresses):
         raise NotPublic  # also where only one of them is not: the name is not to be trusted
     return addresses[0], port
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    """What a name stands for, asked of the name servers that the policy lists (C-1.2). A demo knows the names of its own machine."""
+    with suppress(ValueError):
+        return [str(ipaddress.ip_address(host.strip("[]").partition("%")[0]))]
+    try:
+        name = host.encode("idna").decode()
+        if instance.current().is_test:
+            return [str(one[4][0]) for one in socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)]
+    except (OSError, UnicodeError):
+        return []
+    asked, found = resolver.configured(), list[str]()
+    for kind in ("A", "AAAA"):
+        with suppress(resolver.NoSuchName, resolver.TemporaryFailure):
+            found += asked.lookup_blocking(name, kind).records
+    return found
 
 
 def is_public(address: str) -> bool:

@@ -38,11 +38,12 @@ class HasSecondFactor(errors.Conflict):
 
 @dataclass(frozen=True)
 class SignedIn:
-    """Who signed in, and with which credential: random ids only."""
+    """Who signed in, and with which credential: random ids only. `against`: the sealed login password that it was checked against."""
 
     person: UUID
     contract: Contract
     via: UUID | None = None
+    against: bytes = field(default=b"", repr=False)
 
 
 # gets the contract and the next recovery code (where there is one) before the transaction, and returns what is written inside it
@@ -66,9 +67,18 @@ def sign_in(tenant: Tenant, address: str, password: str) -> SignedIn:
     stored = units.text(credential.unit, "password", credential.password) if credential else None
     if not passwords.matches(stored, password) or contract is None or credential is None or stored is None:
         raise WrongCredentials
+    against = bytes(credential.password)
     if passwords.needs_rehash(stored):
-        _store(credential, passwords.hashed(password))
-    return SignedIn(contract.person_id, contract, via=credential.unit_id)
+        against = _store(credential, passwords.hashed(password))
+    return SignedIn(contract.person_id, contract, via=credential.unit_id, against=against)
+
+
+def stands(tenant: Tenant, who: SignedIn) -> bool:
+    """Does the login password that somebody signed in with still hold? Asked after a session began: a change may have passed it."""
+    credential = queries.credential(tenant, who.contract)
+    if credential is None or credential.unit_id != who.via or credential.contract.state != "active":
+        return False
+    return hmac.compare_digest(bytes(credential.password), who.against)
 
 
 def check_password(contract: Contract, password: str, *, tenant: Tenant) -> Credential:
@@ -189,9 +199,11 @@ def _scram(tenant: Tenant, address: str, password: str) -> bytes:
     return scram.check_values(password, scram.salt(tenant, address))
 
 
-def _store(credential: Credential, hashed: str, **more: bytes | None) -> None:
+def _store(credential: Credential, hashed: str, **more: bytes | None) -> bytes:
+    sealed = units.seal(credential.unit, "password", hashed)
     with store.writing():
-        Credential.objects.filter(unit=credential.unit).update(password=units.seal(credential.unit, "password", hashed), **more)
+        Credential.objects.filter(unit=credential.unit).update(password=sealed, **more)
+    return sealed
 
 
 def _nothing() -> None:

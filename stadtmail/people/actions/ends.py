@@ -5,6 +5,7 @@ login moves behind the collection code and the clocks start. What a take-back le
 """
 
 import json
+from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
@@ -56,8 +57,11 @@ def unschedule(contract: Contract, *, tenant: Tenant, now: datetime) -> Contract
     return contract
 
 
-def take_due_effects(now: datetime) -> int:
-    """Let all ends take effect whose moment has come. Returns how many. (Their codes were shown with the cancellation.)"""
+def take_due_effects(now: datetime, *, ended: Callable[[Contract], object] = lambda _: None) -> int:
+    """Let all ends take effect whose moment has come, and tell `ended` each. Returns how many.
+
+    (Their codes were shown with the cancellation.)
+    """
     taken = 0
     for contract in queries.ends_due(now):
         assert contract.ends_at is not None
@@ -66,6 +70,7 @@ def take_due_effects(now: datetime) -> int:
             with store.writing():
                 _take_effect(contract, tomb, at=contract.ends_at, known_at=contract.ends_at, now=now)
             taken += 1
+            ended(contract)
         except contracts.AlreadyEnded:  # withdrawn, moved or taken effect in another process meanwhile
             continue
     return taken

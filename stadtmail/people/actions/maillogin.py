@@ -67,11 +67,11 @@ def by_login_password(tenant: Tenant, address: str, password: str, *, slowly: Ca
         stored = bytes(credential.password) if credential else b""
         if not verified.was_right(attempt, stored):
             slowly()
-            credentials.sign_in(tenant, address, password)
+            stored = credentials.sign_in(tenant, address, password).against
             verified.remember(attempt, stored)
     if contract is None or credential is None or not _opens_mail(tenant, credential):
         raise WrongCredentials
-    return SignedIn(contract.person_id, contract, via=credential.unit_id)
+    return SignedIn(contract.person_id, contract, via=credential.unit_id, against=stored)
 
 
 def by_proof(
@@ -83,6 +83,7 @@ def by_proof(
     """
     contract = _contract(tenant, address)
     rows: list[AppPassword | Credential] = list(_for(service, tenant, contract)) if contract else []
+    against = b""
     values = [units.unseal(row.unit, "scram", row.scram or b"") for row in rows]
     found = scram.proven(values, auth_message, proof)
     if found is None:
@@ -90,10 +91,11 @@ def by_proof(
         credential = queries.credential(tenant, contract) if contract else None
         if credential is not None and credential.scram and _opens_mail(tenant, credential):
             rows, values = [credential], [units.unseal(credential.unit, "scram", credential.scram)]
+            against = bytes(credential.password)
             found = scram.proven(values, auth_message, proof)
     if contract is None or found is None:
         raise WrongCredentials
-    who = SignedIn(contract.person_id, contract, via=rows[found].unit_id)
+    who = SignedIn(contract.person_id, contract, via=rows[found].unit_id, against=against)
     return Proven(who, scram.signature(values[found], auth_message), scram.proven_key(values[found], auth_message, proof))
 
 
@@ -102,9 +104,7 @@ def stands(tenant: Tenant, who: SignedIn, *, service: str) -> bool:
     if _for(service, tenant, who.contract).filter(unit=who.via, contract__state="active").exists():
         return True
     credential = queries.credential(tenant, who.contract)
-    if credential is None or credential.unit_id != who.via or credential.contract.state != "active":
-        return False
-    return _opens_mail(tenant, credential)
+    return credential is not None and _opens_mail(tenant, credential) and credentials.stands(tenant, who)
 
 
 def _opens_mail(tenant: Tenant, credential: Credential) -> bool:

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from stadtmail.kit import resolver, smarthost
+from stadtmail.kit import instance, resolver, smarthost
 from stadtmail.kit.config import Config
 from stadtmail.privacy.periods import EXACT, YEAR_END, Period, Term, may_outlast
 from stadtmail.privacy.policy.authorities import TELECOM
@@ -81,7 +81,7 @@ def examine(policy: Policy, *, today: date | None = None, used: Iterable[str] = 
 
 
 def destinations(policy: Policy, config: Config) -> Findings:
-    """Configured destinations that the policy does not list (C-1.2). Loopback and the system's own resolver are no destination."""
+    """Configured destinations that the policy does not list (C-1.2). Loopback is none, nor is a resolver of the system's own network."""
     stores = {host for place in policy.parties.operator.places for host in place.hosts}
     others = {entry.host for entry in policy.egress}
     wanted = [
@@ -92,7 +92,17 @@ def destinations(policy: Policy, config: Config) -> Findings:
         ("STADTMAIL_RSPAMD_URL", urlsplit(config.rspamd_url).hostname or "", others),
         ("STADTMAIL_CLAMD", "" if config.clamd.startswith("/") else config.clamd.rpartition(":")[0], others),
     ]
+    if not config.resolver and _looks_up():
+        wanted += [("STADTMAIL_RESOLVER", host, others) for host in resolver.hosts_of_the_system()]
     return [_error("destination_not_listed", name) for name, host, listed in wanted if host and not _local(host) and host not in listed]
+
+
+def _looks_up() -> bool:
+    """Does this instance ask the system's name servers? A demo or test instance looks nothing up."""
+    try:
+        return instance.current().kind == "production"
+    except FileNotFoundError:
+        return False
 
 
 def _local(host: str) -> bool:

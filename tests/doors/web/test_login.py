@@ -213,3 +213,24 @@ def test_c310_a_browser_that_refuses_tracking_is_offered_the_way_without_a_cooki
     assert "Global Privacy Control" not in browser.text
     assert ways(**{signal: "1"}) == ["url", "cookie"]
     assert "an erster Stelle" in browser.text
+
+
+def test_c28_a_password_that_is_changed_while_it_is_checked_opens_no_session(monkeypatch, browser: Browser, ordered, ahaus) -> None:
+    from stadtmail.kit import clock
+    from stadtmail.people import queries
+    from stadtmail.people.actions import credentials
+    from stadtmail.usage import sessions
+
+    real, contract = credentials.sign_in, queries.address(ahaus, ordered["address"].partition("@")[0]).contract
+
+    def sign_in(*args, **more):
+        found = real(*args, **more)
+        credentials.set_password(contract, tenant=ahaus, old=ordered["password"], new="ein anderer Satz 8", now=clock.now())
+        sessions.end_person(ahaus.id, contract.person_id)
+        return found
+
+    monkeypatch.setattr(credentials, "sign_in", sign_in)
+    response = _login(browser, ordered)
+    assert not response.cookies
+    assert response.headers["Location"].startswith("/anmelden")
+    assert sessions.live_of(ahaus.id, contract.person_id, clock.now()) == []
