@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-
 LETTER = b"""From: =?utf-8?q?J=C3=BCrgen_Kranich?= <j.kranich@example.org>
 To: anna.k@ahaus.net
 Subject: Kiosk am Bahnhof

@@ -9,7 +9,22 @@ import os
 import sys
 from collections.abc import Sequence
 
-from stadtmail.doors.console import cities, clock, dns, evidence, holds, instances, keys, news, outgoing, policies, scan, serve, simulate, staff
+from stadtmail.doors.console import (
+    cities,
+    clock,
+    dns,
+    evidence,
+    holds,
+    instances,
+    keys,
+    news,
+    outgoing,
+    policies,
+    scan,
+    serve,
+    simulate,
+    staff,
+)
 from stadtmail.kit import config, errors, log
 from stadtmail.usage import outgoing as egress
 

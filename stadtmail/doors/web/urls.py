@@ -6,6 +6,7 @@ The name of a URL is also the name of the form that is sent to it: form tokens a
 from django.urls import path
 
 from stadtmail.doors.web import (
+    app,
     collect,
     desk,
     ending,
@@ -30,6 +31,9 @@ from stadtmail.doors.web import (
 urlpatterns = [
     path("", pages.start, name="start"),
     path("stadt.css", looks.stylesheet, name="looks"),
+    path("app.webmanifest", app.manifest, name="manifest"),
+    path("zeichen.svg", app.shape, name="shape"),
+    path("zeichen-<int:size>.png", app.icon, name="icon"),
     path("robots.txt", pages.robots, name="robots"),
     path("hilfe", pages.help_page, name="help"),
     path("einrichten", setup.setup, name="setup"),
