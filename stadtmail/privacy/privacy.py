@@ -23,7 +23,7 @@ def register() -> None:
         _harmless(
             "tenants.News", id="a number", tenant=CITY, begins_at=NEWS, ends_at=NEWS,
             title_de=NEWS, title_en=NEWS, text_de=NEWS, text_en=NEWS,
-        ),  # fmt: skip
+        ),
         _harmless(
             "privacy.Unit", id=ID, tenant=CITY, subject="random id of a person, named nowhere else in clear", category=STATE,
             anchor_kind=STATE, anchor=ID, key=ID, commitment="random bytes, sealed", state=STATE, policy="version", keep_until=DUE,

@@ -18,7 +18,7 @@ PUBLIC = frozenset(
         "start", "looks", "robots", "help", "terms", "imprint", "accessibility", "order", "letter", "login", "recover", "goodbye",
         "collect", "notice", "notice_version", "register", "annex", "proof", "proof_log", "verifier", "desk_login",
         "setup", "apple", "autoconfig", "autoconfig_host", "mta_sts", "autodiscover", "autodiscover_v2", "autodiscover_v2_path",
-        "manifest", "shape", "icon",
+        "manifest", "shape", "icon", "feedback",
     }
 )  # fmt: skip
 LEADS_ON = frozenset({"logout", "collect_download", "collect_receipt", "collect_take_back"})  # to a public page, whoever asks
