@@ -68,10 +68,10 @@ def download(request: PortalRequest, contract: "Contract") -> HttpResponseBase:
     """/datenschutz/meine-daten/herunterladen: everything as one signed ZIP, streamed and never written to a disk here."""
     problems: list[Problem] = []
     if request.method == "POST":
-        refuse_surplus(request.POST, ("password",))
+        refuse_surplus(request.POST, ("password", "mbox"))
         problems = reauth.problems(request, contract, request.POST.get("password", ""))
         if not problems:
-            chunks = archive.archive(request.city, contract.id, now=request.now)
+            chunks = archive.archive(request.city, contract.id, now=request.now, with_mbox="mbox" in request.POST)
             return downloads.streamed(request, chunks, f"meine-daten-{request.now:%Y-%m-%d}.zip", kind="application/zip")
     context = {"password": reauth.field(errors_of(problems).get("password", "")), "problems": problems, "section": "data"}
     return render(request, "web/my_data_download.html", context, status=403 if problems else 200)
