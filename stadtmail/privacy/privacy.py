@@ -21,7 +21,8 @@ def register() -> None:
         _harmless("tenants.Tenant", id=ID, slug=CITY, domain=CITY, is_open="mark of the city"),
         _harmless("tenants.Host", name="host name of the city", tenant=CITY, bare="which city answers without a name"),
         _harmless(
-            "tenants.News", id="a number", tenant=CITY, begins_at=NEWS, ends_at=NEWS, title_de=NEWS, title_en=NEWS, text_de=NEWS, text_en=NEWS
+            "tenants.News", id="a number", tenant=CITY, begins_at=NEWS, ends_at=NEWS,
+            title_de=NEWS, title_en=NEWS, text_de=NEWS, text_en=NEWS,
         ),
         _harmless(
             "privacy.Unit", id=ID, tenant=CITY, subject="random id of a person, named nowhere else in clear", category=STATE,

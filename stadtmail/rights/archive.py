@@ -23,23 +23,27 @@ from stadtmail.rights import archive_words
 from stadtmail.rights.overview import MESSAGE, Section, overview, records, shown
 from stadtmail.rights.streamed_zip import Entry, StreamedZip
 from stadtmail.tenants.models import Tenant
+from stadtmail.wire import mbox
 
 FORMAT = "stadtmail archive 1"
 _UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*\x7f]')
 
 
-def archive(tenant: Tenant, contract_id: UUID, *, now: datetime) -> Iterator[bytes]:
-    """The ZIP, piece by piece. Raises people.queries.NoSuchContract before the first piece."""
+def archive(tenant: Tenant, contract_id: UUID, *, now: datetime, with_mbox: bool = False) -> Iterator[bytes]:
+    """The ZIP, piece by piece; with each folder once more as an mbox. Raises people.queries.NoSuchContract before the first piece."""
     contract = people.contract(tenant, contract_id)
-    return _pieces(tenant, contract, now)
+    return _pieces(tenant, contract, now, with_mbox=with_mbox)
 
 
-def _pieces(tenant: Tenant, contract: Contract, now: datetime) -> Iterator[bytes]:
+def _pieces(tenant: Tenant, contract: Contract, now: datetime, *, with_mbox: bool) -> Iterator[bytes]:
     rules, lang = policy.current(tenant), _language(tenant, contract)
     made = StreamedZip(made_at=now.astimezone(rules.tz))
     name, text = archive_words.readme(rules, lang)
     yield from made.add(name, [text.encode()])
-    yield from made.add("daten.json", [_written(_data(tenant, contract, lang, now))])
+    data = _data(tenant, contract, lang, now)
+    yield from made.add("daten.json", [_written(data)])
+    for script, text in _scripts(data):
+        yield from made.add(f"filter/{_folder(script)}.sieve", [text.encode()])
     listed: list[dict[str, Any]] = []
     for record in _messages(tenant, contract, now):
         try:
@@ -49,6 +53,9 @@ def _pieces(tenant: Tenant, contract: Contract, now: datetime) -> Iterator[bytes
         yield from made.add(f"mail/{_folder(str(record['folder']))}/{record['uid']}.eml", chunks)
         listed.append({"file": made.entries[-1].name, **{key: value for key, value in record.items() if key != MESSAGE}})
     yield from made.add("nachrichten.json", [_written({"messages": listed})])
+    if with_mbox:
+        for folder, records_of in _by_folder(_messages(tenant, contract, now)).items():
+            yield from made.add(f"mbox/{_folder(folder)}.mbox", _mbox(records_of, now))
     key = log.signer(tenant)
     yield from made.add("public_key.pem", [key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)])
     manifest = _manifest(tenant, contract, made.entries, now)
@@ -92,6 +99,29 @@ def _category(section: Section) -> Mapping[str, Any]:
 
 def _messages(tenant: Tenant, contract: Contract, now: datetime) -> Iterator[Mapping[str, Any]]:
     return (record for _, record in records(shown(people.units_of(tenant, contract), now=now)) if MESSAGE in record)
+
+
+def _scripts(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Name and text of every filter."""
+    for category in data["categories"]:
+        yield from ((str(one["script"]), str(one["sieve"])) for one in category["records"] if "sieve" in one)
+
+
+def _by_folder(found: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    folders: dict[str, list[Mapping[str, Any]]] = {}
+    for record in found:
+        folders.setdefault(str(record["folder"]), []).append(record)
+    return folders
+
+
+def _mbox(found: Iterable[Mapping[str, Any]], now: datetime) -> Iterator[bytes]:
+    """The messages of a folder as one file; what was erased meanwhile is left out."""
+    for record in found:
+        try:
+            chunks, received = _begun(record[MESSAGE]()), datetime.fromisoformat(record["received"])
+        except errors.NotFound:
+            continue
+        yield from mbox.entry(chunks, flags=record["flags"], received=min(received, now))
 
 
 def _manifest(tenant: Tenant, contract: Contract, entries: Iterable[Entry], now: datetime) -> bytes:

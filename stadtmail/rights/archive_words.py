@@ -70,6 +70,8 @@ _README = {
 daten.json        alles, was zu Ihrem Vertrag gespeichert ist: Datenart, Zweck, Rechtsgrundlage, Löschtermin, Herkunft,
                   Zugriffe; was die Schlüssel bedeuten, steht am Ende unter "words"
 mail/             Ihre Nachrichten, ein Ordner je Postfachordner, als EML (öffnet jedes Mailprogramm)
+mbox/             dieselben Nachrichten, eine Datei je Ordner mit Markierungen (nur wenn Sie es gewählt haben)
+filter/           Ihre Filter in der Sprache Sieve
 nachrichten.json  Ordner, Nummer und Markierungen jeder Nachricht
 manifest.json     Liste aller Dateien mit SHA-256
 manifest.sig      Unterschrift der Stadt unter manifest.json (Ed25519)
@@ -85,6 +87,8 @@ Fragen: {officer}
 daten.json        everything stored about your contract: category, purpose, legal basis, date of erasure, source, accesses;
                   what the keys mean is explained at its end under "words"
 mail/             your messages, one folder for each folder of the mailbox, as EML (every mail program opens them)
+mbox/             the same messages, one file a folder with its flags (only if you chose it)
+filter/           your filters in the language Sieve
 nachrichten.json  folder, number and flags of each message
 manifest.json     list of all files with SHA-256
 manifest.sig      the city's signature under manifest.json (Ed25519)

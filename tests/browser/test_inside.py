@@ -1,4 +1,4 @@
-"""What is behind the log-in, in a real browser: no barrier that axe knows on any page, light and dark, wide and narrow, by keyboard, light to load.
+"""What is behind the log-in, in a real browser: no barrier that axe knows on any page, by keyboard, and light to load.
 
 The list of pages is the URL table: a page that is added is walked as well, unless it says here why there is nothing to look at.
 """
@@ -33,7 +33,9 @@ def test_pages_inside(chromium: Driver, prefix: str) -> None:
     assert seen["violations"] == []
 
 
-@pytest.mark.parametrize(("login", "paths"), [("desk1", ["/schreibtisch"]), ("officer1", ["/postfach", "/postfach/1/1", "/postfach/suchen"])])
+@pytest.mark.parametrize(
+    ("login", "paths"), [("desk1", ["/schreibtisch"]), ("officer1", ["/postfach", "/postfach/1/1", "/postfach/suchen"])]
+)
 def test_pages_of_the_staff(chromium: Driver, login: str, paths: list[str]) -> None:
     seen = chromium("inside", paths=paths, login=login, password=cast.STAFF_PASSWORD)
     assert set(seen["statuses"].values()) == {200}
@@ -54,6 +56,8 @@ def test_log_in_read_search_and_log_out_by_keyboard_alone(chromium: Driver, widt
 
 def test_no_page_is_heavy(chromium: Driver) -> None:
     public = chromium("weight", paths=["/", "/anmelden", "/bestellen", "/hilfe", "/datenschutz/nachweis"])
-    inside = chromium("weight", paths=["/postfach/start", "/postfach", "/postfach/1/2", "/postfach/suchen", "/datenschutz/meine-daten"], **ANNA)
+    inside = chromium(
+        "weight", paths=["/postfach/start", "/postfach", "/postfach/1/2", "/postfach/suchen", "/datenschutz/meine-daten"], **ANNA
+    )
     weights = public["statuses"] | inside["statuses"]
     assert {path: size for path, size in weights.items() if not 5_000 < size < MOST_BYTES} == {}

@@ -5,7 +5,8 @@ import pytest
 from tests.browser.conftest import Driver
 
 PAGES = (
-    "/", "/hilfe", "/agb", "/impressum", "/barrierefreiheit", "/bestellen", "/bestellen/brief", "/anmelden", "/anmelden/wiederherstellen",
+    "/", "/hilfe", "/agb", "/impressum", "/barrierefreiheit", "/barrierefreiheit/melden",
+    "/bestellen", "/bestellen/brief", "/anmelden", "/anmelden/wiederherstellen",
     "/abgemeldet", "/abholen",
     "/datenschutz", "/datenschutz/version/1", "/datenschutz/verzeichnis", "/datenschutz/auftragsverarbeitung", "/datenschutz/nachweis",
     "/schreibtisch/anmelden", "/gibt-es-nicht",

@@ -44,6 +44,21 @@ def test_c61_the_manifest_covers_every_file_and_the_city_signed_it(ahaus, now, m
     assert "liesmich.txt" in listed
 
 
+def test_c61_each_folder_comes_as_mbox_too_when_asked_for(ahaus, now, mailbox, tmp_path) -> None:
+    import mailbox as reading
+
+    contract = order(ahaus, now)
+    letters = [("Posteingang", 1, b"Subject: x\r\n\r\nFrom Hallo"), ("Posteingang", 2, b"Subject: y\r\n\r\n"), ("Archiv", 1, b"a")]
+    mailbox.fill(contract, now, letters)
+    assert not [name for name in opened(ahaus, contract, now).namelist() if name.startswith("mbox/")]
+    found = zipfile.ZipFile(io.BytesIO(b"".join(archive(ahaus, contract.id, now=now, with_mbox=True))))
+    assert found.testzip() is None
+    assert sorted(name for name in found.namelist() if name.startswith("mbox/")) == ["mbox/Archiv.mbox", "mbox/Posteingang.mbox"]
+    (tmp_path / "in").write_bytes(found.read("mbox/Posteingang.mbox"))
+    assert [one["Subject"] for one in reading.mbox(tmp_path / "in")] == ["x", "y"]
+    assert "mbox/Archiv.mbox" in {one["name"] for one in json.loads(found.read("manifest.json"))["files"]}
+
+
 def test_c61_daten_json_has_rule_date_source_accesses_and_no_recipients(ahaus, now) -> None:
     contract = order(ahaus, now, voluntary={"nickname": "Änne"}, language="en")
     contracts.cancel(contract, ends_at=now, now=now)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.template.loader import render_to_string
+from django.utils import translation
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 
@@ -19,6 +21,7 @@ from stadtmail.kit import clock, log
 from stadtmail.kit import errors as kinds
 from stadtmail.usage import tallies
 
+AWAY = (OperationalError, InterfaceError)  # a database does not answer, or not in time
 CODES: dict[type[Exception], tuple[int, str]] = {
     tokens.StaleForm: (403, "stale"),
     visit.TwoSessions: (400, "two"),
@@ -35,9 +38,11 @@ CODES: dict[type[Exception], tuple[int, str]] = {
     kinds.OverQuota: (429, ""),
     kinds.TryLater: (503, ""),
 }
+AGAIN = frozenset({409, 429, 500, 503})  # here the same page may work when it is opened anew
 # a stranger gets no file of ours, so the bare page brings its few rules along; the policy names them by hash
 BARE_STYLE = (
     ":root{color-scheme:light dark}body{font:1.1rem/1.5 'Fira Sans',system-ui,sans-serif;max-width:36rem;margin:12vh auto;padding:0 1.5rem}"
+    "section+section{margin-top:2.5rem}"
     "h1{line-height:1.2;font-size:1.9rem;margin:.2rem 0 1rem}.figure{font-size:1.1rem;opacity:.75;margin:0;letter-spacing:.05em}"
 )
 BARE_POLICY = (
@@ -58,6 +63,9 @@ def answer(request: HttpRequest, error: Exception) -> HttpResponse:
     """The page for an exception that a handler raised."""
     if isinstance(error, TooManyFieldsSent):
         _tally(request, error)
+    if isinstance(error, AWAY):
+        log.bug(error, role="web")
+        return bare(503)
     for kind in type(error).__mro__:
         if kind in CODES:
             code, reason = CODES[kind]
@@ -71,7 +79,9 @@ def page(request: HttpRequest, code: int, reason: str = "") -> HttpResponse:
     if not hasattr(request, "policy"):
         return bare(code)
     words = _words(code, reason)
-    html = render_to_string("web/error.html", {"words": words, "code": code}, request=request)
+    again = f"/{request.get_full_path_info().lstrip('/')}" if code in AGAIN or reason == "stale" else ""
+    context = {"words": words, "code": code, "again": again}
+    html = render_to_string("web/error.html", context, request=request)
     response = HttpResponse(html, status=code, headers={"Cache-Control": "no-store"})
     if code == 405:
         response.headers["Allow"] = "GET, HEAD, POST"
@@ -82,10 +92,17 @@ def page(request: HttpRequest, code: int, reason: str = "") -> HttpResponse:
     return response
 
 
-def bare(code: int) -> HttpResponse:
-    """A page that belongs to no city: the host name is unknown (421), or nothing could be read."""
-    html = render_to_string("web/bare.html", {"words": _words(code, ""), "code": code, "style": mark_safe(BARE_STYLE)})  # noqa: S308
-    return HttpResponse(html, status=code, headers={"Cache-Control": "no-store", "Content-Security-Policy": BARE_POLICY})
+def bare(code: int, reason: str = "") -> HttpResponse:
+    """A page that belongs to no city, in both languages: the host name is unknown (421), nothing could be read, or all is closed."""
+    said = []
+    for lang in ("de", "en"):
+        with translation.override(lang):
+            said.append((lang, _words(code, reason)))
+    html = render_to_string("web/bare.html", {"said": said, "code": code, "style": mark_safe(BARE_STYLE)})  # noqa: S308
+    response = HttpResponse(html, status=code, headers={"Cache-Control": "no-store", "Content-Security-Policy": BARE_POLICY})
+    if code == 503:
+        response.headers["Retry-After"] = "300" if reason else "60"
+    return response
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -159,6 +176,13 @@ def _words(code: int, reason: str) -> Words:
             _("Hier ist uns ein Fehler unterlaufen"),
             _("Wir haben die Stelle im Programm notiert, aber nichts über Sie. Bitte versuchen Sie es später noch einmal."),
         ),
-        (503, ""): Words(_("Gerade nicht erreichbar"), _("Bitte versuchen Sie es in ein paar Minuten noch einmal.")),
+        (503, ""): Words(
+            _("Gerade nicht erreichbar"),
+            _("Bitte versuchen Sie es in ein paar Minuten noch einmal. Ihre Nachrichten sind sicher gespeichert."),
+        ),
+        (503, "maintenance"): Words(
+            _("Wir arbeiten gerade am Portal"),
+            _("In Kürze geht es weiter. Nachrichten an Sie kommen inzwischen an; mit Ihrem Mailprogramm lesen Sie sie wie immer."),
+        ),
     }
     return table.get((code, reason)) or table[(code, "")]

@@ -14,7 +14,7 @@ from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 from django.utils import translation
 
-from stadtmail.doors.web import bodies, cookies, errors, headers, origin, tokens, visit
+from stadtmail.doors.web import bodies, cookies, errors, headers, maintenance, origin, tokens, visit
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.kit import clock
 from stadtmail.kit.errors import NotAllowed, NotFound, TryLater
@@ -37,8 +37,12 @@ class Portal:
 
     def __call__(self, request: PortalRequest) -> HttpResponseBase:
         origin.forget_claims(request)
+        request.now = clock.now()
         translation.activate("de")
-        response = self._refusal(request) or self._answer(request)
+        try:
+            response = self._refusal(request) or self._answer(request)
+        except errors.AWAY as error:  # a store is away: nothing can be asked, so nothing of a city is shown
+            response = errors.answer(request, error)
         headers.secure(request, response)
         cookies.enforce(request, response)
         return response
@@ -68,8 +72,9 @@ class Portal:
 
     def _refusal(self, request: PortalRequest) -> HttpResponse | None:
         request.visit, request.session_prefix = None, ""
-        request.now = clock.now()
         request.language = "de"
+        if maintenance.is_on():
+            return errors.bare(503, "maintenance")
         try:
             host = split_domain_port(request.get_host())[0]
             request.city = tenants.city_of_host(host)
@@ -82,7 +87,7 @@ class Portal:
         if request.path_info.startswith(STATIC):
             return None
         request.policy = policy.current(request.city)
-        return None if request.method in METHODS else errors.page(request, 405)
+        return None
 
     def _answer(self, request: PortalRequest) -> HttpResponseBase:
         if request.path_info.startswith(STATIC):
@@ -114,7 +119,12 @@ class Portal:
         return response
 
     def _use(self, request: PortalRequest) -> HttpResponseBase:
-        """The page. While it is made for somebody who is logged in, there is a record of that use, and then no more (C-2.5, C-4.2)."""
+        """The page, for the methods that browsers use.
+
+        While it is made for somebody who is logged in, there is a record of that use, and then no more (C-2.5, C-4.2).
+        """
+        if request.method not in METHODS:
+            return errors.page(request, 405)
         if request.visit is None:
             return self.get_response(request)
         session, peer = request.visit.session, request.META.get("REMOTE_ADDR", "")

@@ -1,4 +1,4 @@
-"""Pages that say something and do nothing: start, help, terms, accessibility."""
+"""Pages that say something and do nothing: start, help, terms."""
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -23,11 +23,6 @@ def terms(request: PortalRequest) -> HttpResponse:
     """GET /agb: the city's terms, dated, to read, print and keep."""
     paragraphs = [part.strip() for part in request.policy.terms.text[request.language].split("\n\n") if part.strip()]
     return render(request, "web/terms.html", {"terms": request.policy.terms, "paragraphs": paragraphs})
-
-
-def accessibility(request: PortalRequest) -> HttpResponse:
-    """GET /barrierefreiheit: declaration and feedback address."""
-    return render(request, "web/accessibility.html")
 
 
 def robots(request: PortalRequest) -> HttpResponse:  # noqa: ARG001

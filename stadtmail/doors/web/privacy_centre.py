@@ -74,10 +74,11 @@ def download(request: PortalRequest, contract: "Contract") -> HttpResponseBase:
     """/datenschutz/meine-daten/herunterladen: everything as one signed ZIP, streamed and never written to a disk here."""
     problems: list[Problem] = []
     if request.method == "POST":
-        refuse_surplus(request.POST, ("password",))
+        refuse_surplus(request.POST, ("password", "mbox"))
         problems = reauth.problems(request, contract, request.POST.get("password", ""))
         if not problems:
-            chunks = mail.brought(access.halves(request), archive.archive(request.city, contract.id, now=request.now))
+            made = archive.archive(request.city, contract.id, now=request.now, with_mbox="mbox" in request.POST)
+            chunks = mail.brought(access.halves(request), made)
             return downloads.streamed(request, chunks, f"meine-daten-{request.now:%Y-%m-%d}.zip", kind="application/zip")
     context = {
         "password": reauth.field(errors_of(problems).get("password", "")), "problems": problems, "section": "data",

@@ -7,6 +7,7 @@ from django.urls import path
 
 from stadtmail.doors.web import (
     attachments,
+    app,
     collect,
     compose,
     desk,
@@ -16,6 +17,7 @@ from stadtmail.doors.web import (
     factors,
     foldering,
     handling,
+    feedback,
     home,
     importing,
     labels,
@@ -49,6 +51,9 @@ from stadtmail.doors.web import (
 urlpatterns = [
     path("", pages.start, name="start"),
     path("stadt.css", looks.stylesheet, name="looks"),
+    path("app.webmanifest", app.manifest, name="manifest"),
+    path("zeichen.svg", app.shape, name="shape"),
+    path("zeichen-<int:size>.png", app.icon, name="icon"),
     path("robots.txt", pages.robots, name="robots"),
     path("hilfe", pages.help_page, name="help"),
     path("einrichten", setup.setup, name="setup"),
@@ -61,7 +66,8 @@ urlpatterns = [
     *(path(f"{folder}/{folder}.json/v1.0/<str:address>", setup.autodiscover_v2, name="autodiscover_v2_path") for folder in setup.SPELLINGS),
     path("agb", pages.terms, name="terms"),
     path("impressum", notice.imprint, name="imprint"),
-    path("barrierefreiheit", pages.accessibility, name="accessibility"),
+    path("barrierefreiheit", feedback.declaration, name="accessibility"),
+    path("barrierefreiheit/melden", feedback.report, name="feedback"),
     path("bestellen", order.order, name="order"),
     path("bestellen/brief", order.letter, name="letter"),
     path("anmelden", login.login, name="login"),

@@ -18,6 +18,7 @@ PUBLIC = frozenset(
         "start", "looks", "robots", "help", "terms", "imprint", "accessibility", "order", "letter", "login", "recover", "goodbye",
         "collect", "notice", "notice_version", "register", "annex", "proof", "proof_log", "verifier", "desk_login",
         "setup", "apple", "autoconfig", "autoconfig_host", "mta_sts", "autodiscover", "autodiscover_v2", "autodiscover_v2_path",
+        "manifest", "shape", "icon", "feedback",
     }
 )  # fmt: skip
 # to a public page, whoever asks
@@ -49,8 +50,10 @@ LETTER = (
 def address(pattern: URLPattern, folder: int = 1, uid: int = 2) -> str:
     """The page's address, with numbers that exist in Anna's mailbox."""
     route = str(pattern.pattern)
-    given = {"<int:number>": "1", "<int:folder>": str(folder), "<int:uid>": str(uid), "<str:part>": "2", "<uuid:order>": ORDER,
-             "<uuid:script>": ORDER, "<uuid:alias>": ORDER, "<str:rule>": "0123456789ab", "<uuid:message>": ORDER}
+    given = {
+        "<int:number>": "1", "<int:size>": "192", "<int:folder>": str(folder), "<int:uid>": str(uid), "<str:part>": "2",
+        "<uuid:order>": ORDER, "<uuid:script>": ORDER, "<uuid:alias>": ORDER, "<str:rule>": "0123456789ab", "<uuid:message>": ORDER,
+    }  # fmt: skip
     for name, value in given.items():
         route = route.replace(name, value)
     return f"/{route}"

@@ -7,7 +7,8 @@ import pytest
 from tests.doors.web.conftest import Browser
 
 PAGES = (
-    "/", "/hilfe", "/agb", "/impressum", "/barrierefreiheit", "/bestellen", "/bestellen/brief", "/anmelden", "/anmelden/wiederherstellen",
+    "/", "/hilfe", "/agb", "/impressum", "/barrierefreiheit", "/barrierefreiheit/melden",
+    "/bestellen", "/bestellen/brief", "/anmelden", "/anmelden/wiederherstellen",
     "/abgemeldet", "/abholen",
     "/datenschutz", "/datenschutz/version/1", "/datenschutz/verzeichnis", "/datenschutz/auftragsverarbeitung", "/datenschutz/nachweis",
 )  # fmt: skip
