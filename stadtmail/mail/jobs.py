@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from stadtmail.mail.actions import emptying, forwarding, gone, indexing, legs, moving, remembering, repeats, rolekeys
+from stadtmail.mail.actions import accounts, emptying, forwarding, gone, indexing, legs, moving, remembering, repeats, rolekeys
 from stadtmail.mail.importing import running
 from stadtmail.mail.models import Mailbox
 from stadtmail.tenants import queries as tenants
@@ -34,6 +34,11 @@ def forget_repeats(now: datetime) -> int:
 def finish_sealing(now: datetime) -> int:
     """Go on with mailboxes whose messages move to another pair. Returns how many are done."""
     return moving.finish_all(now)
+
+
+def mend_mailboxes(now: datetime) -> int:
+    """Give running contracts that a restore left without a mailbox an empty one. Returns how many."""
+    return accounts.mend(now)
 
 
 def empty_due_folders(now: datetime) -> int:
