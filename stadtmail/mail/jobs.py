@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from stadtmail.mail.actions import (
+    accounts,
     emptying,
     forwarding,
     gone,
@@ -46,6 +47,11 @@ def forget_repeats(now: datetime) -> int:
 def finish_sealing(now: datetime) -> int:
     """Go on with mailboxes whose messages move to another pair. Returns how many are done."""
     return moving.finish_all(now)
+
+
+def mend_mailboxes(now: datetime) -> int:
+    """Give running contracts that a restore left without a mailbox an empty one. Returns how many."""
+    return accounts.mend(now)
 
 
 def empty_due_folders(now: datetime) -> int:

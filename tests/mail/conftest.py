@@ -8,8 +8,9 @@ import pytest
 
 from stadtmail.kit import config
 from stadtmail.mail import queries
-from stadtmail.mail.actions import accounts, delivery
+from stadtmail.mail.actions import accounts, delivery, sealed
 from stadtmail.mail.index import files
+from stadtmail.people import queries as people
 from stadtmail.people.orders import OrderForm
 from stadtmail.vault import blobs
 
@@ -37,6 +38,21 @@ def anna(ahaus, now) -> accounts.Opened:
 @pytest.fixture
 def ben(ahaus, now) -> accounts.Opened:
     return accounts.open_account(form(name="Ben Blauwal", localpart="ben"), tenant=ahaus, now=now)
+
+
+@pytest.fixture
+def contract(ahaus, anna):
+    return people.contract(ahaus, anna.contract)
+
+
+@pytest.fixture
+def seal(ahaus, contract, now) -> Callable[..., sealed.Sealed]:
+    """Seal Anna's mailbox."""
+
+    def run(password: str = "ein langer Satz 7", **more) -> sealed.Sealed:
+        return sealed.seal_mailbox(contract, tenant=ahaus, password=password, now=now, **more)
+
+    return run
 
 
 @pytest.fixture

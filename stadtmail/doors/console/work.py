@@ -106,6 +106,7 @@ TASKS = (
     Task("resets", each(timedelta(hours=1)), people_jobs.expire_resets),
     Task("repeats", each(timedelta(hours=1)), mail_jobs.forget_repeats),
     Task("sealing", each(timedelta(seconds=20)), mail_jobs.finish_sealing, by_date=False),
+    Task("mailboxes", each(timedelta(hours=1)), mail_jobs.mend_mailboxes, by_date=False),
     Task("empty_folders", each(timedelta(hours=1)), mail_jobs.empty_due_folders),
     Task("lost_blobs", each(timedelta(hours=1)), mail_jobs.remove_lost_blobs),
     Task("part_blobs", each(timedelta(hours=1)), _remove_parts),

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from django.db import IntegrityError
+from django.db.models import Q
 
 from stadtmail.kit import errors, store
 from stadtmail.mail import envelope, sealing, welcome
@@ -17,7 +18,7 @@ from stadtmail.mail.folders import STANDARD
 from stadtmail.mail.models import Folder, Mailbox, MailboxKey, Route
 from stadtmail.people import queries as people
 from stadtmail.people.actions import contracts
-from stadtmail.people.models import Address
+from stadtmail.people.models import Address, Alias, Contract
 from stadtmail.people.orders import OrderForm
 from stadtmail.privacy import events, policy, units
 from stadtmail.privacy.policy import Policy
@@ -90,6 +91,36 @@ def open_roles(tenant: Tenant, *, now: datetime) -> int:
     for role, local in missing.items():
         _open_role(role, local, tenant, rules, now)
     return len(missing)
+
+
+def mend(now: datetime) -> int:
+    """Give every running contract without a mailbox an empty one. Returns how many.
+
+    A restore of the rows from before a mailbox was sealed, or begun anew, meets the erasure of its old unit: its mail cannot come
+    back, but the address must not be without a mailbox.
+    """
+    living = Contract.objects.filter(state="active").exclude(id__in=Mailbox.objects.exclude(contract=None).values("contract"))
+    return sum(_mended(contract, now) for contract in living.select_related("tenant"))
+
+
+def _mended(contract: Contract, now: datetime) -> bool:
+    rules = policy.current(contract.tenant)
+    (unit,) = units.prepare(contract.tenant, [units.Wanted(sealing.RESIDENT, "contract", contract.id, contract.person_id)], now=now)
+    private, public = boxes.pair()
+    language = people.holder(contract.tenant, contract).language
+    with store.writing():
+        rows = Contract.objects.filter(id=contract.id, state="active")
+        if not store.locked(rows).exists() or Mailbox.objects.filter(contract=contract).exists():
+            return False
+        units.save([unit])
+        quota = rules.tariffs[contract.tariff].quota_bytes
+        mailbox = Mailbox.objects.create(tenant=contract.tenant, contract=contract, unit_id=unit.id, quota_bytes=quota)
+        MailboxKey.objects.create(unit_id=unit.id, mailbox=mailbox, public=public, private=units.seal(unit, "private", private))
+        _add_folders(mailbox, now, unit, language)
+        further = Alias.objects.filter(contract=contract).values("unit")
+        for address in Address.objects.filter(Q(contract=contract) | Q(unit__in=further)):
+            Route.objects.update_or_create(address=address, defaults={"mailbox": mailbox})
+    return True
 
 
 def _open_waiting(order: UUID, tenant: Tenant, now: datetime) -> Opened:

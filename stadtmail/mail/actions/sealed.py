@@ -284,11 +284,11 @@ def _prepared(contract: Contract, tenant: Tenant, now: datetime) -> units.Prepar
 
 
 def _locked(box: Mailbox) -> Unit:
-    """The mailbox's unit, locked with the mailbox. Raises CannotSeal where it ends or is being erased."""
-    found = store.locked(Mailbox.objects.filter(id=box.id, state=OPEN, contract__state="active")).first()
-    own = found.unit_id if isinstance(found, Mailbox) else None
+    """The mailbox's unit, locked as delivery locks: before the mailbox. Raises CannotSeal where it ends or is being erased."""
+    own = Mailbox.objects.filter(id=box.id).values_list("unit", flat=True).first()
     unit = store.locked(Unit.objects.filter(id=own, state=LIVE)).first() if own is not None else None
-    if unit is None:
+    rows = Mailbox.objects.filter(id=box.id, unit=own, state=OPEN, contract__state="active")
+    if unit is None or store.locked(rows).first() is None:
         raise CannotSeal
     assert isinstance(unit, Unit)
     return unit
