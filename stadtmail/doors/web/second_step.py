@@ -73,13 +73,14 @@ def inputs(request: PortalRequest, owner: Owner, problems: Collection[Problem] =
 
 def prove(request: PortalRequest, owner: Owner, given: Mapping[str, str]) -> None:
     """Is it the owner's second factor? Used up by that. Raises WrongCode, throttle.TooManyTries, tokens.StaleForm."""
-    throttle.count(request, "code", str(owner.anchor), for_name=TRIES)
-    if given.get("passkey"):
-        _prove_passkey(request, owner, given)
-    elif totp.is_code(given.get("code", "")):
-        remember(request, owner, second_factors.step(owner, given["code"], request.now))
-    else:
-        second_factors.use_spare_code(owner, given.get("code", ""))
+    throttle.claim(request, "code", str(owner.anchor), most=TRIES)
+    with throttle.failures(request, "code", str(owner.anchor)):
+        if given.get("passkey"):
+            _prove_passkey(request, owner, given)
+        elif totp.is_code(given.get("code", "")):
+            remember(request, owner, second_factors.step(owner, given["code"], request.now))
+        else:
+            second_factors.use_spare_code(owner, given.get("code", ""))
 
 
 def problems(request: PortalRequest, owner: Owner, given: Mapping[str, str]) -> list[Problem]:

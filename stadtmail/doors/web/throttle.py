@@ -26,14 +26,21 @@ def window(policy: Policy) -> int:
     return period.days * 86_400 + period.seconds
 
 
-def count(request: PortalRequest, scope: str, name: str = "", *, for_name: int = 0) -> None:
+def count(request: PortalRequest, scope: str, name: str = "") -> None:
     """Count a try from this network and, where there is a name, for it: from here, and from anywhere. Raises TooManyTries.
 
     For a name, anywhere is generous: ten wrong passwords of a stranger must not lock somebody out of their own mailbox.
     """
     seconds = window(request.policy)
-    tries = _tries(request, scope, name, for_name)
+    tries = _tries(request, scope, name)
     if not all(limits.allow(part, key, limit=limit, per_seconds=seconds, now=request.now) for part, key, limit in tries):
+        raise TooManyTries
+
+
+def claim(request: PortalRequest, scope: str, name: str, *, most: int) -> None:
+    """Count a try for the name, right or wrong, before it is looked at: many at once cannot slip through. Raises TooManyTries."""
+    who = f"{request.city.id}/{name.lower()}"
+    if not limits.allow(f"{scope}.claim", who, limit=most, per_seconds=window(request.policy), now=request.now):
         raise TooManyTries
 
 
@@ -52,10 +59,9 @@ def failures(request: PortalRequest, scope: str, name: str = "") -> Iterator[Non
         raise
 
 
-def _tries(request: PortalRequest, scope: str, name: str, for_name: int = 0) -> list[tuple[str, str, int]]:
+def _tries(request: PortalRequest, scope: str, name: str) -> list[tuple[str, str, int]]:
     network = origin.network(request)
     if not name:
         return [(f"{scope}.net", network, FROM_NETWORK)]
     who = f"{request.city.id}/{name.lower()}"
-    most = for_name or FOR_NAME
-    return [(f"{scope}.net", network, FROM_NETWORK), (f"{scope}.here", f"{network} {who}", FROM_HERE), (f"{scope}.name", who, most)]
+    return [(f"{scope}.net", network, FROM_NETWORK), (f"{scope}.here", f"{network} {who}", FROM_HERE), (f"{scope}.name", who, FOR_NAME)]
