@@ -85,6 +85,7 @@ urlpatterns = [
     path("postfach/ordner", foldering.folders, name="folders"),
     path("postfach/ordner/<int:folder>", foldering.edit, name="folder_edit"),
     path("postfach/<int:folder>", mailbox.folder, name="folder"),
+    path("postfach/<int:folder>/neu", mailbox.news, name="news"),
     path("postfach/<int:folder>/aendern", handling.handle, name="handle"),
     path("postfach/<int:folder>/endgueltig", handling.delete, name="delete"),
     path("postfach/<int:folder>/<int:uid>", message.message, name="message"),

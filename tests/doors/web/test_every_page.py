@@ -27,7 +27,7 @@ RESIDENTS = frozenset(
 )  # fmt: skip
 READERS = frozenset({"mailbox", "folder", "message", "message_html", "attachment", "attachments_zip", "message_print", "source"})
 HANDLING = frozenset(
-    {"handle", "undo", "delete", "labels", "folders", "folder_edit", "preview", "unsubscribe"}  # of a mailbox; GET shows no content
+    {"handle", "undo", "delete", "news", "labels", "folders", "folder_edit", "preview", "unsubscribe"}  # of a mailbox; GET shows no content
 )
 SEARCH = frozenset({"find"})  # shows nothing before it is asked
 DESK = frozenset({"desk", "desk_order", "desk_contract"})
