@@ -22,7 +22,7 @@ _turn = Lock()
 def counts(places: Collection[Place], pairs: Collection[UUID], *, is_whole: bool) -> dict[UUID, Count]:
     """folder -> (all, seen) of the messages under these pairs; `is_whole`: the mailbox has no other pairs.
 
-    One query for what has changed since it was last counted, none for the rest.
+    Two queries for what has changed since it was last counted, none for the rest.
     """
     under = frozenset(pairs)
     found, missing = {}, []
@@ -44,12 +44,11 @@ def _counted(folders: Sequence[UUID], pairs: Sequence[UUID] | None) -> dict[UUID
     beside = f" AND pair_id IN ({store.marks(pairs)})" if pairs is not None else ""
     for at in range(0, len(folders), CHUNK):
         part = folders[at : at + CHUNK]
-        sql = (
-            f"SELECT folder_id, count(*), sum(flags & {SEEN}) FROM mail_message "  # noqa: S608 - our own words
-            f"WHERE folder_id IN ({store.marks(part)}){beside} GROUP BY folder_id"
-        )
-        for folder, total, seen in store.select(sql, [*part, *(pairs or ())]):
-            found[store.as_id(folder)] = (int(total), int(seen))
+        values = [*part, *(pairs or ())]
+        of = f"SELECT folder_id, count(*) FROM mail_message WHERE folder_id IN ({store.marks(part)}){beside}"  # noqa: S608 - our own words
+        unread = dict(store.select(f"{of} AND (flags & {SEEN}) = 0 GROUP BY folder_id", values))
+        for folder, total in store.select(f"{of} GROUP BY folder_id", values):
+            found[store.as_id(folder)] = (int(total), int(total) - int(unread.get(folder, 0)))
     return found
 
 

@@ -11,6 +11,27 @@ from stadtmail.tenants.models import Tenant
 OPEN, CLOSED = "open", "closed"
 
 
+@models.BigIntegerField.register_lookup
+class Lacks(models.Lookup):
+    """Has a number none of these bits? For the conditions of indexes; written out, so that a query by hand means the same index."""
+
+    lookup_name = "lacks"
+    sign = "="
+
+    def as_sql(self, compiler, connection):  # type: ignore[no-untyped-def]
+        left, values = self.process_lhs(compiler, connection)
+        right, more = self.process_rhs(compiler, connection)
+        return f"({left} & {right}) {self.sign} 0", [*values, *more]
+
+
+@models.BigIntegerField.register_lookup
+class Has(Lacks):
+    """Has a number one of these bits?"""
+
+    lookup_name = "has"
+    sign = "<>"
+
+
 class Mailbox(models.Model):
     """A resident's mailbox (contract set) or a role's (postmaster, abuse, officer: role set)."""
 
@@ -173,6 +194,9 @@ class Message(models.Model):
             models.Index(fields=["folder", "modseq"]),
             # a folder's numbers without a look at its rows: 200,000 messages are read in a tenth of the time
             models.Index(fields=["folder", "uid", "flags", "modseq", "size_bytes"], name="folder_map"),
+            # what is unread and what is starred, in order: found and counted in the time of what there is of it
+            models.Index(fields=["folder", "uid", "flags"], condition=models.Q(flags__lacks=1), name="folder_unread"),
+            models.Index(fields=["folder", "uid", "flags"], condition=models.Q(flags__has=4), name="folder_starred"),
         ]
 
     def __str__(self) -> str:

@@ -75,6 +75,7 @@ class FolderRow:
     id: UUID
     uidvalidity: int
     uidnext: int
+    modseq: int
 
 
 @dataclass(frozen=True, repr=False)
@@ -204,7 +205,7 @@ def folders(o: Opened) -> list[FolderRow]:
     for row in rows:
         total, seen = counts[row.id]
         name = folder_name(o.mailbox, unit, row)
-        found.append(FolderRow(row.number, row.role, name, total, total - seen, row.id, row.uidvalidity, row.uidnext))
+        found.append(FolderRow(row.number, row.role, name, total, total - seen, row.id, row.uidvalidity, row.uidnext, row.modseq))
     return found
 
 

@@ -22,8 +22,14 @@ Driver = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
-def portal() -> Iterator[str]:
-    """Base address of AHAUS.NET, freshly made; the server and its folders are gone afterwards."""
+def portal(served: tuple[str, dict[str, str]]) -> str:
+    """Base address of AHAUS.NET."""
+    return served[0]
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[tuple[str, dict[str, str]]]:
+    """Base address of AHAUS.NET and the settings of its processes, freshly made; the server and its folders are gone afterwards."""
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine (Debian: apt-get install chromium; ./check does it as root)")
     if not (ROOT / "node_modules" / "playwright-core").exists() or shutil.which("node") is None:
@@ -38,7 +44,7 @@ def portal() -> Iterator[str]:
         server = subprocess.Popen(command, cwd=ROOT, env=settings, stdout=output, stderr=output)
     try:
         _wait_for(f"http://127.0.0.1:{port}/robots.txt", server, folder / "server.out")
-        yield f"http://ahaus.localhost:{port}"
+        yield f"http://ahaus.localhost:{port}", settings
     finally:
         server.terminate()
         server.wait(20)

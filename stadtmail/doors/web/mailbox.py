@@ -9,12 +9,12 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.http import HttpResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import access, done, labels, lines, storage
+from stadtmail.doors.web import access, done, headers, labels, lines, storage
 from stadtmail.doors.web.access import Box
 from stadtmail.doors.web.lines import Line, line
 from stadtmail.doors.web.request import PortalRequest
@@ -27,7 +27,7 @@ __all__ = ["Line", "line"]
 PAGE, CONVERSATIONS = 50, 100  # messages of a page; of one that is shown as conversations
 LARGEST = 2**32 - 1  # uids and folder numbers are 32 bits (RFC 9051 2.3.1.1); a larger one never was
 FILTERS = {"ungelesen": listing.UNREAD, "markiert": listing.STARRED}
-VIEWS = ("liste", "gespraeche")
+VIEWS, SWITCH = ("liste", "gespraeche"), ("aus", "an")
 
 
 class NoSuchFolder(errors.NotFound):
@@ -46,6 +46,7 @@ class Folder:
     id: UUID = field(repr=False)
     uidvalidity: int
     uidnext: int
+    modseq: int
     role: str
 
     @property
@@ -87,12 +88,20 @@ def folder(request: PortalRequest, box: Box, folder: int) -> HttpResponse:
     return page(request, box, shown, chosen(shown, folder))
 
 
+@access.reader
+def news(request: PortalRequest, box: Box, folder: int) -> JsonResponse:  # noqa: ARG001
+    """GET /postfach/<folder>/neu: a mark that changes with whatever happens in the folder, for a page that is open."""
+    response = JsonResponse({"mark": _mark(chosen(folders(box), folder))})
+    headers.keep_private(response)
+    return response
+
+
 def folders(box: Box) -> list[Folder]:
     """The mailbox's folders, those with a role first named in the reader's language."""
     names = _names()
     return [
         Folder(row.number, row.role or "folder", names.get(row.role) or row.name, row.total, row.unread, row.id, row.uidvalidity,
-               row.uidnext, row.role)
+               row.uidnext, row.modseq, row.role)
         for row in queries.folders(box.opened)
     ]  # fmt: skip
 
@@ -134,7 +143,7 @@ def where(request: PortalRequest, folder: int) -> Where:
 def page(request: PortalRequest, box: Box, shown: list[Folder], current: Folder, *, status: int = 200) -> HttpResponse:
     """The page of a folder that the address means."""
     at = where(request, current.number)
-    is_grouped = _view(request) == "gespraeche"
+    is_grouped = _choice(request, "ansicht", "view", VIEWS) == "gespraeche"
     count = CONVERSATIONS if is_grouped else PAGE
     only = FILTERS.get(at.only, "")
     found = listing.page(box.opened, current.id, before=at.before, after=at.after, only=only, count=count)
@@ -146,7 +155,8 @@ def page(request: PortalRequest, box: Box, shown: list[Folder], current: Folder,
         "seite": ".".join(str(row.uid) for row in found.rows), "filters": _filters(at, current), "handle": at.address("handle"),
         "targets": [one for one in shown if one.number != current.number],
         "views": {name: Where(at.folder, only=at.only).address(ansicht=name) for name in VIEWS},
-        "done": done.shown(request, box, shown), "away_until": _away_until(request, box),
+        "done": done.shown(request, box, shown), "away_until": _away_until(request, box), "mark": _mark(current),
+        "has_keys": has_keys(request), "keys": at.address(tasten="aus" if has_keys(request) else "an"),
     }  # fmt: skip
     return render(request, "web/mailbox.html", context, status=status)
 
@@ -178,15 +188,24 @@ def _away_until(request: PortalRequest, box: Box) -> date | None:
     return date.fromisoformat(away.until) if away is not None and away.on and away.since <= day <= away.until else None
 
 
-def _view(request: PortalRequest) -> str:
-    """How the reader wants the list: what they have chosen last in this session."""
+def has_keys(request: PortalRequest) -> bool:
+    """Has the reader switched the keys on in this session? They are off until then (WCAG 2.1.4)."""
+    return _choice(request, "tasten", "keys", SWITCH) == "an"
+
+
+def _mark(current: Folder) -> str:
+    return f"{current.uidvalidity}.{current.modseq}"
+
+
+def _choice(request: PortalRequest, name: str, kept_as: str, values: tuple[str, str]) -> str:
+    """What the reader has chosen last in this session; the first value until then."""
     assert request.visit is not None
-    wanted = request.GET.get("ansicht", "")
-    if wanted and wanted not in VIEWS:
+    wanted = request.GET.get(name, "")
+    if wanted and wanted not in values:
         raise errors.NotFound
-    kept = request.visit.session.data.get("view", VIEWS[0])
+    kept = request.visit.session.data.get(kept_as, values[0])
     if wanted and wanted != kept and request.method == "GET":
-        sessions.keep(request.visit.token, {"view": wanted}, tenant=request.city.id, now=request.now)
+        sessions.keep(request.visit.token, {kept_as: wanted}, tenant=request.city.id, now=request.now)
     return wanted or kept
 
 

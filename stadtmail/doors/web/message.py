@@ -40,7 +40,7 @@ def message(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpResp
     safe = mailhtml.safe(view.html, view.pictures) if view.html and as_html else mailhtml.Safe("", 0)
     context = {
         **mailbox.side(box, shown, current), **_judged(request, box, view, (current, uid)), **_marks(box, view, shown, current),
-        "uid": uid, "newer": newer, "older": older, "done": done.shown(request, box, shown),
+        "uid": uid, "has_keys": mailbox.has_keys(request), "newer": newer, "older": older, "done": done.shown(request, box, shown),
         "subject": view.subject or _("(kein Betreff)"),
         "people": _people(view),
         "at": view.received_at,

@@ -2,6 +2,7 @@
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 
 from stadtmail.doors.web import captcha
 from stadtmail.doors.web.request import PortalRequest
@@ -16,7 +17,16 @@ def start(request: PortalRequest) -> HttpResponse:
 
 def help_page(request: PortalRequest) -> HttpResponse:
     """GET /hilfe."""
-    return render(request, "web/help.html", {"section": "help", "seconds": captcha.WAIT.seconds})
+    return render(request, "web/help.html", {"section": "help", "seconds": captcha.WAIT.seconds, "keys": _keys()})
+
+
+def _keys() -> list[tuple[str, str]]:
+    """The keys of the mailbox, which mailbox.js knows, and what each does."""
+    return [
+        ("j", _("nächste (ältere) Nachricht")), ("k", _("vorige (neuere) Nachricht")), ("x", _("Nachricht auswählen")),
+        ("e", _("archivieren")), ("#", _("löschen")), ("!", _("in den Spam")), ("i", _("als ungelesen zeigen")), ("s", _("markieren")),
+        ("u", _("zurück zur Liste")), ("/", _("zum Suchfeld")),
+    ]  # fmt: skip
 
 
 def terms(request: PortalRequest) -> HttpResponse:

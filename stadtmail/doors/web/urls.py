@@ -135,6 +135,7 @@ urlpatterns = [
     path("postfach/geplant/<uuid:message>", planned.waiting, name="waiting"),
     path("postfach/signatur", planned.signature, name="signature"),
     path("postfach/<int:folder>", mailbox.folder, name="folder"),
+    path("postfach/<int:folder>/neu", mailbox.news, name="news"),
     path("postfach/<int:folder>/aendern", handling.handle, name="handle"),
     path("postfach/<int:folder>/endgueltig", handling.delete, name="delete"),
     path("postfach/<int:folder>/<int:uid>", message.message, name="message"),

@@ -311,6 +311,14 @@ class Migration(migrations.Migration):
             model_name='message',
             index=models.Index(fields=['folder', 'uid', 'flags', 'modseq', 'size_bytes'], name='folder_map'),
         ),
+        migrations.AddIndex(
+            model_name='message',
+            index=models.Index(condition=models.Q(('flags__lacks', 1)), fields=['folder', 'uid', 'flags'], name='folder_unread'),
+        ),
+        migrations.AddIndex(
+            model_name='message',
+            index=models.Index(condition=models.Q(('flags__has', 4)), fields=['folder', 'uid', 'flags'], name='folder_starred'),
+        ),
         migrations.AddConstraint(
             model_name='message',
             constraint=models.UniqueConstraint(fields=('folder', 'uid'), name='uid_once'),

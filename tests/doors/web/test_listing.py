@@ -144,5 +144,5 @@ def test_a_list_reads_what_it_shows_from_the_index(anna) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
         plan = str(cursor.fetchall())
-    assert "COVERING INDEX folder_map" in plan
+    assert "COVERING INDEX folder_unread" in plan
     assert "TEMP B-TREE" not in plan
