@@ -327,6 +327,50 @@ const tasks = {
     seen.cookies.push(...(await context.cookies()).map((cookie) => cookie.name));
   },
 
+  async settings(browser) {
+    const [context, page] = await open(browser, { javaScriptEnabled: options.javascript });
+    const step = async (label, fields, button, prepare = async () => {}) => {
+      await fill(page, fields);
+      await prepare();
+      await page.locator(button).first().click();
+      await page.waitForLoadState();
+      await look(page, label);
+    };
+    await page.goto(`${base}/anmelden`);
+    await fill(page, { address: options.address, password: options.password });
+    await page.locator('button[value="cookie"]').click();
+    await page.waitForURL(/postfach/);
+    const here = `${base}${options.prefix}/postfach/einstellungen`;
+    await page.goto(here);
+    await look(page, "nothing set");
+    await page.goto(`${here}/filter/neu`);
+    await step("a rule without a condition", { name: "Verein" }, 'button.kern-btn[value="save"]');
+    await step("a rule tried out", { text1: "postmaster" }, 'button[value="try"]', () => page.locator("#folder").selectOption("5"));
+    await step("one rule", {}, 'button.kern-btn[value="save"]');
+    await step("a rule deleted", {}, 'button[value="delete"]');
+    await step("a rule taken back", {}, 'button[value="undo"]');
+    seen.steps.push(await page.locator(".rules__one h2").first().textContent());
+    await page.goto(`${here}/filter/skripte/neu`);
+    await step("a script with a mistake", { name: "x", text: 'keep;\n fileinto "a";' }, 'button[value="save"]');
+    await page.goto(`${here}/filter/skripte`);
+    await look(page, "scripts");
+    await page.goto(`${here}/abwesenheit`);
+    await step("away", { until: options.until, text: "Bin bald wieder da." }, 'button[value="save"]');
+    await page.goto(`${here}/weiterleitung`);
+    await step("a forwarding that waits", { address: "a@privat.example" }, 'button[value="add"]');
+    await page.goto(`${here}/adressen`);
+    await step("a further address", { localpart: `${options.address.split("@")[0]}.2` }, 'button[value="add"]', () => page.locator("#temporary").check());
+    await page.locator(".rules__one a.tool").click();
+    await look(page, "an address goes");
+    await page.goto(`${here}/ansicht`);
+    await step("the view", {}, "main form button", () => page.locator("#eng").check());
+    await page.goto(here);
+    await look(page, "all set");
+    await page.goto(`${base}${options.prefix}/postfach`);
+    await look(page, "a mailbox with an absence");
+    seen.cookies.push(...(await context.cookies()).map((cookie) => cookie.name));
+  },
+
   async link(browser) {
     const [context, page] = await open(browser, { javaScriptEnabled: options.javascript });
     await page.goto(`${base}/anmelden`);

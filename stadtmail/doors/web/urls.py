@@ -6,8 +6,8 @@ The name of a URL is also the name of the form that is sent to it: form tokens a
 from django.urls import path
 
 from stadtmail.doors.web import (
-    attachments,
     app,
+    attachments,
     collect,
     compose,
     desk,
@@ -15,9 +15,9 @@ from stadtmail.doors.web import (
     desk_reset,
     ending,
     factors,
+    feedback,
     foldering,
     handling,
-    feedback,
     home,
     importing,
     labels,
