@@ -94,8 +94,8 @@ def check(o: Opened, sender: str, recipients: Sequence[str], *, now: datetime) -
         except errors.StadtmailError as error:
             wrong[address] = error
     if wrong:
-        count = sum(isinstance(error, errors.NotFound | delivery.MailboxClosed) for error in wrong.values())
-        if count and not limits.allow(**unknown, count=min(count, MOST_UNKNOWN)):
+        nobody = [one for one, error in wrong.items() if isinstance(error, errors.NotFound | delivery.MailboxClosed)]
+        if not all(limits.allow(**unknown) for _ in nobody):
             raise TooManyUnknown
         raise NotThere(wrong)
     if not rates.is_open(contract.person_id, now=now):
