@@ -48,7 +48,7 @@ class Draft:
     message: UUID | None = None
     files: tuple[Attachment, ...] = ()
     planned: "Plan | None" = None
-    has_html: bool = False  # written elsewhere, with a design that is not kept here
+    html: str = ""  # what was written with a design, as it lies there: whoever shows or keeps it cleans it
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def draft(o: Opened, uid: int) -> Draft:
         message=row.id,
         files=tuple(Attachment(one.id, one.saved_as, one.type, one.size_bytes) for one in (*parts.attachments, *parts.pictures)),
         planned=plan(row.id),
-        has_html=view.html is not None,
+        html=view.html or "",
     )
 
 

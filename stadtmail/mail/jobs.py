@@ -69,9 +69,19 @@ def forget_for_filters(now: datetime) -> int:
     return remembering.forget_due(now) + forwarding.forget_unanswered(now)
 
 
+def held_back_due(now: datetime, last: datetime | None) -> bool:  # noqa: ARG001
+    """Can something that was sent not be undone any more?"""
+    return planning.is_due(now, later=False)
+
+
+def send_held_back(now: datetime) -> int:
+    """Send what could be undone until now. Returns how many."""
+    return planning.send_due(now, later=False)
+
+
 def planned_due(now: datetime, last: datetime | None) -> bool:  # noqa: ARG001
-    """Has a message to be sent?"""
-    return planning.is_due(now)
+    """Has the moment come that somebody chose for a message?"""
+    return planning.is_due(now, later=True)
 
 
 def next_planned(after: datetime) -> datetime | None:
@@ -80,8 +90,8 @@ def next_planned(after: datetime) -> datetime | None:
 
 
 def send_planned(now: datetime) -> int:
-    """Send what its writer has sent, seconds ago or for now. Returns how many."""
-    return planning.send_due(now)
+    """Send what its writer planned for now. Returns how many."""
+    return planning.send_due(now, later=True)
 
 
 def forget_lost_plans(now: datetime) -> int:

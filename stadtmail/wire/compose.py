@@ -38,6 +38,7 @@ class Letter:
     subject: str
     text: str
     message_id: str
+    html: str = ""  # cleaned; beside the text, which says the same
     in_reply_to: str = ""
     references: str = ""
     draft: str = ""
@@ -65,16 +66,29 @@ def message(letter: Letter, files: Sequence[File], *, now: datetime, boundary: s
 def _message(letter: Letter, files: Sequence[File], now: datetime, boundary: str) -> Iterator[bytes]:
     yield _header(letter, now)
     if not files:
-        yield from _text(letter.text)
+        yield from _body(letter, boundary)
         return
     yield f'Content-Type: multipart/mixed; boundary="{boundary}"\r\n\r\n'.encode()
     yield f"--{boundary}\r\n".encode()
-    yield from _text(letter.text)
+    yield from _body(letter, boundary)
     for one in files:
         yield f"\r\n--{boundary}\r\n".encode()
         yield _file_header(one)
         yield from one.content
     yield f"\r\n--{boundary}--\r\n".encode()
+
+
+def _body(letter: Letter, boundary: str) -> Iterator[bytes]:
+    """The text, or text and HTML as alternatives (RFC 2046 5.1.4)."""
+    if not letter.html:
+        yield from _text(letter.text)
+        return
+    inner = f"{boundary}_alt"
+    yield f'Content-Type: multipart/alternative; boundary="{inner}"\r\n\r\n--{inner}\r\n'.encode()
+    yield from _text(letter.text)
+    yield f"\r\n--{inner}\r\n".encode()
+    yield from _text(letter.html, kind="text/html")
+    yield f"\r\n--{inner}--\r\n".encode()
 
 
 def ready(raw: bytes, *, now: datetime) -> bytes:
@@ -185,7 +199,7 @@ def _lines(text: str) -> list[str]:
     return lines
 
 
-def _text(text: str) -> Iterator[bytes]:
+def _text(text: str, *, kind: str = "text/plain") -> Iterator[bytes]:
     plain = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
     if not plain.endswith("\n"):
         plain += "\n"
@@ -193,7 +207,7 @@ def _text(text: str) -> Iterator[bytes]:
     simple = plain.isascii() and all(len(line) < 990 for line in plain.split("\n"))
     encoding: str = "7bit" if simple else "quoted-printable"
     body = octets if simple else encodestring(octets)
-    yield f"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode()
+    yield f"Content-Type: {kind}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode()
     yield body.replace(b"\n", b"\r\n")
 
 

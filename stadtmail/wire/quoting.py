@@ -11,12 +11,14 @@ _MANY = re.compile(r"\n{3,}")
 
 
 class _Text(HTMLParser):
-    def __init__(self) -> None:
+    def __init__(self, *, links: bool) -> None:
         super().__init__(convert_charrefs=True)
         self.out: list[str] = []
-        self._unseen = ""
+        self._unseen, self._links, self._link = "", links, ""
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "a" and self._links:
+            self._link = dict(attrs).get("href") or ""
         if not self._unseen and tag in _UNSEEN:
             self._unseen = tag
         elif tag in _BREAKS:
@@ -25,6 +27,9 @@ class _Text(HTMLParser):
                 self.out.append("- ")
 
     def handle_endtag(self, tag: str) -> None:
+        if tag == "a" and self._link:
+            self.out.append(f" <{self._link}>" if self._link not in self.out[-1:] else "")
+            self._link = ""
         if tag == self._unseen:
             self._unseen = ""
         elif tag in _PARAGRAPHS:
@@ -35,9 +40,9 @@ class _Text(HTMLParser):
             self.out.append(re.sub(r"[ \t\r\n\xa0]+", " ", data))
 
 
-def of_html(html: str) -> str:
-    """HTML as text: paragraphs and lines stay, nothing else does."""
-    parser = _Text()
+def of_html(html: str, *, links: bool = False) -> str:
+    """HTML as text: paragraphs and lines stay, nothing else does. `links`: where a link leads stands behind it."""
+    parser = _Text(links=links)
     parser.feed(html[:MOST_HTML])
     parser.close()
     lines = [line.strip() for line in "".join(parser.out).split("\n")]

@@ -13,7 +13,8 @@ def test_writing(chromium: Driver, javascript: bool, prefix: str) -> None:
     name = f"erika.schreibt{prefix.replace('/', '.')}{'' if javascript else '.ohne'}"
     chromium("order", javascript=True, given={**GIVEN, "localpart": name}, widths=[])
     seen = chromium("write", javascript=javascript, address=f"{name}@ahaus.net", password=GIVEN["password"], prefix=prefix)
-    assert seen["steps"] == [*(["saved as 1"] if javascript else []), "liste.txt", "Hallo\n", "Probe"]
+    steps = ["liste.txt", "Hallo\n", "Probe"]
+    assert seen["steps"] == (["saved as 1", *steps, "<b>Hallo</b><br>"] if javascript else steps)
     assert seen["cookies"] == ["stadtmail"]
     assert seen["overflow"] == []
     assert seen["violations"] == []

@@ -309,6 +309,12 @@ const tasks = {
     }
     seen.steps.push(await page.locator(".attached bdi").textContent(), await page.locator("#text").inputValue());
     if (options.javascript) await look(page, "a file");
+    if (options.javascript) {
+      await page.locator("[data-rich]").click();
+      await page.locator(".written").press("Control+a");
+      await page.locator("[data-do=bold]").click();
+      await look(page, "with a design");
+    }
     await fill(page, { to: "niemand@ahaus.net" });
     await page.locator('button[value="send"]').click();
     await page.locator("#fehler").waitFor();
@@ -320,6 +326,7 @@ const tasks = {
     await page.locator('button[value="stop"]').click();
     await page.waitForURL(/stand=zurueck/);
     seen.steps.push(await page.locator("#subject").inputValue());
+    if (options.javascript) seen.steps.push((await page.locator(".written").innerHTML()).trim());
     for (const path of ["/postfach/geplant", "/postfach/signatur"]) {
       await page.goto(`${base}${options.prefix}${path}`);
       if (options.javascript) await look(page, path);

@@ -115,6 +115,23 @@ def test_a_draft_that_a_mail_program_deleted_is_not_sent(ahaus, anna, ben) -> No
     assert subjects(ahaus, ben, INBOX).count("Geplant") == 0
 
 
+def test_a_clock_that_jumped_sends_nothing_too_early_and_holds_no_other_mail_up(ahaus, anna, ben, monkeypatch) -> None:
+    from stadtmail.doors.console import work
+    from stadtmail.privacy import guard
+
+    o = opened(ahaus, anna)
+    wait(o, "ben@ahaus.net", subject="Zum Geburtstag", later=True, at=NOW + timedelta(days=90))
+    wait(o, "ben@ahaus.net", subject="Jetzt")
+    tasks = tuple(task for task in work.TASKS if task.name in ("held_back", "planned"))
+    monkeypatch.setattr(guard, "paused", lambda _: True)
+    work.Work(tasks).round(NOW + timedelta(days=100))
+    assert subjects(ahaus, ben, INBOX)[0] == "Jetzt"
+    monkeypatch.setattr(guard, "paused", lambda _: False)
+    assert work.next_moment(NOW + timedelta(days=89, hours=20)) <= NOW + timedelta(days=90)
+    work.Work(tasks).round(NOW + timedelta(days=90))
+    assert subjects(ahaus, ben, INBOX)[0] == "Zum Geburtstag"
+
+
 def test_of_a_moved_message_only_the_new_moment_counts(ahaus, anna, ben) -> None:
     o = opened(ahaus, anna)
     message = wait(o, "ben@ahaus.net", later=True, at=NOW + timedelta(hours=1))

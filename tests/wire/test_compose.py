@@ -100,6 +100,20 @@ def test_html_as_text_is_what_a_reader_sees(html: str) -> None:
     assert quoting.of_html(html) == "a"
 
 
+def test_text_and_html_are_alternatives_and_a_link_is_told_in_both() -> None:
+    html = '<p>Hallo <b>Ben</b></p><p><a href="https://ahaus.example/x">hier</a>, <a href="https://a.example">https://a.example</a></p>'
+    text = quoting.of_html(html, links=True)
+    assert text == "Hallo Ben\n\nhier <https://ahaus.example/x>, https://a.example"
+    file = compose.File("image/png", "a.png", "base64", compose.encoded([b"x"]))
+    for files in ([], [file]):
+        raw = compose.message(written(text=text, html=html), files, now=NOW, boundary="=_b")
+        shown = mime.shown(mime.parse(raw).root)
+        assert ([part.type for part in shown.text], [part.type for part in shown.html]) == (["text/plain"], ["text/html"])
+        assert len(shown.attachments) == len(files)
+        other = message_from_bytes(raw, policy=policy.default)
+        assert other.get_body(("html",)).get_content().strip() == html
+
+
 def test_quoting_marks_each_line_and_leaves_signatures_out() -> None:
     assert quoting.quoted("a\n\n> b\n-- \nSig") == "> a\n>\n>> b"
     assert quoting.quoted("-- \nnur das") == "> --\n> nur das"

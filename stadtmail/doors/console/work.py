@@ -110,8 +110,9 @@ TASKS = (
     Task("empty_folders", each(timedelta(hours=1)), mail_jobs.empty_due_folders),
     Task("lost_blobs", each(timedelta(hours=1)), mail_jobs.remove_lost_blobs),
     Task("part_blobs", each(timedelta(hours=1)), _remove_parts),
-    Task("lost_plans", each(timedelta(hours=1)), mail_jobs.forget_lost_plans, by_date=False),
-    Task("planned", mail_jobs.planned_due, mail_jobs.send_planned, by_date=False),
+    Task("lost_plans", each(timedelta(hours=1)), mail_jobs.forget_lost_plans),
+    Task("held_back", mail_jobs.held_back_due, mail_jobs.send_held_back, by_date=False),
+    Task("planned", mail_jobs.planned_due, mail_jobs.send_planned),  # a clock that jumped sends nothing months too early
     Task("search_index", each(timedelta(seconds=1)), mail_jobs.follow_mail, by_date=False),
     Task("imports", each(timedelta(seconds=2)), mail_jobs.import_mail, by_date=False, looks_only=True),
     Task("evidence", each(timedelta(minutes=1)), evidence.move, by_date=False),

@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import access, compose_form, mailbox
+from stadtmail.doors.web import access, compose_form, mailbox, mailhtml
 from stadtmail.doors.web.access import Box
 from stadtmail.doors.web.compose_form import Sent
 from stadtmail.doors.web.fields import Problem, errors_of, refuse_surplus
@@ -173,6 +173,7 @@ def _page(
     values: dict[str, Any] = {
         **mailbox.side(box, folders, next((one for one in folders if one.icon == "drafts"), None)),
         "draft": shown,
+        "html": mailhtml.written(shown.html),
         "identities": known,
         "selected": selected.value,
         "problems": problems or [],

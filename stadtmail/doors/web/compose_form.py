@@ -14,7 +14,7 @@ from django.core.files.uploadhandler import FileUploadHandler, SkipFile
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from stadtmail.doors.web import bodies, mailbox, origin
+from stadtmail.doors.web import bodies, mailbox, mailhtml, origin
 from stadtmail.doors.web.access import Box
 from stadtmail.doors.web.fields import Problem, refuse_surplus
 from stadtmail.doors.web.places import Place
@@ -24,10 +24,10 @@ from stadtmail.mail.actions import delivery, drafting, planning, rates, sending
 from stadtmail.mail.drafts import Draft
 from stadtmail.people import queries as people
 from stadtmail.wire import compose as wire
-from stadtmail.wire import mimewords, typed
+from stadtmail.wire import mimewords, quoting, typed
 
 RECIPIENTS = ("to", "cc", "bcc")
-FIELDS = ("sender", *RECIPIENTS, "subject", "text", "ident", "draft", "original", "day", "time", "step", "remove")
+FIELDS = ("sender", *RECIPIENTS, "subject", "text", "html", "ident", "draft", "original", "day", "time", "step", "remove")
 MOST_UPLOAD = drafting.MOST_BYTES * 3 // 4 - 256 * 1024  # of all files of a form: encoded they grow by a third
 MOST_REQUEST = 4 * drafting.MOST_BYTES  # what is larger is not even read
 
@@ -120,13 +120,14 @@ def _read_files(request: PortalRequest, handler: _Sealing) -> None:
 
 def _sent(request: PortalRequest, handler: _Sealing) -> Sent:
     given = {name: request.POST.get(name, "") for name in FIELDS}
-    number = given["draft"]
+    number, html = given["draft"], mailhtml.written(given["html"])
     uid = int(number) if number.isascii() and number.isdecimal() and len(number) <= 10 else 0
     return Sent(
         step="remove" if given["remove"] else given["step"],
         written=Draft(
             sender=given["sender"][:400], to=given["to"].strip(), cc=given["cc"].strip(), bcc=given["bcc"].strip(),
-            subject=mimewords.cleaned(given["subject"])[: wire.MOST_SUBJECT], text=given["text"], ident=_ident(given["ident"]),
+            subject=mimewords.cleaned(given["subject"])[: wire.MOST_SUBJECT],
+            text=quoting.of_html(html, links=True) if html else given["text"], html=html, ident=_ident(given["ident"]),
             original=given["original"][:80], uid=uid if uid <= mailbox.LARGEST else 0,
         ),
         drop=(given["remove"][:80],) if given["remove"] else (),

@@ -29,6 +29,7 @@ ATTRIBUTES = {tag: set(names) - {"cite", "headers"} for tag, names in nh3.ALLOWE
 for _tag in ("table", "td", "th", "tr", "div", "p", "span", "font", "h1", "h2", "h3", "body"):
     ATTRIBUTES.setdefault(_tag, set()).update({"align", "valign", "bgcolor", "width", "height", "dir", "lang", "color", "face", "size"})
 ATTRIBUTES["table"].update({"border", "cellpadding", "cellspacing"})
+WRITTEN = {"a", "b", "strong", "i", "em", "u", "p", "div", "br", "ul", "ol", "li", "blockquote"}  # of the form for writing
 REMOTE = frozenset({"background", "poster", "srcset"})  # seen so that they can be counted, and never kept
 for _tag in ("img", "table", "td", "th", "tr", "body"):
     ATTRIBUTES.setdefault(_tag, set()).update(REMOTE)
@@ -94,6 +95,20 @@ def safe(html: str, pictures: Mapping[str, tuple[str, bytes]]) -> Safe:
         url_relative="pass_through",  # so that `keep` sees and counts them; it keeps none
     )
     return Safe(clean, blocked, is_cut)
+
+
+def written(html: str) -> str:
+    """What somebody wrote with bold, lists and links, and nothing else of what their browser or clipboard put there; empty for no text."""
+    clean = nh3.clean(
+        _bounded(html)[0],
+        tags=WRITTEN,
+        clean_content_tags={"script", "style", "svg", "math", "form", "iframe", "object", "template", "noscript", "title", "head"},
+        attributes={"a": {"href"}},
+        link_rel="noopener noreferrer",
+        url_schemes={"http", "https", "mailto"},
+        url_relative="deny",
+    )
+    return clean if is_visible(clean) else ""
 
 
 def is_visible(html: str) -> bool:

@@ -228,7 +228,7 @@ def _raw(o: Opened, written: Draft, sender: typed.Person, files: Sequence[compos
     kept = {"sender": written.sender, "to": written.to, "cc": written.cc, "bcc": written.bcc, "original": written.original}
     to, cc, bcc = (typed.read(text).people for text in (written.to, written.cc, written.bcc))
     letter = compose.Letter(
-        sender=sender, to=to, cc=cc, bcc=bcc, subject=written.subject, text=written.text,
+        sender=sender, to=to, cc=cc, bcc=bcc, subject=written.subject, text=written.text, html=written.html,
         message_id=f"<{written.ident}@{o.mailbox.tenant.domain}>", in_reply_to=written.in_reply_to, references=written.references,
         draft=drafts.kept_fields(kept),
     )  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from stadtmail.kit import errors, log, store
 from stadtmail.mail import bodies, drafts, queries, sealing, unsent
@@ -94,8 +94,8 @@ def check(o: Opened, sender: str, recipients: Sequence[str], *, now: datetime) -
         except errors.StadtmailError as error:
             wrong[address] = error
     if wrong:
-        count = sum(isinstance(error, errors.NotFound | delivery.MailboxClosed) for error in wrong.values())
-        if count and not limits.allow(**unknown, count=min(count, MOST_UNKNOWN)):
+        nobody = [one for one, error in wrong.items() if isinstance(error, errors.NotFound | delivery.MailboxClosed)]
+        if not all(limits.allow(**unknown) for _ in nobody):
             raise TooManyUnknown
         raise NotThere(wrong)
     if not rates.is_open(contract.person_id, now=now):
@@ -177,9 +177,9 @@ def move(o: Opened, message: UUID, *, at: datetime, now: datetime) -> None:
         Planned.objects.filter(pk=found.pk).update(at=at, later=at > now, tries=0)
 
 
-def is_due(now: datetime) -> bool:
-    """Does anything have to be sent?"""
-    return Planned.objects.filter(at__lte=now).exclude(delivery__unit__state=ERASING).exists()
+def is_due(now: datetime, *, later: bool) -> bool:
+    """Does anything have to be sent? `later`: of what its writer planned, else of what was only held back."""
+    return _due(now).filter(later=later).exists()
 
 
 def next_due(after: datetime) -> datetime | None:
@@ -187,10 +187,10 @@ def next_due(after: datetime) -> datetime | None:
     return Planned.objects.filter(at__gt=after).order_by("at").values_list("at", flat=True).first()
 
 
-def send_due(now: datetime) -> int:
-    """Send what is due. One that cannot be sent keeps no other. Returns how many were sent."""
-    rows = Planned.objects.filter(at__lte=now).exclude(delivery__unit__state=ERASING).select_related("delivery__unit")
-    return sum(_send(row, now) for row in rows.order_by("at", "message")[:AT_ONCE])
+def send_due(now: datetime, *, later: bool | None = None) -> int:
+    """Send what is due (of one kind, or all). One that cannot be sent keeps no other. Returns how many were sent."""
+    rows = _due(now) if later is None else _due(now).filter(later=later)
+    return sum(_send(row, now) for row in rows.select_related("delivery__unit").order_by("at", "message")[:AT_ONCE])
 
 
 def forget_lost(now: datetime) -> int:  # noqa: ARG001
@@ -198,6 +198,10 @@ def forget_lost(now: datetime) -> int:  # noqa: ARG001
     with store.writing():
         lost = Planned.objects.filter(~Exists(Message.objects.filter(id=OuterRef("message"))))
         return lost.delete()[0]
+
+
+def _due(now: datetime) -> "QuerySet[Planned]":
+    return Planned.objects.filter(at__lte=now).exclude(delivery__unit__state=ERASING)
 
 
 def _send(row: Planned, now: datetime) -> bool:

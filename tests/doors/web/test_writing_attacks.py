@@ -128,7 +128,7 @@ def test_c38_no_form_goes_without_a_token_or_from_elsewhere(ahaus, anna, ben) ->
 
 def test_c21_surplus_fields_and_other_kinds_of_forms_are_refused(anna) -> None:
     client, given = anna.browser.client, {**anna.values, "step": "save"}
-    assert client.post(anna.action, {**given, "html": "<b>"}).status_code == 400
+    assert client.post(anna.action, {**given, "design": "<b>"}).status_code == 400
     assert client.post(anna.action, {**given, "subject": ["a", "b"]}).status_code == 400
     assert client.post(anna.action, "{}", content_type="application/json").status_code == 400
     stream = BytesIO(b"x")
@@ -212,6 +212,34 @@ def test_what_was_typed_is_text_on_the_page(anna) -> None:
     assert b"<script>alert" not in body
     assert b"<script>x" not in body
     assert anna.values["text"].strip() == evil
+
+
+def test_of_what_is_written_with_a_design_nothing_that_runs_or_loads_is_sent(ahaus, anna, account, ben) -> None:
+    evil = (
+        '<p onclick="x()">Hallo <b style="position:fixed">Ben</b></p><script>alert(1)</script><img src="https://evil.example/p.png">'
+        '<a href="javascript:alert(1)">x</a> <a href="https://ahaus.example">gut</a>'
+        '<form action="/"><input></form><iframe src="//e"></iframe>'
+        '<svg onload="x"></svg><style>b{}</style><a href="/postfach">y</a>'
+    )
+    anna.press("send", to="ben.b@ahaus.net", subject="Schön", text="wird nicht gebraucht", html=evil)
+    assert send_due(later()) == 1
+    mail = message_from_bytes(raws(opened(ahaus, ben), INBOX)[0], policy=policy.default)
+    html, text = mail.get_body(("html",)).get_content(), mail.get_body(("plain",)).get_content()
+    assert "<b>Ben</b>" in html
+    assert '<a href="https://ahaus.example" rel="noopener noreferrer">gut</a>' in html
+    for word in ("script", "img", "style", "onclick", "form", "iframe", "svg", "evil", "/postfach"):
+        assert word not in html, word
+    assert text.startswith("Hallo Ben")
+    assert "gut <https://ahaus.example>" in text
+
+
+def test_a_design_stays_in_the_draft_and_an_empty_one_is_none(ahaus, anna, account) -> None:
+    anna.press("save", subject="Schön", html="<p>Hallo <i>du</i></p>", text="alt")
+    assert 'data-html="&lt;p&gt;Hallo &lt;i&gt;du&lt;/i&gt;&lt;/p&gt;' in anna.page.response.content.decode()
+    assert anna.values["text"].strip() == "Hallo du"
+    anna.press("save", html="<p><br></p>", text="nur Text")
+    (raw,) = raws(opened(ahaus, account), DRAFTS)
+    assert message_from_bytes(raw, policy=policy.default).get_content_type() == "text/plain"
 
 
 def test_no_address_of_a_page_says_anything_of_the_message(anna, ben) -> None:

@@ -6,7 +6,8 @@ from html import unescape
 from io import BytesIO
 from urllib.parse import urlencode
 
-from stadtmail.mail import jobs, queries
+from stadtmail.mail import queries
+from stadtmail.mail.actions import planning
 from tests.doors.web import cast
 from tests.doors.web.browsing import Browser, Page
 
@@ -92,4 +93,4 @@ def raws(o: queries.Opened, number: int) -> list[bytes]:
 
 
 def send_due(at: datetime) -> int:
-    return jobs.send_planned(at)
+    return planning.send_due(at)

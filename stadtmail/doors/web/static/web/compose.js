@@ -15,7 +15,8 @@ if (form) {
     const body = new FormData(form);
     body.delete("file");
     body.set("step", "auto");
-    saving = fetch(form.action, { method: "POST", body, credentials: "same-origin" });
+    const keepalive = document.hidden && form.elements.text.value.length + form.elements.html.value.length < 30_000;
+    saving = fetch(form.action, { method: "POST", body, credentials: "same-origin", keepalive });
     try {
       const response = await saving;
       const answer = await response.json();
@@ -111,6 +112,57 @@ if (form) {
     }
     isLeaving = true;
   });
+
+  // bold, lists and links: the server cleans what comes and makes the text beside it
+  const box = form.querySelector("[data-write]");
+  const [area, html] = [form.elements.text, form.elements.html];
+  const [toggle, bar] = [box.querySelector("[data-rich]"), box.querySelector("[role=toolbar]")];
+  const page = document.createElement("div");
+  page.className = "written";
+  page.contentEditable = "true";
+  for (const [name, value] of Object.entries({ role: "textbox", "aria-multiline": "true", "aria-labelledby": "text-label" })) page.setAttribute(name, value);
+  page.hidden = true;
+  area.after(page);
+  const fill = (source) => {
+    const clean = new DOMParser().parseFromString(source, "text/html"); // cleaned by the server; nothing in it runs
+    page.replaceChildren(...clean.body.childNodes);
+  };
+  const show = (isRich) => {
+    page.hidden = bar.hidden = !isRich;
+    area.hidden = isRich;
+    toggle.setAttribute("aria-pressed", String(isRich));
+    html.value = isRich ? page.innerHTML : "";
+  };
+  toggle.parentElement.hidden = false;
+  toggle.addEventListener("click", () => {
+    if (page.hidden) page.innerText = area.value;
+    else area.value = page.innerText;
+    isChanged = true;
+    show(page.hidden);
+  });
+  page.addEventListener("input", () => {
+    html.value = page.innerHTML;
+    isChanged = true;
+  });
+  page.addEventListener("paste", (event) => {
+    event.preventDefault();
+    document.execCommand("insertText", false, event.clipboardData.getData("text/plain"));
+  });
+  for (const button of bar.querySelectorAll("[data-do]")) {
+    button.addEventListener("mousedown", (event) => event.preventDefault());
+    button.addEventListener("click", () => {
+      const value = button.dataset.ask ? prompt(button.dataset.ask, "https://") : null;
+      if (button.dataset.ask && !/^(https?:|mailto:)./i.test(value || "")) return;
+      page.focus();
+      document.execCommand(button.dataset.do, false, value);
+      html.value = page.innerHTML;
+      isChanged = true;
+    });
+  }
+  if (html.dataset.html) {
+    fill(html.dataset.html);
+    show(true);
+  }
 
   const known = [...document.querySelectorAll("#leute option")].map((option) => option.value);
   for (const name of ["to", "cc", "bcc"]) form.elements[name].addEventListener("input", (event) => {
