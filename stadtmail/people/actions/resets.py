@@ -2,7 +2,7 @@
 
 Staff have no path to contents (law 4). So both are written into the access record before the letter is made, the person is told in
 their mailbox at once, the code opens nothing for two days, in which they can stop it, and a second factor stays as it is
-(docs/decisions/013-reset-by-letter.md).
+(docs/decisions/014-reset-by-letter.md).
 """
 
 import json
