@@ -61,3 +61,8 @@ def test_no_page_is_heavy(chromium: Driver) -> None:
     )
     weights = public["statuses"] | inside["statuses"]
     assert {path: size for path, size in weights.items() if not 5_000 < size < MOST_BYTES} == {}
+
+
+def test_on_paper_there_is_what_was_meant_and_black_on_white(chromium: Driver) -> None:
+    seen = chromium("print", paths=["/postfach/1/2", "/postfach", "/datenschutz/meine-daten"], **ANNA)
+    assert seen["steps"] == ["title"] * 3

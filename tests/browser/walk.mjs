@@ -517,10 +517,13 @@ const tasks = {
 
   async print(browser) {
     const [, page] = await open(browser);
-    await page.emulateMedia({ media: "print" });
+    if (options.address) await enter(page);
+    await page.emulateMedia({ media: "print", colorScheme: "dark" });
     for (const path of options.paths) {
       await page.goto(base + path);
-      for (const shown of await page.locator(".top nav, .foot, .toc, .buttons").all()) if (await shown.isVisible()) seen.errors.push(`${path}: navigation on paper`);
+      for (const shown of await page.locator(".top nav, .tongue, .foot, .toc, .mail__side, .tools, .search, .buttons").all()) if (await shown.isVisible()) seen.errors.push(`${path}: navigation on paper`);
+      const [ink, paper] = await page.evaluate(() => [getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]);
+      if (ink !== "rgb(0, 0, 0)" || paper !== "rgb(255, 255, 255)") seen.errors.push(`${path}: ${ink} on ${paper} on paper`);
       seen.steps.push((await page.locator("h1").first().isVisible()) ? "title" : "nothing");
     }
   },
