@@ -23,7 +23,8 @@ SPACES: Mapping[str, Space] = MappingProxyType(
         "session": Space(
             categories=("COOK", "ND"),
             key="keyed hash of the token",
-            value="sealed under a key derived from the token; kind and times also under one derived from person and start",
+            value="who it is and how they want to see their list, sealed under a key derived from the token; kind and times also under one "
+            "derived from person and start",
             ends="logout, idle or absolute limit, end of the person's sessions, start of serve",
         ),
         "connection": Space(

@@ -143,12 +143,13 @@ def _ident(text: str) -> UUID:
 
 
 def identities(request: PortalRequest, box: Box) -> list[Identity]:
-    """As whom the person may write. A further address is offered without the name first: it may be there to hide it."""
+    """As whom the person may write, what they chose as usual first. A further address without a name of its own may be there to hide who
+    writes: it is offered without a name before with one."""
     contract = people.contract(request.city, box.mailbox.contract_id)
-    holder = people.holder(request.city, contract)
-    name = holder.display_name or holder.name
-    own, *further = people.owned_addresses(request.city, contract)
-    wanted = [(own, name), (own, ""), *((address, one) for address in further for one in ("", name))]
+    wanted: list[tuple[str, str]] = []
+    for row in sorted(people.identities(request.city, contract), key=lambda row: not row.is_default):
+        name = row.name or people.holder(request.city, contract).name
+        wanted += [(row.address, one) for one in ((name, "") if row.own_name else ("", name))]
     return [
         Identity(f"{address} {'with' if one else 'without'}", typed.shown([(one, address)]), (one, address))
         for address, one in dict.fromkeys(wanted)

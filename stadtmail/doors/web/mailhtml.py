@@ -122,7 +122,7 @@ def document(body: str, *, lang: str, title: str = "Nachricht") -> str:
         f'<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{escape(title)}</title><style>"
         "header th{text-align:left;padding-right:1rem;font-weight:400;color:#555;vertical-align:top}header h1{font-size:1.4rem}"
-        "body{margin:1rem;font:16px/1.5 sans-serif;color:#111;background:#fff;overflow-wrap:anywhere}"
+        "header~pre{font:inherit}body{margin:1rem;font:16px/1.5 sans-serif;color:#111;background:#fff;overflow-wrap:anywhere}"
         "img{max-width:100%;height:auto}table{max-width:100%}pre{white-space:pre-wrap}</style></head>"
         f"<body>{body}</body></html>"
     )

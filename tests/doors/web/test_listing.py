@@ -146,3 +146,27 @@ def test_a_list_reads_what_it_shows_from_the_index(anna) -> None:
         plan = str(cursor.fetchall())
     assert "COVERING INDEX folder_unread" in plan
     assert "TEMP B-TREE" not in plan
+
+
+def test_a_page_that_is_open_learns_that_something_happened(anna, now) -> None:
+    page = anna.get("/postfach")
+    shown = next(given for _, given in page.tags if "data-news" in given)
+    response = anna.raw(shown["data-news"])
+    assert response.json() == {"mark": shown["data-mark"]}
+    assert response.headers["Cache-Control"] == "no-store"
+    fill(1, now)
+    assert anna.raw(shown["data-news"]).json() != {"mark": shown["data-mark"]}
+    assert not [given for _, given in anna.get("/postfach/1?nach=0&vor=2").tags if "data-news" in given]
+
+
+def test_keys_are_off_until_somebody_wants_them(anna) -> None:
+    def has_keys(path: str) -> bool:
+        return any("data-keys" in given for _, given in anna.get(path).tags)
+
+    assert not has_keys("/postfach")
+    assert has_keys("/postfach/1?tasten=an")
+    assert has_keys("/postfach")
+    assert has_keys("/postfach/1/1")
+    assert not has_keys("/postfach/1?tasten=aus")
+    assert not has_keys("/postfach")
+    anna.raw("/postfach/1?tasten=vielleicht", status=404)
