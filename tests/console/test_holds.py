@@ -7,10 +7,12 @@ import pytest
 
 from stadtmail.doors.console import main, start
 from stadtmail.kit import clock
-from stadtmail.people.actions import contracts, credentials, restriction, staff
+from stadtmail.people import second_factor, totp
+from stadtmail.people.actions import accesses, contracts, credentials, restriction, second_factors, staff
 from stadtmail.people.models import Inventory, Staff
 from stadtmail.privacy import sweep
 from stadtmail.privacy.models import Hold, Unit
+from stadtmail.usage import sessions
 from tests.people.people import clerk, order
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
@@ -114,3 +116,16 @@ def test_c47_whoever_is_dismissed_logs_in_no_more_and_is_gone_within_a_day(ahaus
     assert typed("staff", "dismiss", "ahaus.net", "--login", "nobody")[0] == 1
     sweep.run(Unit.objects.filter(category="STAFF").exclude(due_at=None).get().due_at)
     assert Staff.objects.count() == 1
+
+
+def test_a_lost_second_factor_is_reset_and_its_sessions_end(ahaus, anna, typed, now) -> None:
+    who = accesses.staff(ahaus, staff.account(ahaus, "d.esk"), "dsr", now=clock.now())
+    owner, secret = second_factor.of_staff(ahaus, who), totp.new_secret()
+    second_factors.turn_on_app(owner, secret=secret, code=totp.code(secret, now), now=now)
+    token = sessions.begin(tenant=ahaus.id, kind="cookie", data={}, now=clock.now(), staff=who.unit_id)
+    code, said = typed("staff", "reset", "ahaus.net", "--login", "d.esk")
+    assert (code, said) == (0, "ahaus.net: second factor reset\n")
+    assert not second_factor.is_on(owner)
+    assert sessions.find(token, tenant=ahaus.id, now=clock.now()) is None
+    assert staff.sign_in(ahaus, "d.esk", PASSWORD)
+    assert typed("staff", "reset", "ahaus.net", "--login", "nobody")[0] != 0
