@@ -51,7 +51,7 @@ def _stored(request: PortalRequest, o: Any, given: dict[str, str], away: Away | 
     except rules.ChangedMeanwhile:
         return _overtaken(request, o, given)
     except rules.NotTheForm:
-        return settings_rules.shown(request, o, problems=[Problem("", settings_rules.changed())], status=409)
+        return _page(request, o, given, problems=[Problem("", settings_rules.foreign())], status=409)
     except (errors.OverQuota, filters.BadScript):
         problems = [Problem("", _("Ihre Filter sind zusammen zu lang. Bitte löschen Sie zuerst einen."))]
         return _page(request, o, given, problems=problems, status=400)

@@ -92,7 +92,7 @@ def _saved(request: PortalRequest, o: Any, id_: str | None, given: Given, made: 
     except rules.ChangedMeanwhile:
         return _overtaken(request, o, id_ or "", given)
     except rules.NotTheForm:
-        return settings_rules.shown(request, o, problems=[Problem("", settings_rules.changed())], status=409)
+        return _page(request, o, id_, given, problems=[Problem("", settings_rules.foreign())], status=409)
     except rules.NotConfirmed:
         problems = [Problem("forward", _("Diese Adresse ist noch nicht bestätigt."))]
     except (errors.OverQuota, filters.BadScript):

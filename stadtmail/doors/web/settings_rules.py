@@ -76,6 +76,14 @@ def changed() -> str:
     return _("Ihre Filter wurden inzwischen an anderer Stelle geändert. Hier steht, was jetzt gilt; es ist nichts verloren gegangen.")
 
 
+def foreign() -> str:
+    """Somebody made a text of it while a form was open."""
+    return _(
+        "Ihre Filter wurden inzwischen an anderer Stelle geändert: Sie sind jetzt ein eigenes Skript, in das das Formular nichts eintragen "
+        "kann. Ihre Eingaben stehen noch hier; unter „Filter“ können Sie das Skript aufheben und neu beginnen."
+    )  # fmt: skip
+
+
 def too_much() -> str:
     """As many rules, or as long ones, as there can be."""
     return _("Mehr oder längere Regeln sind nicht möglich. Bitte löschen Sie zuerst eine.")

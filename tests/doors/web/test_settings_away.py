@@ -141,6 +141,15 @@ def test_two_tabs_the_second_save_is_told_and_loses_nothing(settled, o) -> None:
     assert rules.found(o).book.away is None
 
 
+def test_a_script_that_became_text_meanwhile_stays_and_so_does_what_was_typed(settled, o, now, outbox) -> None:
+    form = settled.get(PAGE).form("abwesenheit")
+    filters.put(o, rules.NAME, b"keep;", enqueue=outbox, now=now)
+    page = settled.send(form, status=409, step="save", since=day(0), until=day(5), text="Getippt", text_en="")
+    assert filters.text_of(o, rules.NAME) == "keep;"
+    assert "Getippt" in page.text
+    assert page.form("abwesenheit").values["until"] == day(5)
+
+
 def test_it_is_in_the_same_script_as_the_rules_and_both_work(settled, o, post, outbox) -> None:
     save(settled)
     form = settled.get("/postfach/einstellungen/filter/neu").form("neu")

@@ -157,7 +157,8 @@ def test_a_script_that_an_expert_changed_is_shown_and_never_overwritten(settled,
     page = settled.get(PAGE)
     assert "von Hand geändert" in page.text
     assert "anders.example" in page.text
-    settled.send(form, status=409, step="save", what1="from", how1="contains", text1="x", folder="5", place="move")
+    late = settled.send(form, status=409, step="save", what1="from", how1="contains", text1="getippt", folder="5", place="move")
+    assert late.form("neu").values["text1"] == "getippt"
     assert filters.text_of(o, rules.NAME) == changed
     settled.send(page.form("filter"), status=302, step="anew")
     assert filters.text_of(o, rules.OLD) == changed
