@@ -11,26 +11,21 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Barrier, local
 from typing import Self, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import SynchronousOnlyOperation
-from django.db import close_old_connections
-from django.db import connections as databases
 
 from stadtmail.doors.imap.bounds import Bounds
 from stadtmail.doors.imap.numbers import Shelf
 from stadtmail.doors.imap.session import Session
 from stadtmail.doors.imap.stream import Stream
-from stadtmail.kit import clock, log, store
-from stadtmail.kit.errors import StadtmailError
+from stadtmail.kit import clock, log, store, threads
 from stadtmail.mail import views
 from stadtmail.usage import bell, connections, limits
 from stadtmail.usage.connections import Connection
 
 T = TypeVar("T")
-KEEP_SECONDS = 5.0  # a thread's database connections are looked after this often
 LOG_SECONDS = 60.0
 LOGIN_THREADS = 2
 
@@ -47,7 +42,6 @@ class Server:
         self.shelf = Shelf()
         self._count, self._threads = threads, ThreadPoolExecutor(threads, thread_name_prefix="imap")
         self._logins = ThreadPoolExecutor(LOGIN_THREADS, thread_name_prefix="imap-login")  # a flood of them stops nobody who reads
-        self._looked_after = local()
         self._sessions: dict[Session, asyncio.Task[None]] = {}
         self._listeners: list[asyncio.Server] = []
         self._tickers: list[asyncio.Task[None]] = []
@@ -90,7 +84,7 @@ class Server:
 
     async def pool(self, work: Callable[[], T]) -> T:
         """Run what may wait for a database or disk, or takes long, outside the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._with_care, work)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, threads.with_care, work)
 
     async def quick(self, work: Callable[[], T]) -> T:
         """Run a short read: at once where the database is a file of this machine, else (or where a key is not at hand) in a thread."""
@@ -103,7 +97,7 @@ class Server:
 
     async def login(self, work: Callable[[], T]) -> T:
         """Check a password: in threads of its own, because that may take long and many may ask."""
-        return await asyncio.get_running_loop().run_in_executor(self._logins, self._with_care, work)
+        return await asyncio.get_running_loop().run_in_executor(self._logins, threads.with_care, work)
 
     def changed(self, folder: UUID, by: Session) -> None:
         """A session has changed a folder: the others that wait in it look at once, in every process."""
@@ -161,7 +155,7 @@ class Server:
             await session.run()
         finally:
             ended, session.connection = session.connection, None
-            self._threads.submit(self._with_care, ended.end)  # also where this task is cancelled: before the pool ends
+            self._threads.submit(threads.with_care, ended.end)  # also where this task is cancelled: before the pool ends
             session.forget()
 
     def _register(self, peer: str, network: str | None) -> Connection | None:
@@ -231,23 +225,8 @@ class Server:
         await self.pool(self._write_counts)
         loop = asyncio.get_running_loop()
         for pool, count in ((self._threads, self._count), (self._logins, LOGIN_THREADS)):
-            together = Barrier(count, timeout=5.0)  # so that each thread closes its own
-            work = partial(_close_databases, together)
-            await asyncio.gather(*(loop.run_in_executor(pool, work) for _ in range(count)), return_exceptions=True)
+            await asyncio.gather(*(loop.run_in_executor(pool, work) for work in threads.closers(count)), return_exceptions=True)
             await loop.run_in_executor(None, pool.shutdown)
-
-    def _with_care(self, work: Callable[[], T]) -> T:
-        """Run with database connections that are neither broken nor too old."""
-        if time.monotonic() - getattr(self._looked_after, "at", 0.0) > KEEP_SECONDS:
-            close_old_connections()
-            self._looked_after.at = time.monotonic()
-        try:
-            return work()
-        except StadtmailError:
-            raise
-        except BaseException:
-            close_old_connections()
-            raise
 
 
 async def start(
@@ -257,11 +236,6 @@ async def start(
     server = Server(tls=tls, bounds=bounds)
     wanted = [(number, is_tls) for number, is_tls in ((port, False), (tls_port, True)) if number is not None]
     return server, [await server.listen(host, number, tls=is_tls, shared=shared) for number, is_tls in wanted]
-
-
-def _close_databases(together: Barrier) -> None:
-    together.wait()
-    databases.close_all()
 
 
 def _lost(live: list[Connection]) -> set[Connection]:

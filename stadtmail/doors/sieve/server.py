@@ -10,26 +10,20 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Barrier, local
 from typing import Self, TypeVar
 from uuid import UUID
-
-from django.db import close_old_connections
-from django.db import connections as databases
 
 from stadtmail.doors.sieve.bounds import Bounds
 from stadtmail.doors.sieve.replies import line
 from stadtmail.doors.sieve.session import Session
 from stadtmail.doors.sieve.stream import Stream
-from stadtmail.kit import clock, log
-from stadtmail.kit.errors import StadtmailError
+from stadtmail.kit import clock, log, threads
 from stadtmail.mail import views
 from stadtmail.mail.actions.passing import Enqueue
 from stadtmail.usage import connections, limits
 from stadtmail.usage.connections import Connection
 
 T = TypeVar("T")
-KEEP_SECONDS = 5.0  # a thread's database connections are looked after this often
 LOG_SECONDS = 60.0
 THREADS, LOGIN_THREADS = 2, 2
 
@@ -43,7 +37,6 @@ class Server:
         self.persons: Counter[UUID] = Counter()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sieve")
         self._logins = ThreadPoolExecutor(LOGIN_THREADS, thread_name_prefix="sieve-login")
-        self._looked_after = local()
         self._sessions: dict[Session, asyncio.Task[None]] = {}
         self._networks: Counter[str] = Counter()
         self._listener: asyncio.Server | None = None
@@ -76,11 +69,11 @@ class Server:
 
     async def pool(self, work: Callable[[], T]) -> T:
         """Run what may wait for a database, outside the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._with_care, work)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, threads.with_care, work)
 
     async def login(self, work: Callable[[], T]) -> T:
         """Check a password: in threads of its own, because that may take long and many may ask."""
-        return await asyncio.get_running_loop().run_in_executor(self._logins, self._with_care, work)
+        return await asyncio.get_running_loop().run_in_executor(self._logins, threads.with_care, work)
 
     def _arrived(self, stream: Stream) -> None:
         network = limits.network(stream.peer)
@@ -116,7 +109,7 @@ class Server:
             await session.run()
         finally:
             ended, session.connection = session.connection, None
-            self._threads.submit(self._with_care, ended.end)  # also where this task is cancelled: before the pool ends
+            self._threads.submit(threads.with_care, ended.end)  # also where this task is cancelled: before the pool ends
             session.forget()
 
     def _register(self, peer: str, network: str | None) -> Connection | None:
@@ -169,23 +162,8 @@ class Server:
         await self.pool(self._write_counts)
         loop = asyncio.get_running_loop()
         for pool, count in ((self._threads, THREADS), (self._logins, LOGIN_THREADS)):
-            together = Barrier(count, timeout=5.0)  # so that each thread closes its own
-            work = partial(_close_databases, together)
-            await asyncio.gather(*(loop.run_in_executor(pool, work) for _ in range(count)), return_exceptions=True)
+            await asyncio.gather(*(loop.run_in_executor(pool, work) for work in threads.closers(count)), return_exceptions=True)
             await loop.run_in_executor(None, pool.shutdown)
-
-    def _with_care(self, work: Callable[[], T]) -> T:
-        """Run with database connections that are neither broken nor too old."""
-        if time.monotonic() - getattr(self._looked_after, "at", 0.0) > KEEP_SECONDS:
-            close_old_connections()
-            self._looked_after.at = time.monotonic()
-        try:
-            return work()
-        except StadtmailError:
-            raise
-        except BaseException:
-            close_old_connections()
-            raise
 
 
 async def start(
@@ -194,11 +172,6 @@ async def start(
     """Open the door (port 0: any free one). Returns it with its port."""
     server = Server(tls=tls, enqueue=enqueue, bounds=bounds)
     return server, await server.listen(host, port)
-
-
-def _close_databases(together: Barrier) -> None:
-    together.wait()
-    databases.close_all()
 
 
 def _lost(live: list[Connection]) -> set[Connection]:

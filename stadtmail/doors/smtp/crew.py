@@ -5,20 +5,18 @@ then the loop costs more than the work itself. What is long has threads of its o
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
-from threading import Barrier, Thread, local
+from threading import Thread
 from typing import Any, TypeVar
 
-from django.db import close_old_connections, connections
+from django.db import connections
 
-from stadtmail.kit.errors import StadtmailError
+from stadtmail.kit import threads
 
 T = TypeVar("T")
 CHECKS = 2  # threads
-KEEP_SECONDS = 5.0  # a thread's database connections are looked after this often
 Waiting = tuple[Callable[[], Any], "asyncio.Future[Any]"]
 Outcome = tuple["asyncio.Future[Any]", Any, BaseException | None]
 
@@ -34,7 +32,6 @@ class Crew:
         self._batches: SimpleQueue[list[Waiting] | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._at_work = False
-        self._looked_after = local()
         self._quick = Thread(target=self._work, name="smtp", daemon=True)
         self._quick.start()
 
@@ -49,11 +46,11 @@ class Crew:
 
     async def long(self, work: Callable[[], T]) -> T:
         """Run it in a thread of its own for as long as it takes."""
-        return await self._loop.run_in_executor(self._long, self._with_care, work)
+        return await self._loop.run_in_executor(self._long, threads.with_care, work)
 
     async def check(self, work: Callable[[], T]) -> T:
         """Check a password: in threads of its own, because that may take long and many may ask."""
-        return await self._loop.run_in_executor(self._checks, self._with_care, work)
+        return await self._loop.run_in_executor(self._checks, threads.with_care, work)
 
     def later(self, work: Callable[[], None]) -> None:
         """Run it some time, from any thread."""
@@ -64,9 +61,8 @@ class Crew:
 
     async def end(self) -> None:
         """Close each thread's databases, then end."""
-        long, checks = Barrier(self._count, timeout=5.0), Barrier(CHECKS, timeout=5.0)  # so that each thread closes its own
-        closing = [self.long(lambda: _close_databases(long)) for _ in range(self._count)]
-        closing += [self.check(lambda: _close_databases(checks)) for _ in range(CHECKS)]
+        closing = [self.long(work) for work in threads.closers(self._count)]
+        closing += [self.check(work) for work in threads.closers(CHECKS)]
         await asyncio.gather(self.quick(connections.close_all), *closing, return_exceptions=True)
         self._batches.put(None)
         for wait in (self._quick.join, self._long.shutdown, self._checks.shutdown):
@@ -82,7 +78,7 @@ class Crew:
 
     def _outcome(self, work: Callable[[], Any]) -> tuple[Any, BaseException | None]:
         try:
-            return self._with_care(work), None
+            return threads.with_care(work), None
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
             return None, error
 
@@ -97,21 +93,3 @@ class Crew:
         self._at_work = bool(self._line)
         if self._at_work:
             self._begin()
-
-    def _with_care(self, work: Callable[[], T]) -> T:
-        """Run with database connections that are neither broken nor too old."""
-        if time.monotonic() - getattr(self._looked_after, "at", 0.0) > KEEP_SECONDS:
-            close_old_connections()
-            self._looked_after.at = time.monotonic()
-        try:
-            return work()
-        except StadtmailError:
-            raise
-        except BaseException:
-            close_old_connections()
-            raise
-
-
-def _close_databases(together: Barrier) -> None:
-    together.wait()
-    connections.close_all()

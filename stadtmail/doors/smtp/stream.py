@@ -5,24 +5,12 @@ that arrived before TLS is read after it (RFC 3207).
 """
 
 import asyncio
-import ssl
 from collections.abc import Callable
-from typing import cast
 
+from stadtmail.kit.octets import Gone, Interrupted, Octets, TimedOut
+
+__all__ = ["Flood", "Gone", "Interrupted", "LineTooLong", "Stream", "TimedOut"]
 HIGH_BYTES = 256 * 1024  # more is not read before some was taken
-CUT_SECONDS = 5.0  # for a client to read our last words
-
-
-class Gone(Exception):
-    """The client has gone, or reads nothing any more."""
-
-
-class TimedOut(Exception):
-    """The client said nothing for too long."""
-
-
-class Interrupted(Exception):
-    """The server wants this connection to end."""
 
 
 class LineTooLong(Exception):
@@ -33,59 +21,23 @@ class Flood(Exception):
     """A line that does not end."""
 
 
-class Stream(asyncio.Protocol):
-    """One connection's octets in and out. `begin` is called once, when the connection is there."""
+class Stream(Octets):
+    """One connection's octets in and out."""
+
+    HIGH_BYTES = HIGH_BYTES
 
     def __init__(self, begin: Callable[["Stream"], None]) -> None:
-        self.peer = ""
-        self.deadline = float("inf")  # of the whole connection, by the loop's clock
+        super().__init__(begin)
         self.idle = False  # between two commands
-        self._begin = begin
-        self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport
-        self._in, self._out = bytearray(), bytearray()
-        self._waiter: asyncio.Future[None] | None = None
         self._cutter: asyncio.TimerHandle | None = None
         self._until, self._late = float("inf"), False
         self._watch: asyncio.TimerHandle | None = None
-        self._lost, self._eof, self._interrupted, self._reading, self._writable = False, False, False, True, True
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but its class
-        name = transport.get_extra_info("peername")
-        self.peer = str(name[0]) if isinstance(name, tuple) else ""
-        self._begin(self)
-
-    def data_received(self, data: bytes) -> None:
-        self._in += data
-        if len(self._in) > HIGH_BYTES and self._reading:
-            self._reading = False
-            self._transport.pause_reading()
-        self._wake()
-
-    def eof_received(self) -> bool:
-        self._eof = True
-        self._wake()
-        return self._transport.get_extra_info("ssl_object") is None  # half closed: answer what it has asked, then hang up
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why does not matter, and may name somebody
-        self._lost = True
+    def connection_lost(self, exc: Exception | None) -> None:
         for timer in (self._cutter, self._watch):
             if timer is not None:
                 timer.cancel()
-        self._wake()
-
-    def pause_writing(self) -> None:
-        self._writable = False
-
-    def resume_writing(self) -> None:
-        self._writable = True
-        self._wake()
-
-    @property
-    def is_tls(self) -> bool:
-        """Is this connection encrypted?"""
-        return self._transport.get_extra_info("ssl_object") is not None
+        super().connection_lost(exc)
 
     async def line(self, *, limit: int, flood: int, seconds: float) -> bytes:
         """The next line with its end, whatever that is. Raises LineTooLong, Flood, TimedOut, Gone, Interrupted."""
@@ -116,29 +68,6 @@ class Stream(asyncio.Protocol):
         """Octets that were read too far."""
         self._in[:0] = data
 
-    def write(self, data: bytes) -> None:
-        """Say something as soon as the client is waited for."""
-        self._out += data
-
-    def flush(self) -> None:
-        """Say it now."""
-        if self._out and not self._lost:
-            self._transport.write(bytes(self._out))
-        self._out.clear()
-
-    async def start_tls(self, context: ssl.SSLContext, *, seconds: float) -> None:
-        """Change to TLS; everything that came before is forgotten. Raises Gone."""
-        self.flush()
-        self._in.clear()  # no await between here and the change of protocol: nothing plain can slip in
-        self._resume()
-        try:
-            changed = await self._loop.start_tls(self._transport, self, context, server_side=True, ssl_handshake_timeout=seconds)
-        except (TimeoutError, OSError, ssl.SSLError):
-            raise Gone from None
-        if changed is None:
-            raise Gone
-        self._transport = changed
-
     def interrupt(self, *, only_idle: bool) -> None:
         """Make the next wait (or the present one) end with Interrupted."""
         if only_idle and not (self.idle and self._waiter):
@@ -146,12 +75,8 @@ class Stream(asyncio.Protocol):
         self._interrupted = True
         self._wake()
 
-    def close(self) -> None:
-        """Say what is left and hang up; a client that does not read is cut off soon."""
-        self.flush()
-        if not self._lost:
-            self._transport.close()
-            self._cutter = self._loop.call_later(CUT_SECONDS, self._transport.abort)
+    def _cut(self, timer: asyncio.TimerHandle) -> None:
+        self._cutter = timer
 
     async def _more(self, seconds: float) -> None:
         """Wait until something has arrived."""
@@ -186,19 +111,3 @@ class Stream(asyncio.Protocol):
             self._wake()
         elif self._until < float("inf"):
             self._watch = self._loop.call_at(self._until, self._ring)
-
-    def _taken(self, count: int) -> bytes:
-        taken = bytes(self._in[:count])
-        del self._in[:count]
-        if len(self._in) <= HIGH_BYTES:
-            self._resume()
-        return taken
-
-    def _resume(self) -> None:
-        if not self._reading and not self._lost:
-            self._reading = True
-            self._transport.resume_reading()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
