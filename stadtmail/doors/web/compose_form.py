@@ -28,7 +28,7 @@ from stadtmail.wire import mimewords, quoting, typed
 
 RECIPIENTS = ("to", "cc", "bcc")
 FIELDS = ("sender", *RECIPIENTS, "subject", "text", "html", "ident", "draft", "original", "day", "time", "step", "remove")
-MOST_UPLOAD = drafting.MOST_BYTES * 3 // 4 - 256 * 1024  # of all files of a form: encoded they grow by a third
+MOST_UPLOAD = drafting.MOST_BYTES * 57 // 78 - 256 * 1024  # of all files of a form: 57 bytes are a line of 78 (RFC 2045 6.8)
 MOST_REQUEST = 4 * drafting.MOST_BYTES  # what is larger is not even read
 
 

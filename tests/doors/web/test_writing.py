@@ -6,6 +6,7 @@ from email import message_from_bytes, policy
 
 import pytest
 
+from stadtmail.doors.web import compose_form
 from stadtmail.kit import clock
 from stadtmail.mail import drafts, queries
 from stadtmail.mail.actions import drafting
@@ -125,8 +126,6 @@ def test_a_second_tab_sends_nothing_twice(ahaus, anna, ben, account) -> None:
 
 
 def test_files_are_kept_removed_and_bounded(ahaus, anna, account, monkeypatch) -> None:
-    from stadtmail.doors.web import compose_form
-
     anna.press("attach", ("a.txt", b"A" * 1000), ("b.png", bytes(range(256)) * 400), text="bleibt", subject="Dateien")
     assert anna.files() == ["a.txt", "b.png"]
     anna.press("attach", ("c.bin", b"\r\n--=_x\r\n\x00\r"), text="bleibt auch")
@@ -142,6 +141,11 @@ def test_files_are_kept_removed_and_bounded(ahaus, anna, account, monkeypatch) -
     (raw,) = raws(opened(ahaus, account), DRAFTS)
     files = [part.get_content() for part in parsed(raw).iter_attachments()]
     assert files == [bytes(range(256)) * 400, b"\r\n--=_x\r\n\x00\r"]
+
+
+def test_what_the_form_promises_to_take_fits_into_a_message() -> None:
+    encoded = -(-compose_form.MOST_UPLOAD // 57) * 78
+    assert encoded + 200 * 1024 < drafting.MOST_BYTES
 
 
 def test_a_file_that_does_not_fit_into_the_mailbox_is_said_and_the_text_stays(ahaus, anna, account) -> None:
