@@ -364,6 +364,7 @@ def test_c61_the_holder_gets_filters_and_addresses_and_the_scan_sees_them(ahaus,
     assert {"forward_to": "kanarien@private.example", "confirmed": False} in seen["INH"]
     whole = b"".join(archive.archive(ahaus, anna.contract, now=now))
     assert b"# Kanarienkommentar" in whole
+    assert b"filter/main.sieve" in whole
     found = [table for _, table, plain in scanned.pieces() if b"anarien" in plain and table in ("mail.Script", "mail.Forward")]
     assert {"mail.Script", "mail.Forward"} <= set(found)
 
