@@ -8,11 +8,23 @@ import socket
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
+_PARENT = "SERVED_BY"
 
 
 def die_with_parent(sign: int = signal.SIGTERM) -> None:
-    """Get this signal when the parent dies: no role outlives its supervisor with a lock or a port in its hands."""
+    """Get this signal when the parent dies: no role outlives its supervisor with a lock or a port in its hands.
+
+    Where the parent has said that it is one (`be_parent`) and died before this was called, nobody sends a signal any more: end now.
+    """
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(sign), 0, 0, 0)
+    expected = os.environ.get(_PARENT, "")
+    if expected and os.getppid() != int(expected):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def be_parent() -> None:
+    """Whoever is started from now on belongs to this process."""
+    os.environ[_PARENT] = str(os.getpid())
 
 
 def tell_manager(state: str) -> None:

@@ -198,9 +198,13 @@ class Planter:
         for raw, name in ((mbox, "mboxdatei"), (packed.getvalue(), "zipname")):
             action = browser.get("/postfach/importieren").form("importieren/datei").action
             body = (
-                f'--teil\r\nContent-Disposition: form-data; name="file"; filename="{self.hear(name)}"\r\n'
-                "Content-Type: application/octet-stream\r\n\r\n"
-            ).encode() + raw + b"\r\n--teil--\r\n"
+                (
+                    f'--teil\r\nContent-Disposition: form-data; name="file"; filename="{self.hear(name)}"\r\n'
+                    "Content-Type: application/octet-stream\r\n\r\n"
+                ).encode()
+                + raw
+                + b"\r\n--teil--\r\n"
+            )
             browser.ask("POST", action, body, status=302, **{"Content-Type": "multipart/form-data; boundary=teil"})
             self._wait_for_import()
         form = browser.get("/postfach/importieren").form("importieren")

@@ -97,6 +97,7 @@ def run(name: str) -> None:
     log.install(name)
     outgoing.guard(name)
     processes.die_with_parent()
+    processes.be_parent()
     start.joining()
     if name != "web":  # its workers watch themselves
         outgoing.watch(name)

@@ -65,6 +65,7 @@ class Supervisor:
         """Start, tell when every port answers, keep alive, drain. Raises NotReady where a role dies before that."""
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, self._stop)
+        processes.be_parent()
         for child in self.children:
             child.start()
         try:
