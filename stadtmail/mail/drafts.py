@@ -15,7 +15,8 @@ from uuid import UUID, uuid4
 from stadtmail.mail import bodies, queries, transit, views
 from stadtmail.mail.bodies import Attachment
 from stadtmail.mail.envelope import Addresses, Envelope
-from stadtmail.mail.models import Folder, Leg, Message, Planned, Signature
+from stadtmail.mail.leaving import Leg
+from stadtmail.mail.models import Folder, Message, Planned, Signature
 from stadtmail.mail.queries import NoSuchMessage, Opened
 from stadtmail.mail.views import Mail
 from stadtmail.privacy import units

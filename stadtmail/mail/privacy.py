@@ -17,6 +17,7 @@ from stadtmail.mail import filtering, queries, transit, views
 from stadtmail.mail.actions import gone, importing, indexing
 from stadtmail.mail.folders import flag_names
 from stadtmail.mail.index import files
+from stadtmail.mail.leaving import Leg, Transit
 from stadtmail.mail.models import (
     CLOSED,
     OPEN,
@@ -28,7 +29,6 @@ from stadtmail.mail.models import (
     IndexWork,
     JunkFilter,
     Keyword,
-    Leg,
     Mailbox,
     MailboxKey,
     Message,
@@ -39,7 +39,6 @@ from stadtmail.mail.models import (
     Script,
     Signature,
     Subscription,
-    Transit,
     Wrap,
 )
 from stadtmail.mail.sealing import RESIDENT, ROLE

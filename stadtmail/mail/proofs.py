@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 from stadtmail.mail import queries
 from stadtmail.mail.actions import probe
-from stadtmail.mail.models import MailboxKey, Transit
+from stadtmail.mail.leaving import Transit
+from stadtmail.mail.models import MailboxKey
 from stadtmail.privacy import units
 from stadtmail.privacy.models import ERASING
 from stadtmail.privacy.proofs import Measure, Measured, register

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from stadtmail.mail.models import Leg, Transit
+from stadtmail.mail.leaving import Leg, Transit
 from stadtmail.privacy import units
 from stadtmail.privacy.models import Unit
 from stadtmail.vault import blobs

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db.models import Count, Min, Sum
 
-from stadtmail.mail.models import Leg, Stopped, Transit
+from stadtmail.mail.leaving import Leg, Stopped, Transit
 from stadtmail.privacy.models import ERASING
 from stadtmail.tenants.models import Tenant
 

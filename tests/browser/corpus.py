@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-ADDRESS, PASSWORD = "anna.k@ahaus.net", "ein langer Satz 7"
+ADDRESS, PASSWORD = "karla@ahaus.net", "ein langer Satz 7"
 _SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" onload="fetch(\'{at}/svg\')"><image href="{at}/svg-image"/>'
     '<script>fetch("{at}/s")</script></svg>'
@@ -88,7 +88,7 @@ def main() -> None:
     from tests.doors.web import cast
 
     now = clock.now()
-    cast.resident(tenants.city_of_domain("ahaus.net"), "anna.k", now)
+    cast.resident(tenants.city_of_domain("ahaus.net"), ADDRESS.partition("@")[0], now)
     for raw in mails(sys.argv[1]):
         cast.deliver(raw, ADDRESS, now=now)
 

@@ -294,7 +294,7 @@ const tasks = {
     await page.locator('button[value="cookie"]').click();
     await page.waitForURL(/postfach/);
     await page.goto(`${base}${options.prefix}/postfach/schreiben`);
-    await page.locator("summary").first().click();
+    await page.locator("form.compose summary").first().click();
     await fill(page, { to: options.address, subject: "Probe", text: "Hallo" });
     const file = { name: "liste.txt", mimeType: "text/plain", buffer: Buffer.alloc(200_000, "a") };
     if (options.javascript) {

@@ -7,7 +7,7 @@ import pytest
 from stadtmail.doors.console.post import Post
 from stadtmail.kit import clock
 from stadtmail.mail.actions import outgoing
-from stadtmail.mail.models import Leg
+from stadtmail.mail.leaving import Leg
 from tests.mail.outbound.conftest import MAIL
 from tests.mail.outbound.sink import Sink
 

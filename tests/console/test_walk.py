@@ -118,7 +118,7 @@ def test_an_open_mailbox_after_the_end_breaks_c28(ahaus, now, monkeypatch) -> No
 
 
 def opens_for_any_role(box, *, role):
-    return mail._opened(box)
+    return mail.Opened(box)
 
 
 def test_whoever_else_reads_breaks_c47(ahaus, now, monkeypatch) -> None:

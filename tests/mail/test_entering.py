@@ -12,7 +12,7 @@ import pytest
 
 from stadtmail.kit import clock
 from stadtmail.mail.actions import entering, rates, signing, submitting
-from stadtmail.mail.models import Leg
+from stadtmail.mail.leaving import Leg
 from stadtmail.people import queries as people
 from stadtmail.people import verified
 from stadtmail.people.actions import app_passwords, contracts, credentials, maillogin

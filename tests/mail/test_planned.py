@@ -12,7 +12,8 @@ from stadtmail.mail import drafts, queries, transit
 from stadtmail.mail.actions import accounts, drafting, planning, rates, sending
 from stadtmail.mail.drafts import Draft
 from stadtmail.mail.folders import ANSWERED
-from stadtmail.mail.models import Leg, Message, Planned, Signature
+from stadtmail.mail.leaving import Leg
+from stadtmail.mail.models import Message, Planned, Signature
 from stadtmail.mail.privacy import _planned, _signature
 from stadtmail.people.actions import ends, restriction
 from stadtmail.people.models import Contract

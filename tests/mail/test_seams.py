@@ -12,7 +12,8 @@ from stadtmail.kit import store
 from stadtmail.mail import jobs, queries
 from stadtmail.mail.actions import delivery, filters, importing, legs, repeats, sending
 from stadtmail.mail.importing import running
-from stadtmail.mail.models import HELD, Import, Leg, Mailbox
+from stadtmail.mail.leaving import HELD, Leg
+from stadtmail.mail.models import Import, Mailbox
 from stadtmail.mail.verdicts import Verdict
 from stadtmail.people import queries as people
 from stadtmail.people.actions import contracts

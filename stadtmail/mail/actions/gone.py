@@ -10,7 +10,8 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from stadtmail.kit import clock, store
-from stadtmail.mail.models import BlobGone, Import, Message, Transit
+from stadtmail.mail.leaving import Transit
+from stadtmail.mail.models import BlobGone, Import, Message
 from stadtmail.vault import blobs
 
 LOST_AFTER = timedelta(hours=1)

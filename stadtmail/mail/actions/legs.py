@@ -16,7 +16,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from stadtmail.kit import store
 from stadtmail.mail import sealing, transit
 from stadtmail.mail.actions import local, reports
-from stadtmail.mail.models import HELD, WAITING, Leg, Mailbox, Stopped, Transit
+from stadtmail.mail.leaving import HELD, WAITING, Leg, Stopped, Transit
+from stadtmail.mail.models import Mailbox
 from stadtmail.mail.outbound import bounds
 from stadtmail.mail.transit import FAILED, OPEN, Opened, To
 from stadtmail.privacy import events, units

@@ -12,7 +12,8 @@ from uuid import UUID, uuid4
 from stadtmail.kit import errors, store
 from stadtmail.mail import transit
 from stadtmail.mail.actions import signing
-from stadtmail.mail.models import HELD, WAITING, Leg, Mailbox, Stopped, Transit
+from stadtmail.mail.leaving import HELD, WAITING, Leg, Stopped, Transit
+from stadtmail.mail.models import Mailbox
 from stadtmail.mail.outbound import bounds
 from stadtmail.mail.sealing import MOST_IN_ROW
 from stadtmail.mail.transit import To

@@ -8,7 +8,7 @@ from zipfile import ZipFile
 import pytest
 
 from stadtmail.doors.web import mailhtml
-from stadtmail.mail.models import Leg, Transit
+from stadtmail.mail.leaving import Leg, Transit
 from tests.doors.web import cast
 from tests.doors.web.browsing import Browser
 

@@ -69,7 +69,7 @@ def test_seal_read_and_back(ahaus, anna, inside, now) -> None:
 
 def test_a_session_without_a_cookie_seals_and_reads(ahaus, anna, browser, now) -> None:
     answer = browser.send("/anmelden", {"address": ADDRESS, "password": cast.PASSWORD, "way": "url"})
-    home = answer.headers["Location"].removesuffix("/postfach")
+    home = answer.headers["Location"].removesuffix("/postfach/start")
     answer = browser.send(f"{home}{PAGE}", {"step": "seal", "password": cast.PASSWORD, "understood": "1"})
     assert answer.status_code == 200
     assert not browser.cookies

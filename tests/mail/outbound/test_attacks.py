@@ -7,7 +7,8 @@ import pytest
 from stadtmail.kit import config
 from stadtmail.mail import jobs, waiting
 from stadtmail.mail.actions import accounts, legs, outgoing, sending
-from stadtmail.mail.models import Leg, Mailbox, Message, Transit
+from stadtmail.mail.leaving import Leg, Transit
+from stadtmail.mail.models import Mailbox, Message
 from stadtmail.people.actions import contracts
 from stadtmail.people.models import Contract
 from stadtmail.privacy import erasure, scan, sweep, units

@@ -7,7 +7,7 @@ import pytest
 
 from stadtmail.mail import transit
 from stadtmail.mail.actions import legs, outgoing, sending
-from stadtmail.mail.models import Leg, Transit
+from stadtmail.mail.leaving import Leg, Transit
 from stadtmail.mail.outbound.bounds import Bounds
 from stadtmail.privacy import sweep
 from tests.mail.outbound.conftest import FAR, MAIL, QUICK

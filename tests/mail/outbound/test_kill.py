@@ -12,7 +12,8 @@ import pytest
 from django.db import connections
 
 from stadtmail.mail.actions import delivery, outgoing, sending
-from stadtmail.mail.models import Leg, Message, Transit
+from stadtmail.mail.leaving import Leg, Transit
+from stadtmail.mail.models import Message
 from stadtmail.mail.outbound.bounds import Bounds
 from tests.mail.outbound.conftest import MAIL
 from tests.mail.outbound.test_sending import inbox

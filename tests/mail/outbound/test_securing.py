@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from stadtmail.mail.actions import outgoing
-from stadtmail.mail.models import Leg
+from stadtmail.mail.leaving import Leg
 from stadtmail.mail.outbound import counts
 from tests.mail.outbound.conftest import FAR, MAIL, Authority
 from tests.mail.outbound.sink import Sink

@@ -8,7 +8,8 @@ import pytest
 from stadtmail.kit import errors
 from stadtmail.mail import queries
 from stadtmail.mail.actions import delivery, filters, outgoing, rates, sending, signing
-from stadtmail.mail.models import Leg, Message, Transit
+from stadtmail.mail.leaving import Leg, Transit
+from stadtmail.mail.models import Message
 from stadtmail.people.actions import contracts
 from stadtmail.people.models import Contract
 from tests.mail.conftest import form, opened
