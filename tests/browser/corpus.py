@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-ADDRESS, PASSWORD = "karla@ahaus.net", "ein langer Satz 7"
+ADDRESS, PASSWORD = "karla.k@ahaus.net", "ein langer Satz 7"
 _SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" onload="fetch(\'{at}/svg\')"><image href="{at}/svg-image"/>'
     '<script>fetch("{at}/s")</script></svg>'

@@ -21,6 +21,7 @@ async function login(browser, more = {}) {
   await page.fill('[name="password"]', options.password);
   await page.locator('button[value="cookie"]').click();
   await page.waitForURL(/postfach/);
+  await page.goto(`${base}/postfach`);
   return page;
 }
 

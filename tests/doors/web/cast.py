@@ -6,7 +6,7 @@ from stadtmail.people.orders import OrderForm
 
 PASSWORD = "ein langer Satz 7"
 STAFF_PASSWORD = "noch ein langer Satz 8"
-NAMES = {"anna.k": "Anna Kanariengelb", "ben.b": "Benedikt Bernstein", "clara.c": "Clara Chrysopras"}
+NAMES = {"anna.k": "Anna Kanariengelb", "ben.b": "Benedikt Bernstein", "clara.c": "Clara Chrysopras", "karla.k": "Karla Kolibri"}
 
 
 def form(localpart: str, **changes) -> OrderForm:

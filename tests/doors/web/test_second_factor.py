@@ -126,7 +126,7 @@ def test_c38_the_same_without_a_cookie_and_in_english(anna, secret) -> None:
 
 
 def test_it_leads_to_the_page_that_was_asked_for_and_nowhere_else(anna, secret, wait) -> None:
-    for to, where in (("/datenschutz/meine-daten", "/datenschutz/meine-daten"), ("https://evil.example/", "/postfach")):
+    for to, where in (("/datenschutz/meine-daten", "/datenschutz/meine-daten"), ("https://evil.example/", "/postfach/start")):
         wait(60)
         browser = Browser()
         page = first_step(browser, next=to)
