@@ -4,7 +4,7 @@ import pytest
 
 from stadtmail.kit import store
 from stadtmail.mail import jobs, queries, wraps
-from stadtmail.mail.actions import changing, filing, foldering, indexing, removing, sealed
+from stadtmail.mail.actions import changing, deliverykeys, filing, foldering, indexing, moving, removing, sealed, telling
 from stadtmail.mail.folders import DELETED
 from stadtmail.mail.index import files
 from stadtmail.mail.models import Folder, Mailbox, MailboxKey, Message, Route, Wrap
@@ -135,6 +135,17 @@ def test_what_its_holder_deletes_leaves_the_index_at_once(ahaus, anna, seal, del
     assert known() == 1
 
 
+def test_what_its_holder_is_told_lies_under_the_new_pair_whichever_comes_first(ahaus, anna, contract, seal, monkeypatch, now) -> None:
+    """While a mailbox moves, or a hold keeps its old pair, it has two."""
+    monkeypatch.setattr(moving, "finish", lambda *_, **__: False)
+    done, pairs = seal(), MailboxKey.objects.filter(mailbox=box_of(ahaus, anna))
+    while pairs.order_by("unit").values_list("current", flat=True)[0]:  # the ids are random: until the new one is not the first
+        sealed.unseal_mailbox(contract, tenant=ahaus, password=PASSWORD, now=now)
+        done = seal()
+    assert telling.tell(contract, lambda _: b"Subject: Bescheid\r\n\r\nText\r\n", tenant=ahaus, now=now)
+    assert "Bescheid" in subjects(ahaus, anna, done.halves)
+
+
 def test_role_mailboxes_stay_as_they_are(ahaus, anna, seal) -> None:
     from stadtmail.mail.actions import accounts
 
@@ -158,6 +169,7 @@ def test_a_restore_from_before_the_sealing_leaves_nobody_without_a_mailbox(ahaus
     """Rows of before come back, their unit's key is in the ledger: what lay under it is erased again, and the address goes on, empty."""
     deliver(MAIL, "anna@ahaus.net")
     box = box_of(ahaus, anna)
+    filters = deliverykeys.ensured(opened(ahaus, anna), now=now)
     kept = {model: list(model.objects.all()) for model in (Unit, Mailbox, MailboxKey, Folder, Message)}
     seal()
     Wrap.objects.all().delete()
@@ -177,5 +189,6 @@ def test_a_restore_from_before_the_sealing_leaves_nobody_without_a_mailbox(ahaus
     assert jobs.mend_mailboxes(now) == 1
     assert jobs.mend_mailboxes(now) == 0
     assert subjects(ahaus, anna) == []
+    assert deliverykeys.ensured(opened(ahaus, anna), now=now).pk == filters.pk
     deliver(MAIL, "anna@ahaus.net")
     assert len(subjects(ahaus, anna)) == 1
