@@ -51,7 +51,7 @@ SPACES: Mapping[str, Space] = MappingProxyType(
             ends="a day after its last change, start of serve",
         ),
         "halfway": Space(
-            categories=("ND",),
+            categories=("COOK",),
             key="keyed hash of a token that the form of a log-in's second step carries",
             value="what opens the person's sealed mailbox, sealed under a key that follows from the token; keyed reference of the person",
             ends="the second step, five minutes at most, end of the person's sessions, start of serve",
