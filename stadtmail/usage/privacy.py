@@ -48,7 +48,7 @@ SPACES: Mapping[str, Space] = MappingProxyType(
         ),
         "recent": Space(
             categories=(), key="random id of a folder", value="a number: up to which message mail programs know it",
-            ends="a day after its last change, start of serve",
+            ends="ten minutes after its last change, start of serve",
         ),
         "halfway": Space(
             categories=("COOK",),
