@@ -13,8 +13,8 @@ from django.db import transaction
 from django.db.models import F, Q, Sum
 
 from stadtmail.kit.holdings import Column, Holding
-from stadtmail.mail import filtering, queries, transit, views
-from stadtmail.mail.actions import gone, importing, indexing
+from stadtmail.mail import filtering, labels, queries, transit, views
+from stadtmail.mail.actions import gone, importing, indexing, planning
 from stadtmail.mail.folders import flag_names
 from stadtmail.mail.index import files
 from stadtmail.mail.leaving import Leg, Transit
@@ -87,7 +87,7 @@ def register() -> None:
         ),
         _holding(
             "Subscription", lambda ids: Subscription.objects.filter(mailbox__in=Mailbox.objects.filter(unit__in=ids).values("id")),
-            sealed={"name": "folder"}, harmless={"id": ID, "mailbox": REF}, export=_subscriptions,
+            sealed={"name": "subscribed_name"}, harmless={"id": ID, "mailbox": REF}, export=_subscriptions,
         ),
         _holding(
             "Keyword", lambda ids: Keyword.objects.filter(mailbox__in=Mailbox.objects.filter(unit__in=ids).values("id")),
@@ -125,7 +125,7 @@ def register() -> None:
             harmless={"id": "row number", "delivery": REF, "until": "day on which a hash is forgotten, on a random id"},
         ),
         _holding(
-            "Planned", lambda ids: Planned.objects.filter(delivery__in=ids), sealed={"sealed": None},
+            "Planned", lambda ids: Planned.objects.filter(delivery__in=ids), sealed={"sealed": "to"},
             harmless={"message": ID, "delivery": REF, "ident": "random id of a form", "at": "moment of the sending, on a random id",
                       "later": "mark", "tries": NUMBER},
             export=_planned,
@@ -302,14 +302,14 @@ def _subscriptions(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
     """Subscribed names of folders that were deleted."""
     for _, mailbox in _opened(unit_id):
         for name in views.subscriptions(queries.Opened(mailbox)).values():
-            yield {"folder": name}
+            yield {"subscribed_name": name}
 
 
 def _keywords(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
-    """The holder's own keywords; which message has which shows with the messages."""
+    """The holder's own keywords, those that are labels with their colour; which message has which shows with the messages."""
     for _, mailbox in _opened(unit_id):
-        for name in queries.keywords(queries.Opened(mailbox)).values():
-            yield {"keyword": name}
+        for name, colour in queries.labelled(queries.Opened(mailbox)).values():
+            yield {"keyword": name, "colour": colour} if labels.is_label(name) else {"keyword": name}
 
 
 def _scripts(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
@@ -327,9 +327,10 @@ def _forwards(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
 
 
 def _planned(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
-    """When what waits in Drafts is to be sent; the message itself is read out with the others."""
-    for at in Planned.objects.filter(delivery=unit_id).order_by("at").values_list("at", flat=True):
-        yield {"planned_for": at.isoformat()}
+    """When what waits in Drafts is to be sent, as whom and to whom; the message itself is read out with the others."""
+    for row in Planned.objects.filter(delivery=unit_id).order_by("at").select_related("delivery__unit"):
+        kept = planning.kept(row)
+        yield {"planned_for": row.at.isoformat(), "sender": kept["sender"], "to": kept["to"]}
 
 
 def _signature(unit_id: UUID) -> Iterable[Mapping[str, Any]]:

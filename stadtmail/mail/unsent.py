@@ -6,7 +6,9 @@ from stadtmail.mail.letter import letter
 from stadtmail.people.queries import Holder
 from stadtmail.privacy.policy import Policy
 
+RESTORED = "restored"
 _SUBJECT = {"de": "Eine Nachricht von Ihnen wurde nicht gesendet", "en": "A message of yours was not sent"}
+_WAITS = {"de": "Eine Nachricht von Ihnen wartet auf Sie", "en": "A message of yours waits for you"}
 _REASONS = {
     "recipient": {
         "de": "Mindestens eine der Adressen nimmt keine Nachrichten an: Es gibt sie nicht mehr, oder das Postfach ist voll.",
@@ -20,15 +22,29 @@ _REASONS = {
         "de": "Einen Tag lang war das Senden nicht möglich, weil Sie sehr viel gesendet haben oder ein Dienst fehlte.",
         "en": "For a day it could not be sent, because you had sent very much or a service was missing.",
     },
+    "restored": {
+        "de": "Nach einem Schaden haben wir eine Sicherungskopie zurückgespielt. Vielleicht ist die Nachricht seit der Kopie schon "
+        "gesendet worden, oder Sie hatten das Senden gestoppt. Fragen Sie bitte im Zweifel, ob sie angekommen ist.",
+        "en": "After damage we have put back a backup copy. Since that copy the message may have been sent already, or you may have "
+        "stopped it. If in doubt please ask whether it has arrived.",
+    },
     "refused": {
         "de": "Sie kann so nicht gesendet werden, zum Beispiel weil die Absenderadresse nicht mehr Ihre ist.",
         "en": "It cannot be sent like this, for instance because the sender's address is not yours any more.",
     },
 }
+_WHAT = {
+    "de": "eine Nachricht, die Sie zum Senden gegeben haben, wurde nicht gesendet, an niemanden.",
+    "en": "a message that you had left to be sent was not sent, to nobody.",
+}
+_UNSURE = {
+    "de": "eine Nachricht, die Sie zum Senden gegeben haben, senden wir nicht von selbst.",
+    "en": "a message that you had left to be sent we do not send by ourselves.",
+}
 _TEXT = {
     "de": """Guten Tag,
 
-eine Nachricht, die Sie zum Senden gegeben haben, wurde nicht gesendet, an niemanden.
+{what}
 {reason}
 
 Die Nachricht ist nicht verloren: Sie liegt in Ihrem Ordner „Entwürfe“. Öffnen Sie sie dort und senden Sie sie noch einmal.
@@ -37,7 +53,7 @@ Die Nachricht ist nicht verloren: Sie liegt in Ihrem Ordner „Entwürfe“. Öf
 """,
     "en": """Hello,
 
-a message that you had left to be sent was not sent, to nobody.
+{what}
 {reason}
 
 The message is not lost: it lies in your folder "Drafts". Open it there and send it again.
@@ -48,7 +64,8 @@ The message is not lost: it lies in your folder "Drafts". Open it there and send
 
 
 def message(reason: str, *, to: Holder, policy: Policy, now: datetime) -> bytes:
-    """The message as it lies in the mailbox. `reason`: recipient | restricted | later | refused."""
+    """The message as it lies in the mailbox. `reason`: recipient | restricted | later | restored | refused."""
     lang = "en" if to.language == "en" else "de"
-    text = _TEXT[lang].format(reason=_REASONS[reason][lang], city=policy.parties.controller.name)
-    return letter(_SUBJECT[lang], text, to=to.address, policy=policy, now=now)
+    what, subject = (_UNSURE, _WAITS) if reason == RESTORED else (_WHAT, _SUBJECT)
+    text = _TEXT[lang].format(what=what[lang], reason=_REASONS[reason][lang], city=policy.parties.controller.name)
+    return letter(subject[lang], text, to=to.address, policy=policy, now=now)

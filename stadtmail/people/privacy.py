@@ -66,11 +66,12 @@ def _export_accesses(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
 
 
 def _export_aliases(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
-    """The address, until when where its owner has set an end, and under which name they write from it."""
+    """The address, until when where its owner has set an end, under which name they write from it, and whether it is the usual one."""
     for row in list(models.Alias.objects.filter(unit=unit_id).select_related("unit")):
         until = {"until": units.text(row.unit, "until", row.until)} if row.until else {}
         name = {"display_name": units.text(row.unit, "name", row.name)} if row.name else {}
-        yield {"further_address": units.text(row.unit, "address", row.address), **until, **name}
+        usual = {"usual_sender": True} if row.default else {}
+        yield {"further_address": units.text(row.unit, "address", row.address), **until, **name, **usual}
 
 
 def _export_orders(unit_id: UUID) -> Iterable[Mapping[str, Any]]:

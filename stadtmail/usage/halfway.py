@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from stadtmail.usage import marks, volatile
 from stadtmail.vault.seal import Unreadable, open_sealed, seal
 
-_SPACE, _CATEGORY = "halfway", "ND"
+_SPACE, _CATEGORY = "halfway", "COOK"
 
 
 def keep(data: dict[str, str], *, tenant: UUID, person: UUID, until: datetime) -> str:

@@ -48,10 +48,10 @@ SPACES: Mapping[str, Space] = MappingProxyType(
         ),
         "recent": Space(
             categories=(), key="random id of a folder", value="a number: up to which message mail programs know it",
-            ends="a day after its last change, start of serve",
+            ends="ten minutes after its last change, start of serve",
         ),
         "halfway": Space(
-            categories=("ND",),
+            categories=("COOK",),
             key="keyed hash of a token that the form of a log-in's second step carries",
             value="what opens the person's sealed mailbox, sealed under a key that follows from the token; keyed reference of the person",
             ends="the second step, five minutes at most, end of the person's sessions, start of serve",

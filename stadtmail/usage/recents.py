@@ -1,7 +1,8 @@
 """Up to which uid of a folder mail programs have been told of messages: what is \\Recent to one session is so to no other.
 
 In RAM, because a write to the disk for each arrival in each waiting session would cost more than the delivery; the folder's own
-number (mail.models.Folder.recent) follows when a session leaves the folder (RFC 3501 2.3.2).
+number (mail.models.Folder.recent) follows when a session leaves the folder (RFC 3501 2.3.2). It says when a mail program was there, so
+it goes within the time in which its connection would have to (C-4.2); who cannot know whether they are the first may take it so.
 """
 
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ from uuid import UUID
 from stadtmail.usage import volatile
 
 _SPACE = "recent"
-_KEPT = timedelta(days=1)
+_KEPT = timedelta(minutes=10)
 
 
 def first(folder: UUID, *, at_least: int, now: datetime) -> int:

@@ -245,4 +245,5 @@ def test_the_archive_has_signature_and_plans(ahaus, anna, ben) -> None:
     drafting.sign(o, "Anna, Ahaus", now=NOW)
     assert [dict(one) for one in _signature(o.mailbox.unit_id)] == [{"signature": "Anna, Ahaus"}]
     (unit,) = Planned.objects.values_list("delivery", flat=True)
-    assert [one["planned_for"] for one in _planned(unit)] == [(NOW + timedelta(hours=1)).isoformat()]
+    at = (NOW + timedelta(hours=1)).isoformat()
+    assert list(_planned(unit)) == [{"planned_for": at, "sender": "anna@ahaus.net", "to": ["ben@ahaus.net"]}]

@@ -3,8 +3,21 @@
 import pytest
 
 from stadtmail.kit import store
-from stadtmail.mail import jobs, queries, wraps
-from stadtmail.mail.actions import changing, filing, foldering, indexing, removing, sealed
+from stadtmail.mail import drafts, jobs, queries, views, wraps
+from stadtmail.mail.actions import (
+    changing,
+    deliverykeys,
+    drafting,
+    filing,
+    foldering,
+    handling,
+    indexing,
+    moving,
+    planning,
+    removing,
+    sealed,
+    telling,
+)
 from stadtmail.mail.folders import DELETED
 from stadtmail.mail.index import files
 from stadtmail.mail.models import Folder, Mailbox, MailboxKey, Message, Route, Wrap
@@ -16,6 +29,7 @@ from stadtmail.privacy import recovery, units
 from stadtmail.privacy.models import Unit
 from stadtmail.vault import keys
 from tests.mail.conftest import opened
+from tests.mail.planned import NOW, wait
 from tests.mail.test_sealed import MAIL, NEW, PASSWORD, box_of, by_password, subjects
 
 pytestmark = pytest.mark.postgres
@@ -135,6 +149,45 @@ def test_what_its_holder_deletes_leaves_the_index_at_once(ahaus, anna, seal, del
     assert known() == 1
 
 
+def test_everything_that_hangs_on_the_mailbox_goes_along(ahaus, anna, ben, contract, seal, now) -> None:
+    """Signature, labels with colours, subscribed names, filters, and what waits to be sent: sealed, opened again, and begun anew."""
+    o = opened(ahaus, anna)
+    drafting.sign(o, "Gruß aus Ahaus", now=now)
+    bit = handling.make_label(o, "Steuer", "red", now=now)
+    foldering.create(o, "Weg", now=now)
+    foldering.delete(o, "Weg", keep_subscription=True, now=now)
+    wait(o, "ben@ahaus.net", at=NOW)
+
+    def stands(halves=None) -> None:
+        o = queries.opened(box_of(ahaus, anna), holder=anna.contract, halves=halves)
+        assert drafts.signature(o) == "Gruß aus Ahaus"
+        assert queries.labelled(o)[bit] == ("Steuer", "red")
+        assert list(views.subscriptions(o).values()) == ["Weg"]
+
+    old = box_of(ahaus, anna).unit_id
+    done = seal()
+    assert not Unit.objects.filter(id=old).exclude(state="erasing").exists()
+    stands(done.halves)
+    assert planning.send_due(NOW) == 1  # it has a key of its own
+    assert "Geplant" in subjects(ahaus, ben)
+    sealed.unseal_mailbox(contract, tenant=ahaus, password=PASSWORD, now=now)
+    stands()
+    seal()
+    sealed.begin_anew(contract, tenant=ahaus, password=PASSWORD, now=now)
+    stands()
+
+
+def test_what_its_holder_is_told_lies_under_the_new_pair_whichever_comes_first(ahaus, anna, contract, seal, monkeypatch, now) -> None:
+    """While a mailbox moves, or a hold keeps its old pair, it has two."""
+    monkeypatch.setattr(moving, "finish", lambda *_, **__: False)
+    done, pairs = seal(), MailboxKey.objects.filter(mailbox=box_of(ahaus, anna))
+    while pairs.order_by("unit").values_list("current", flat=True)[0]:  # the ids are random: until the new one is not the first
+        sealed.unseal_mailbox(contract, tenant=ahaus, password=PASSWORD, now=now)
+        done = seal()
+    assert telling.tell(contract, lambda _: b"Subject: Bescheid\r\n\r\nText\r\n", tenant=ahaus, now=now)
+    assert "Bescheid" in subjects(ahaus, anna, done.halves)
+
+
 def test_role_mailboxes_stay_as_they_are(ahaus, anna, seal) -> None:
     from stadtmail.mail.actions import accounts
 
@@ -158,6 +211,7 @@ def test_a_restore_from_before_the_sealing_leaves_nobody_without_a_mailbox(ahaus
     """Rows of before come back, their unit's key is in the ledger: what lay under it is erased again, and the address goes on, empty."""
     deliver(MAIL, "anna@ahaus.net")
     box = box_of(ahaus, anna)
+    filters = deliverykeys.ensured(opened(ahaus, anna), now=now)
     kept = {model: list(model.objects.all()) for model in (Unit, Mailbox, MailboxKey, Folder, Message)}
     seal()
     Wrap.objects.all().delete()
@@ -177,5 +231,6 @@ def test_a_restore_from_before_the_sealing_leaves_nobody_without_a_mailbox(ahaus
     assert jobs.mend_mailboxes(now) == 1
     assert jobs.mend_mailboxes(now) == 0
     assert subjects(ahaus, anna) == []
+    assert deliverykeys.ensured(opened(ahaus, anna), now=now).pk == filters.pk
     deliver(MAIL, "anna@ahaus.net")
     assert len(subjects(ahaus, anna)) == 1

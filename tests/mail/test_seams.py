@@ -10,10 +10,10 @@ from django.db import connections
 from stadtmail.doors.console import start, work
 from stadtmail.kit import store
 from stadtmail.mail import jobs, queries
-from stadtmail.mail.actions import delivery, filters, importing, legs, repeats, sending
+from stadtmail.mail.actions import delivery, filters, importing, legs, planning, repeats, sending
 from stadtmail.mail.importing import running
 from stadtmail.mail.leaving import HELD, Leg
-from stadtmail.mail.models import Import, Mailbox
+from stadtmail.mail.models import Import, Mailbox, Planned
 from stadtmail.mail.verdicts import Verdict
 from stadtmail.people import queries as people
 from stadtmail.people.actions import contracts
@@ -23,6 +23,7 @@ from tests.instance import POSTGRES
 from tests.mail.conftest import every_byte, opened
 from tests.mail.outbound.conftest import _on_loopback, carry, dns, sink  # noqa: F401 - a server that takes mail
 from tests.mail.outbox import Outbox
+from tests.mail.planned import wait
 
 ANNA, BEN = "anna@ahaus.net", "ben@ahaus.net"
 RAW = b"From: anna@ahaus.net\r\nSubject: einmal\r\n\r\nText\r\n"
@@ -90,6 +91,33 @@ def test_without_the_hold_it_would_and_the_operator_may_decide_so(delivered_sinc
     got = [address for one in sink.taken for address in one.recipients]
     assert got.count("erste@example.org") == 2
     assert got.count("dritte@example.org") == 1  # its key is gone, whoever releases what
+
+
+@pytest.mark.skipif(bool(POSTGRES), reason="the copy of a SQLite file")
+def test_c42_what_was_planned_before_a_backup_is_a_draft_again(put_back, ahaus, anna, now, carry, sink) -> None:  # noqa: F811
+    """Since the backup one was sent and one was stopped by its writer: neither goes out now."""
+    sending.send(ahaus, contract=anna.contract, sender=ANNA, recipients=["dritte@example.org"], raw=RAW, now=now)
+    wait(opened(ahaus, anna), "erste@example.org", subject="schon gesendet", at=now)
+    stopped = wait(opened(ahaus, anna), "zweite@example.org", subject="gestoppt", at=now + timedelta(days=2), later=True)
+    back = put_back()
+    planning.stop(opened(ahaus, anna), stopped, now=now)
+    assert planning.send_due(now) == 1
+    carry()
+    sweep.run(now)
+    back()
+    assert start._replay(now) >= 1
+    assert planning.send_due(now + timedelta(days=9)) == 0
+    carry(now + timedelta(days=3))
+    assert sorted(address for one in sink.taken for address in one.recipients) == ["dritte@example.org", "erste@example.org"]
+    assert {row.subject for row in queries.page(opened(ahaus, anna), 2)} == {"schon gesendet", "gestoppt"}
+    told = [row.subject for row in queries.page(opened(ahaus, anna), 1)]
+    assert told.count("Eine Nachricht von Ihnen wartet auf Sie") == 2
+
+
+def test_an_ordinary_start_leaves_plans_alone(ahaus, anna, now) -> None:
+    wait(opened(ahaus, anna), "ben@ahaus.net", at=now + timedelta(days=1), later=True)
+    assert start._replay(now) == 0
+    assert Planned.objects.count() == 1
 
 
 def test_an_ordinary_start_holds_nothing(ahaus, anna, now) -> None:

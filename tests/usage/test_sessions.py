@@ -194,10 +194,10 @@ def test_a_stricter_policy_holds_for_living_sessions_too(ahaus, now, monkeypatch
 @KINDS
 def test_c33_a_choice_is_kept_with_the_session_and_ends_with_it(ahaus, musterstadt, now, kind: str) -> None:
     token = begin(ahaus, now, kind, person=uuid4())
-    sessions.keep(token, tenant=ahaus.pk, now=now + SECOND, view="gespraeche")
+    assert sessions.keep(token, {"view": "gespraeche"}, tenant=ahaus.pk, now=now + SECOND)
     assert sessions.find(token, tenant=ahaus.pk, now=now + SECOND).data == {"contract": "c", "view": "gespraeche"}
-    sessions.keep(token, tenant=musterstadt.pk, now=now + SECOND, view="liste")
+    assert not sessions.keep(token, {"view": "liste"}, tenant=musterstadt.pk, now=now + SECOND)
     assert sessions.find(token, tenant=ahaus.pk, now=now + SECOND).data["view"] == "gespraeche"
     sessions.end(token)
-    sessions.keep(token, tenant=ahaus.pk, now=now + SECOND, view="liste")
+    assert not sessions.keep(token, {"view": "liste"}, tenant=ahaus.pk, now=now + SECOND)
     assert sessions.find(token, tenant=ahaus.pk, now=now + SECOND) is None

@@ -185,12 +185,15 @@ def _write_down() -> None:
 
 
 def _replay(now: datetime) -> int:
-    from stadtmail.mail.actions import legs
+    from stadtmail.mail.actions import legs, planning
     from stadtmail.people import jobs
     from stadtmail.privacy import recovery
 
     again = recovery.replay(now)
     jobs.recover(now)
+    if again and (stopped := planning.end_restored(now)):
+        found = f"{stopped} planned message(s) are drafts again: they may have been sent since the backup was made"
+        print(f"{found}. Their writers are told", file=sys.stderr)
     if again and (held := legs.hold_restored()):
         found = f"{held} destination(s) of outgoing mail are held: it waited when the backup was made, and may have been delivered since"
         print(f"{found}. `stadtmail queue release CITY` sends it all the same", file=sys.stderr)

@@ -11,6 +11,7 @@ from babel.lists import format_list
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from stadtmail.doors.web.labels import colours
 from stadtmail.people.actions import restriction
 from stadtmail.privacy.policy import Policy
 
@@ -93,6 +94,8 @@ def lines(record: Mapping[str, Any], *, policy: Policy, lang: str) -> Iterable[L
             yield from lines(value, policy=policy, lang=lang)
         elif callable(value) or value in (None, ""):
             continue  # bytes of a message: in the download
+        elif key == "colour":
+            yield Line(labels[key], colours().get(value, value))
         else:
             yield Line(labels.get(key, key), _readable(value, policy=policy, lang=lang))
 
@@ -300,7 +303,12 @@ def _labels() -> dict[str, str]:
         "scopes": _("Wofür"),
         "made_on": _("Seit"),
         "source": _("Herkunft"),
-        "keyword": _("Schlagwort"),
+        "keyword": _("Etikett oder Schlagwort"),
+        "colour": _("Farbe"),
+        "subscribed_name": _("Abonnierter Name eines gelöschten Ordners"),
+        "usual_sender": _("Absender neuer Nachrichten"),
+        "learned_spam": _("Gelernt aus Spam-Nachrichten"),
+        "learned_good": _("Gelernt aus guten Nachrichten"),
         "script": _("Filter"),
         "sieve": _("Text des Filters (Sieve)"),
         "active": _("Läuft"),

@@ -15,7 +15,7 @@ from stadtmail.kit import errors, store
 from stadtmail.mail import envelope, sealing, welcome
 from stadtmail.mail.actions import rolekeys, storing
 from stadtmail.mail.folders import STANDARD
-from stadtmail.mail.models import Folder, Mailbox, MailboxKey, Route
+from stadtmail.mail.models import DeliveryKey, Folder, Mailbox, MailboxKey, Route
 from stadtmail.people import queries as people
 from stadtmail.people.actions import contracts
 from stadtmail.people.models import Address, Alias, Contract
@@ -120,6 +120,7 @@ def _mended(contract: Contract, now: datetime) -> bool:
         further = Alias.objects.filter(contract=contract).values("unit")
         for address in Address.objects.filter(Q(contract=contract) | Q(unit__in=further)):
             Route.objects.update_or_create(address=address, defaults={"mailbox": mailbox})
+        DeliveryKey.objects.filter(unit__anchor=contract.id).update(mailbox=mailbox)  # filters are their holder's still
     return True
 
 

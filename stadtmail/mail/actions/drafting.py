@@ -17,7 +17,7 @@ from stadtmail.mail.actions import filing, removing
 from stadtmail.mail.actions.changing import locked
 from stadtmail.mail.drafts import Draft
 from stadtmail.mail.folders import DRAFT, SEEN
-from stadtmail.mail.models import Folder, Message, Planned, Signature
+from stadtmail.mail.models import Folder, Mailbox, Message, Planned, Signature
 from stadtmail.mail.queries import NoSuchMessage, Opened
 from stadtmail.privacy import units
 from stadtmail.vault import blobs
@@ -129,16 +129,15 @@ def remove(o: Opened, place: Folder, message: UUID, uid: int) -> None:
 
 def sign(o: Opened, text: str, *, now: datetime) -> None:  # noqa: ARG001
     """Keep what the person puts under their messages; nothing is kept of an empty text. Raises units.Gone."""
-    unit = o.mailbox.unit
-    if unit is None:
-        raise units.Gone
     text = text.replace("\r\n", "\n").strip("\n")[:MOST_SIGNATURE]
-    sealed = units.seal(unit, "signature", text) if text.strip() else None
     with store.writing():
-        if sealed is None:
-            Signature.objects.filter(unit=unit)._raw_delete("default")
+        box = store.locked(Mailbox.objects.filter(id=o.mailbox.id)).select_related("unit").first()
+        if not isinstance(box, Mailbox) or box.unit is None:
+            raise units.Gone
+        if text.strip():
+            Signature.objects.update_or_create(unit=box.unit, defaults={"text": units.seal(box.unit, "signature", text)})
         else:
-            Signature.objects.update_or_create(unit=unit, defaults={"text": sealed})
+            Signature.objects.filter(unit=box.unit)._raw_delete("default")
 
 
 def _save(

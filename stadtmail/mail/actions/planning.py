@@ -111,9 +111,9 @@ def plan(o: Opened, what: Dispatch, *, at: datetime, later: bool, now: datetime)
         raise IsRestricted
     _, record = queries.record(o, drafts.folder(o, drafts.DRAFTS).number, what.uid)
     key = deliverykeys.ensured(o, now=now)
-    kept = json.dumps({"key": record.key.hex(), "sender": what.sender, "to": list(what.recipients), "word": _forwarded(o, now)})
+    said = json.dumps({"key": record.key.hex(), "sender": what.sender, "to": list(what.recipients), "word": _forwarded(o, now)})
     row = Planned(
-        message=what.message, delivery=key, ident=what.ident, sealed=units.seal(key.unit, _column(what.message), kept), at=at, later=later
+        message=what.message, delivery=key, ident=what.ident, sealed=units.seal(key.unit, _column(what.message), said), at=at, later=later
     )  # fmt: skip
     try:
         with store.writing():
@@ -177,6 +177,12 @@ def move(o: Opened, message: UUID, *, at: datetime, now: datetime) -> None:
         Planned.objects.filter(pk=found.pk).update(at=at, later=at > now, tries=0)
 
 
+def kept(row: Planned) -> dict[str, Any]:
+    """What lies sealed in a plan: `sender`, `to`, and what opens its message. Raises units.Gone."""
+    found: dict[str, Any] = json.loads(units.text(row.delivery.unit, _column(row.message), row.sealed))
+    return found
+
+
 def is_due(now: datetime, *, later: bool) -> bool:
     """Does anything have to be sent? `later`: of what its writer planned, else of what was only held back."""
     return _due(now).filter(later=later).exists()
@@ -198,6 +204,21 @@ def forget_lost(now: datetime) -> int:  # noqa: ARG001
     with store.writing():
         lost = Planned.objects.filter(~Exists(Message.objects.filter(id=OuterRef("message"))))
         return lost.delete()[0]
+
+
+def end_restored(now: datetime) -> int:
+    """The rows are older than the ledger (a backup was put back): what waited may have been sent since, or stopped. None of it goes by
+    itself: each is a draft again, and its writer hears of it. Returns how many.
+    """
+    rows = list(Planned.objects.exclude(delivery__unit__state=ERASING).select_related("delivery"))
+    for row in rows:
+        mailbox = Mailbox.objects.filter(id=row.delivery.mailbox_id).select_related("tenant").first()
+        contract = _contract(mailbox) if mailbox is not None else None
+        if contract is not None and contract.state == "active" and Message.objects.filter(id=row.message).exists():
+            _not_sent(row, contract, unsent.RESTORED, now)
+        else:
+            _end(row)
+    return len(rows)
 
 
 def _due(now: datetime) -> "QuerySet[Planned]":
@@ -243,11 +264,11 @@ def _tried(row: Planned, mailbox: Mailbox, contract: Contract, now: datetime) ->
 
 def _sent(row: Planned, mailbox: Mailbox, contract: Contract, now: datetime) -> None:
     """Send it, and in the same transaction: the plan ends, the draft goes, Sent has it, and the original knows."""
-    kept = json.loads(units.text(row.delivery.unit, _column(row.message), row.sealed))
+    said = kept(row)
     message = Message.objects.filter(id=row.message, folder__mailbox=mailbox, folder__role=drafts.DRAFTS).first()
     if message is None:
         raise NotWaiting
-    o, record = Opened(mailbox), sealing.Record(message.id, mailbox.tenant_id, sealing.RESIDENT, bytes.fromhex(kept["key"]))
+    o, record = Opened(mailbox), sealing.Record(message.id, mailbox.tenant_id, sealing.RESIDENT, bytes.fromhex(said["key"]))
     try:
         written = b"".join(bodies.raw(message, record))
     except seal.Unreadable:
@@ -265,12 +286,12 @@ def _sent(row: Planned, mailbox: Mailbox, contract: Contract, now: datetime) -> 
         Planned.objects.filter(pk=row.pk)._raw_delete("default")
         drafting.remove(o, changing.locked(o, message.folder_id), message.id, there)
         filing.placed(o, drafts.folder(o, drafts.SENT).id, [(copy, SEEN)], now, beyond_quota=True)
-        _mark_original(o, original, kept["word"])
+        _mark_original(o, original, said["word"])
 
     try:
-        utf8 = not all(one.isascii() for one in (kept["sender"], *kept["to"]))
+        utf8 = not all(one.isascii() for one in (said["sender"], *said["to"]))
         sending.send(
-            mailbox.tenant, contract=contract.id, sender=kept["sender"], recipients=kept["to"], raw=raw, now=now, utf8=utf8, along=along
+            mailbox.tenant, contract=contract.id, sender=said["sender"], recipients=said["to"], raw=raw, now=now, utf8=utf8, along=along
         )  # fmt: skip
     except BaseException:
         filing.forget([(copy, 0)])
