@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from stadtmail.doors.web import access, viewing
 from stadtmail.doors.web.request import PortalRequest
@@ -55,8 +56,13 @@ def overview(request: PortalRequest, contract: "Contract") -> HttpResponse:
 
 
 def opened(request: PortalRequest, contract: "Contract") -> Any:
-    """The mailbox of whoever is here."""
-    return queries.opened(queries.mailbox_of(request.city, contract.id), holder=contract.id)
+    """The mailbox of whoever is here. What is set lies beside its messages: of a sealed one it opens in any session of its holder."""
+    return queries.outside(queries.mailbox_of(request.city, contract.id), holder=contract.id, halves=access.halves(request))
+
+
+def locked() -> str:
+    """Something that only messages can tell, of a mailbox that this session does not open."""
+    return _("Ihr Postfach ist versiegelt und in dieser Sitzung nicht offen. Öffnen Sie es zuerst, auf der Seite „Versiegelung“.")
 
 
 def back(to: str, done: str = "") -> HttpResponse:
