@@ -126,7 +126,7 @@ def test_c38_the_same_without_a_cookie_and_in_english(anna, secret) -> None:
 
 
 def test_it_leads_to_the_page_that_was_asked_for_and_nowhere_else(anna, secret, wait) -> None:
-    for to, where in (("/datenschutz/meine-daten", "/datenschutz/meine-daten"), ("https://evil.example/", "/postfach")):
+    for to, where in (("/datenschutz/meine-daten", "/datenschutz/meine-daten"), ("https://evil.example/", "/postfach/start")):
         wait(60)
         browser = Browser()
         page = first_step(browser, next=to)
@@ -244,6 +244,18 @@ def test_turning_off_needs_password_and_a_code(anna, secret, wait) -> None:
     assert not SpareCode.objects.exists()
     assert "genügt Ihr Passwort" in anna.get(PAGE).text
     Browser().login(ADDRESS, cast.PASSWORD)
+
+
+def test_another_app_within_the_same_half_minute_still_shows_its_codes(anna, secret) -> None:
+    """The code that turned the old app off and the first one of the new app are of the same half minute."""
+    off = anna.get(f"{PAGE}/abschalten?what=all").form("abschalten")
+    anna.send(off, status=302, password=cast.PASSWORD, code=at(secret))
+    again, codes = turn_on(anna)
+    assert len(codes) == 10
+    browser = Browser()
+    page = first_step(browser)
+    browser.send(page.form("schritt"), status=403, code=at(again, 0))  # it is used all the same
+    browser.send(page.form("schritt"), status=302, code=codes[0])
 
 
 def test_new_spare_codes_need_a_code_and_void_the_old(anna, wait) -> None:
