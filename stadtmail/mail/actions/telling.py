@@ -14,7 +14,7 @@ from stadtmail.tenants.models import Tenant
 
 def tell(contract: Contract, write: Callable[[people.Holder], bytes], *, tenant: Tenant, now: datetime) -> bool:
     """Place the message that `write` makes for the contract's holder. False: the mailbox did not take it. Raises units.Gone."""
-    key = MailboxKey.objects.filter(mailbox__contract=contract, mailbox__tenant=tenant).first()
+    key = MailboxKey.objects.filter(mailbox__contract=contract, mailbox__tenant=tenant, current=True).first()
     if key is None:
         return False
     raw = write(people.holder(tenant, contract))
