@@ -286,6 +286,18 @@ def test_mail_programs_are_told_to_use_app_passwords(ahaus, anna, contract) -> N
     assert not people.credential(ahaus, contract).mail_login
 
 
+def test_an_app_password_is_made_with_the_second_factor_only(ahaus, anna, contract, secret) -> None:
+    """It opens the mailbox without one for ever: whoever has a password and finds a browser open does not get it."""
+    page = "/datenschutz/meine-daten/mailprogramme"
+    form = anna.get(page).form("mailprogramme")
+    for code in ("", "000000"):
+        anna.send(form, status=403, label="Telefon", imap="1", password=cast.PASSWORD, code=code)
+    assert not people.app_passwords(ahaus, contract)
+    made = anna.send(form, label="Telefon", imap="1", password=cast.PASSWORD, code=at(secret))
+    assert "Telefon" in made.text
+    assert len(people.app_passwords(ahaus, contract)) == 1
+
+
 def test_c22_secret_and_codes_lie_in_no_store_and_no_log(anna) -> None:
     secret, codes = turn_on(anna)
     browser = Browser()
