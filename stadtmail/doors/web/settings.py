@@ -50,7 +50,7 @@ def overview(request: PortalRequest, contract: "Contract") -> HttpResponse:
         "away": away, "away_state": away_state(request, away), "away_days": days(away),
         "passings": len(passings), "waiting": sum(not agreed.get(one.address.lower()) for one in passings),
         "addresses": people.identities(request.city, contract), "most": request.policy.mail.aliases + 1,
-        "zone": viewing.zone_name(request), "dense": viewing.is_dense(request), "section": "mail",
+        "zone_name": viewing.zone_name(request), "section": "mail",
     }  # fmt: skip
     return render(request, "web/settings.html", context)
 
