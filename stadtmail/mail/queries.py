@@ -140,12 +140,12 @@ def opened(mailbox: Mailbox, *, holder: UUID, halves: Mapping[UUID, bytes] | Non
     return o
 
 
-def outside(mailbox: Mailbox, *, holder: UUID) -> Opened:
+def outside(mailbox: Mailbox, *, holder: UUID, halves: Mapping[UUID, bytes] | None = None) -> Opened:
     """The right to what is about a mailbox without being in it (folders, filters, an import), for its holder: a sealed one opens
-    no message with it. Raises NotTheHolder, units.Gone."""
+    no message with it, but what `halves` open. Raises NotTheHolder, units.Gone."""
     if mailbox.contract_id is None or mailbox.contract_id != holder:
         raise NotTheHolder
-    o = Opened(mailbox)
+    o = Opened(mailbox, halves or {})
     pairs_of(o)
     return o
 

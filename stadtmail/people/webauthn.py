@@ -5,11 +5,13 @@ maker's mark (AAGUID) is kept. A challenge is good once; whoever calls remembers
 """
 
 import json
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from fido2.cose import CoseKey
 from fido2.server import Fido2Server
 from fido2.webauthn import (
     Aaguid,
@@ -26,6 +28,8 @@ from fido2.webauthn import (
 PREFERRED = UserVerificationRequirement.PREFERRED
 LONGEST_ANSWER = 20_000
 LONGEST_ID = 1023  # bytes of a credential id (section 7.1)
+# what reading an answer ends with that is cut, nested or made up
+BROKEN = (ValueError, LookupError, TypeError, AttributeError, struct.error, RecursionError, NotImplementedError, UnsupportedAlgorithm)
 
 
 class Refused(ValueError):
@@ -73,10 +77,10 @@ def take_new(place: Place, state: Mapping[str, str], answer: str) -> Known:
     """The new passkey. Raises Refused."""
     try:
         data = _server(place).register_complete(_full(state), _answer(answer))
-    except (ValueError, KeyError, TypeError, AttributeError, UnsupportedAlgorithm) as wrong:
+    except BROKEN as wrong:
         raise Refused from wrong
     found = data.credential_data
-    if found is None or not 0 < len(found.credential_id) <= LONGEST_ID:
+    if found is None or not 0 < len(found.credential_id) <= LONGEST_ID or not _is_usable(found.public_key):
         raise Refused
     return Known(bytes(AttestedCredentialData.create(bytes(Aaguid.NONE), found.credential_id, found.public_key)), data.counter)
 
@@ -94,7 +98,7 @@ def check(place: Place, state: Mapping[str, str], known: Sequence[Known], answer
         given = AuthenticationResponse.from_dict(_answer(answer))
         found = _server(place).authenticate_complete(_full(state), credentials, given)
         counter = int(given.response.authenticator_data.counter)
-    except (ValueError, KeyError, TypeError, AttributeError, UnsupportedAlgorithm) as wrong:
+    except BROKEN as wrong:
         raise Refused from wrong
     number = credentials.index(found)
     before = known[number].counter
@@ -106,6 +110,19 @@ def check(place: Place, state: Mapping[str, str], known: Sequence[Known], answer
 def _server(place: Place) -> Fido2Server:
     entity = PublicKeyCredentialRpEntity(id=place.host, name=place.name)
     return Fido2Server(entity, verify_origin=lambda origin: origin == place.origin)
+
+
+def _is_usable(key: CoseKey) -> bool:
+    """Is it of a kind that was asked for (section 7.1), and whole? A passkey that can never be checked would only lock its owner out."""
+    if key.get(3) not in CoseKey.supported_algorithms():
+        return False
+    try:
+        key.verify(b"", b"")
+    except InvalidSignature:
+        return True
+    except BROKEN:
+        return False
+    return False
 
 
 def _descriptors(known: Sequence[Known]) -> list[PublicKeyCredentialDescriptor]:

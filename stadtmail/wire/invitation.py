@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 MOST_BYTES = 256 * 1024
 MOST_LINES = 5_000
 MOST_SIGNS = 500  # of one value
+YEARS = range(2, 9000)  # beyond them a moment cannot be told in every zone, and nobody invites anybody
 REQUEST, CANCEL, REPLY = "REQUEST", "CANCEL", "REPLY"
 _LINE = re.compile(r"([A-Za-z0-9-]{1,40})((?:;[A-Za-z0-9-]{1,40}=(?:\"[^\"]*\"|[^\";:,]*)(?:,(?:\"[^\"]*\"|[^\";:,]*))*)*):(.*)\Z", re.S)
 _PARAMETER = re.compile(r";([A-Za-z0-9-]+)=(\"[^\"]*\"|[^\";:]*)")
@@ -89,6 +90,8 @@ def _moment(parameters: dict[str, str], value: str, zone: ZoneInfo) -> tuple[dat
         return None, False
     try:
         day = date(int(found[1]), int(found[2]), int(found[3]))
+        if day.year not in YEARS:
+            return None, False
         if found[4] is None:
             return day, False
         at = datetime.combine(day, time(int(found[4]), int(found[5]), min(int(found[6]), 59)))

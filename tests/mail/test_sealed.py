@@ -1,11 +1,12 @@
 """Sealed mailboxes: what opens them, what does not, and what is left after each step. Attacks first."""
 
 from datetime import timedelta
+from uuid import UUID, uuid4
 
 import pytest
 
 from stadtmail.mail import queries, sealing, wraps
-from stadtmail.mail.actions import filing, importing, indexing, moving, sealed, storing
+from stadtmail.mail.actions import filing, importing, indexing, moving, sealed, storing, telling
 from stadtmail.mail.models import Folder, Mailbox, MailboxKey, Message, Wrap
 from stadtmail.people import queries as people
 from stadtmail.people.actions import app_passwords, contracts, credentials
@@ -265,3 +266,11 @@ def test_a_held_mailbox_keeps_what_it_had_and_says_nothing(ahaus, anna, seal, de
     assert not Message.objects.filter(pair=unit).exists()
     assert len(subjects(ahaus, anna, done.halves)) == 2
     nobody_opens(ahaus, anna)
+
+
+def test_what_the_city_tells_while_messages_move_arrives(ahaus, anna, contract, seal, now, monkeypatch) -> None:
+    """While both pairs open it is sealed to the new one, whichever of them is read first."""
+    monkeypatch.setattr(units, "uuid4", lambda: UUID(f"ffffffff-ffff-4fff-8fff-{uuid4().hex[:12]}"))
+    told = []
+    seal(step=lambda number: told.append(telling.tell(contract, lambda _: MAIL, tenant=ahaus, now=now)) if number == 2 else None)
+    assert told == [True]

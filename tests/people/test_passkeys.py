@@ -13,6 +13,7 @@ from stadtmail.people.models import Passkey
 from stadtmail.people.webauthn import Place
 from stadtmail.privacy import holdings
 from stadtmail.privacy.models import Unit
+from tests.people import authenticator
 from tests.people.authenticator import MAKER, Device, b64
 from tests.people.people import order
 from tests.people.traces import files_with
@@ -121,7 +122,9 @@ def test_one_that_counts_nothing_goes_on_working(owner, now) -> None:
     assert all(opens(owner, device) for _ in range(3))
 
 
-NO_ANSWERS = ["", "{}", "[]", "null", "x", '{"id": "a"}', "9" * 30_000, '{"id":"YQ","rawId":"YQ","type":"public-key","response":{}}']
+NO_ANSWERS = [
+    "", "{}", "[]", "null", "x", '{"id": "a"}', "9" * 30_000, "[" * 20_000, '{"id":"YQ","rawId":"YQ","type":"public-key","response":{}}',
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("answer", NO_ANSWERS)
@@ -130,6 +133,27 @@ def test_what_is_no_answer_is_refused_and_nothing_breaks(owner, now, answer: str
     assert not answers(owner, passkeys.ask(owner, HERE).state, answer)
     with pytest.raises(WrongCode):
         passkeys.add(owner, HERE, passkeys.ask_new(owner, HERE, name="a").state, answer=answer, label="x", now=now)
+
+
+@pytest.mark.parametrize("raw", [b"", b"\x81" * 5000, b"\x1c", b"\xfb", b"\xbf", b"\xa3\x63fmt\x64none"], ids=len)
+def test_an_answer_that_is_cut_or_nested_is_refused_and_nothing_breaks(owner, now, raw: bytes) -> None:
+    device = Device()
+    add(owner, device, now)
+    asked, new = passkeys.ask(owner, HERE), passkeys.ask_new(owner, HERE, name="a")
+    given, made = json.loads(device.get(asked.options)), json.loads(Device().make(new.options))
+    given["response"]["authenticatorData"] = made["response"]["attestationObject"] = b64(raw)
+    assert not answers(owner, asked.state, json.dumps(given))
+    with pytest.raises(WrongCode):
+        passkeys.add(owner, HERE, new.state, answer=json.dumps(made), label="x", now=now)
+
+
+@pytest.mark.parametrize("key", [b"\xa1\x03\x26", b"\xa2\x01\x02\x03\x39\xff\xff", b"\xa4\x01\x02\x03\x26\x20\x01\x21\x40"], ids=len)
+def test_a_key_that_nobody_can_check_is_not_taken(owner, now, monkeypatch, key: bytes) -> None:
+    """Half a key, or one of a kind that was not asked for: with it the owner would be locked out."""
+    monkeypatch.setattr(authenticator, "cose", lambda _: key)
+    with pytest.raises(WrongCode):
+        add(owner, Device(), now)
+    assert not second_factor.is_on(owner)
 
 
 def test_a_damaged_signature_is_refused(owner, now) -> None:

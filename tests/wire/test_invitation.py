@@ -56,7 +56,15 @@ def test_a_zone_is_never_a_path_and_an_end_never_before_its_start() -> None:
     found = event("DTSTART;TZID=../../../etc/passwd:20260101T100000", "DTEND:20250101T100000Z", "ORGANIZER:https://evil.example/")
     assert found is not None
     assert (found.is_floating, found.end, found.organizer) == (True, None, ("", ""))
-    assert event("DTSTART:99991231T235959Z", "DURATION:P9999W") is not None
+    assert event("DTSTART:89991231T235959Z", "DURATION:P9999W") is not None
+
+
+@pytest.mark.parametrize("day", ["99991231", "00010101", "99991231T235959Z", "00010101T000000", "99991231T235959"])
+def test_a_moment_that_cannot_be_told_in_every_zone_is_none(day: str) -> None:
+    assert event(f"DTSTART:{day}") is None
+    found = event("DTSTART:20260101T100000Z", f"DTEND:{day}")
+    assert found is not None
+    assert found.end is None
 
 
 @given(st.binary(max_size=600))

@@ -186,7 +186,7 @@ def _page(
         "day": sent.day if sent else "",
         "time": sent.time if sent else "",
         "today": request.now.astimezone(request.policy.tz).date().isoformat(),
-        "zone": request.policy.tz.key,
+        "zone_name": request.policy.tz.key,
     }
     return render(request, "web/compose.html", values, status=status)
 

@@ -216,9 +216,9 @@ def moment(request: PortalRequest, sent: Sent) -> datetime | None:
     """The moment that was chosen, in the zone in which it was chosen; None for what is none, has passed, or is too far away."""
     try:
         at = datetime.combine(date.fromisoformat(sent.day), time.fromisoformat(sent.time))
-    except ValueError:
+        found = at.replace(tzinfo=request.policy.tz).astimezone(UTC)
+    except (ValueError, OverflowError):  # a day that is none, or the first of all in a zone that begins before it
         return None
     if at.tzinfo is not None:
         return None
-    found = at.replace(tzinfo=request.policy.tz).astimezone(UTC)
     return found if request.now + timedelta(minutes=1) <= found <= request.now + planning.FARTHEST else None

@@ -45,7 +45,7 @@ def set_up(request: PortalRequest) -> HttpResponse:
     if step is None:
         return _ask(request, given["state"], [Problem("app_code", _("Dieser Code passt nicht. Stimmt die Uhr des Geräts?"))])
     made = second_factors.turn_on_app(owner, secret=state["secret"], code=given["app_code"], now=request.now)
-    second_step.remember(request, owner, step)
+    second_step.used(request, owner, step)
     begun = login.begin_staff(request, row)
     request.visit = None  # an older one, which has ended with that
     shown = factors.show_codes(request, made.codes, begun.headers["Location"])

@@ -64,7 +64,7 @@ def app(request: PortalRequest, contract: "Contract") -> HttpResponse:
     if problems:
         return _app(request, whose, given["state"], problems)
     made = second_factors.turn_on_app(whose.owner, secret=state["secret"], code=given["app_code"], now=request.now)
-    second_step.remember(request, whose.owner, step or 0)
+    second_step.used(request, whose.owner, step or 0)
     return _turned_on(request, made, "app")
 
 

@@ -1,7 +1,7 @@
 """Mail programs: make app passwords, see which are in use, revoke each, and the switch for the login password.
 
-A new one is shown once, in the answer to the form that made it. Whatever gives access asks for the password again; whatever
-takes it away does not.
+A new one is shown once, in the answer to the form that made it. Whatever gives access asks for the password again, and for
+the second factor where there is one: no mail program will ever be asked for it. Whatever takes access away does not.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import access, data_words, headers, reauth
+from stadtmail.doors.web import access, data_words, headers, reauth, second_step
 from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus, texts
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.mail import queries as mail
@@ -27,7 +27,7 @@ from stadtmail.usage import connections
 if TYPE_CHECKING:
     from stadtmail.people.models import Contract
 
-FIELDS = ("label", *people.SCOPES, "password")
+FIELDS = ("label", *people.SCOPES, "password", *second_step.FIELDS)
 USUAL = ("imap", "submission")
 
 
@@ -62,7 +62,8 @@ def mail_programs(request: PortalRequest, contract: "Contract") -> HttpResponse:
     unclear = _unclear(given["label"], wanted)
     if unclear:
         return _page(request, contract, given, unclear, status=400)
-    problems = reauth.problems(request, contract, given["password"])
+    owner = second_factor.of_contract(request.city, contract)
+    problems = reauth.problems(request, contract, given["password"]) or second_step.problems(request, owner, given)
     if problems:
         return _page(request, contract, given, problems, status=403)
     try:
@@ -155,7 +156,7 @@ def _unclear(label: str, wanted: list[str]) -> list[Problem]:
 def _page(
     request: PortalRequest, contract: "Contract", given: dict[str, str], problems: list[Problem], *, status: int = 200
 ) -> HttpResponse:
-    words, wrong = scope_words(), errors_of(problems)
+    words, wrong, owner = scope_words(), errors_of(problems), second_factor.of_contract(request.city, contract)
     rows = [
         Row(row.id, row.label, tuple(words[name] for name in row.scopes), row.made_on, bool(_in_use(request, row.id)))
         for row in people.app_passwords(request.city, contract)
@@ -167,6 +168,7 @@ def _page(
         "scopes": [Scope(name, words[name], bool(given.get(name))) for name in people.SCOPES],
         "scope_error": wrong.get("imap", ""),
         "password": reauth.field(wrong.get("password", "")),
+        "second": second_step.inputs(request, owner, problems) if second_factor.is_on(owner) else None,
         "on": _is_on(request, contract),
         "is_sealed": mail.is_sealed(mail.mailbox_of(request.city, contract.id)),
         "done": data_words.done(request.GET.get("fertig", "")),

@@ -90,7 +90,7 @@ def _page(request: PortalRequest, box: Box, message: UUID, *, problems: list[Pro
         "day": request.POST.get("day") or (f"{local:%Y-%m-%d}" if local else ""),
         "time": request.POST.get("time") or (f"{local:%H:%M}" if local else ""),
         "today": request.now.astimezone(request.policy.tz).date().isoformat(),
-        "zone": request.policy.tz.key,
+        "zone_name": request.policy.tz.key,
         "sent_folder": next((one.number for one in folders if one.icon == "sent"), None),
         "on_the_way": bool(drafts.on_the_way(box.opened)) if state == "sent" else False,
         "problems": problems or [],

@@ -78,7 +78,8 @@ def prove(request: PortalRequest, owner: Owner, given: Mapping[str, str]) -> Non
         if given.get("passkey"):
             _prove_passkey(request, owner, given)
         elif totp.is_code(given.get("code", "")):
-            remember(request, owner, second_factors.step(owner, given["code"], request.now))
+            if not used(request, owner, second_factors.step(owner, given["code"], request.now)):
+                raise WrongCode
         else:
             second_factors.use_spare_code(owner, given.get("code", ""))
 
@@ -99,11 +100,10 @@ def wrong() -> Problem:
     return Problem("code", _("Das stimmt nicht, oder der Code wurde schon benutzt. Warten Sie auf den nächsten Code Ihrer App."))
 
 
-def remember(request: PortalRequest, owner: Owner, step: int) -> None:
-    """The code of this half minute is used. Raises WrongCode where it was already."""
+def used(request: PortalRequest, owner: Owner, step: int) -> bool:
+    """The code of this half minute is used. False where it was already, by an app that is off by now too."""
     until = datetime.fromtimestamp((step + totp.DRIFT + 1) * totp.SECONDS, UTC)  # from then on it is accepted no more
-    if not challenges.use_code(f"totp/{owner.anchor}/{step}", tenant=request.city.id, until=until, now=request.now):
-        raise WrongCode
+    return challenges.use_code(f"totp/{owner.anchor}/{step}", tenant=request.city.id, until=until, now=request.now)
 
 
 def take_challenge(request: PortalRequest, owner: Owner, form: str, sealed: str) -> dict[str, str]:

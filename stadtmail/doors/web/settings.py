@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from stadtmail.doors.web import access, viewing
 from stadtmail.doors.web.request import PortalRequest
@@ -49,14 +50,19 @@ def overview(request: PortalRequest, contract: "Contract") -> HttpResponse:
         "away": away, "away_state": away_state(request, away), "away_days": days(away),
         "passings": len(passings), "waiting": sum(not agreed.get(one.address.lower()) for one in passings),
         "addresses": people.identities(request.city, contract), "most": request.policy.mail.aliases + 1,
-        "zone": viewing.zone_name(request), "dense": viewing.is_dense(request), "section": "mail",
+        "zone_name": viewing.zone_name(request), "section": "mail",
     }  # fmt: skip
     return render(request, "web/settings.html", context)
 
 
 def opened(request: PortalRequest, contract: "Contract") -> Any:
-    """The mailbox of whoever is here."""
-    return queries.opened(queries.mailbox_of(request.city, contract.id), holder=contract.id)
+    """The mailbox of whoever is here. What is set lies beside its messages: of a sealed one it opens in any session of its holder."""
+    return queries.outside(queries.mailbox_of(request.city, contract.id), holder=contract.id, halves=access.halves(request))
+
+
+def locked() -> str:
+    """Something that only messages can tell, of a mailbox that this session does not open."""
+    return _("Ihr Postfach ist versiegelt und in dieser Sitzung nicht offen. Öffnen Sie es zuerst, auf der Seite „Versiegelung“.")
 
 
 def back(to: str, done: str = "") -> HttpResponse:

@@ -12,7 +12,7 @@ from stadtmail.doors.web import access, settings, settings_rules, settings_words
 from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus, texts
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.kit import errors
-from stadtmail.mail import written
+from stadtmail.mail import queries, written
 from stadtmail.mail.actions import filters, rules
 from stadtmail.mail.rulewriting import Away
 from stadtmail.wire.sievecheck import is_address
@@ -39,7 +39,10 @@ def page(request: PortalRequest, contract: "Contract") -> HttpResponse:
         raise TooManyFieldsSent
     if given["step"] == "end":
         return _stored(request, o, given, None)
-    made, problems = _made(request, o, given)
+    try:
+        made, problems = _made(request, o, given)
+    except queries.Locked:  # whom its holder wrote to stands in the messages
+        return _page(request, o, given, problems=[Problem("", settings.locked())], status=409)
     if problems or made is None:
         return _page(request, o, given, problems=problems, status=400)
     return _stored(request, o, given, made)

@@ -121,6 +121,8 @@ def _tried(request: PortalRequest, o: Any, id_: str | None, given: Given, made: 
         found, looked = trying.matching(o, made, zone=request.policy.tz, now=request.now)
     except Wrong:
         return _page(request, o, id_, given, problems=[Problem("", _("Diese Bedingungen können wir nicht prüfen."))], status=400)
+    except queries.Locked:
+        return _page(request, o, id_, given, problems=[Problem("", settings.locked())], status=409)
     lines = [mailbox.line(request, row) for row in found]
     return _page(request, o, id_, given, tried=settings_words.tried(len(found), looked), letters=lines, folder_number=trying.INBOX)
 

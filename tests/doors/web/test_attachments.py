@@ -107,6 +107,12 @@ def test_an_invitation_is_shown_as_one_and_is_text(anna, now) -> None:
     assert "Einladung" not in anna.get("/postfach/1/4").text
 
 
+def test_an_invitation_at_the_end_of_time_keeps_nobody_from_the_message(anna, now) -> None:
+    late = CALENDAR.replace(b"20261212T180000Z", b"99991231T235959Z")
+    page = show(anna, now, mixed(("text/calendar", "x.ics", late % b"REQUEST")))
+    assert "x.ics" in page.text
+
+
 LIST = (
     "List-Unsubscribe: <mailto:leave@list.example?subject=ab>, <https://list.example/u>\r\n"
     "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"

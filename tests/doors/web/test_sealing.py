@@ -224,3 +224,31 @@ def test_import_and_login_password_say_that_it_is_sealed(ahaus, anna, inside) ->
     assert "nur mit App-Passwörtern" in inside.text
     inside.get("/datenschutz/meine-daten/mailprogramme")
     assert "versiegelt" in inside.text
+
+
+SETTINGS = (
+    "", "/filter", "/filter/neu", "/filter/skripte", "/filter/skripte/neu", "/abwesenheit", "/weiterleitung", "/adressen", "/ansicht",
+)  # fmt: skip
+TRY = {"step": "try", "what1": "subject", "how1": "contains", "text1": "Mohnblume", "place": "keep", "stop": "1"}
+AWAY = {"step": "save", "since": "2090-01-01", "until": "2090-01-09", "subject": "", "text": "Ich bin weg."}
+
+
+def test_settings_of_a_sealed_mailbox(anna, ahaus, inside, now) -> None:
+    """Rules and absence lie beside the messages: they can be set in any session; what only messages tell needs the key."""
+    cast.deliver(MAIL, ADDRESS, now=now)
+    seal(inside)
+    token = sessions.begin(tenant=ahaus.id, kind="cookie", data={"contract": str(anna.id)}, now=clock.now(), person=anna.person_id)
+    bare = Browser()
+    bare.cookies["stadtmail"] = token
+    for browser in (inside, bare):
+        for path in SETTINGS:
+            assert browser.get(f"/postfach/einstellungen{path}").status_code == 200, path
+        answer = browser.send("/postfach/einstellungen/abwesenheit", AWAY)
+        assert answer.status_code == 302
+    assert inside.send("/postfach/einstellungen/filter/neu", TRY).status_code == 200
+    assert "Mohnblume 77" in inside.text
+    assert inside.send("/postfach/einstellungen/abwesenheit", {**AWAY, "known": "1"}).status_code == 302
+    for path, fields in (("filter/neu", TRY), ("abwesenheit", {**AWAY, "known": "1"})):
+        assert bare.send(f"/postfach/einstellungen/{path}", fields).status_code == 409
+        assert "in dieser Sitzung nicht offen" in bare.text
+        assert "Mohnblume 77" not in bare.text

@@ -246,6 +246,18 @@ def test_turning_off_needs_password_and_a_code(anna, secret, wait) -> None:
     Browser().login(ADDRESS, cast.PASSWORD)
 
 
+def test_another_app_within_the_same_half_minute_still_shows_its_codes(anna, secret) -> None:
+    """The code that turned the old app off and the first one of the new app are of the same half minute."""
+    off = anna.get(f"{PAGE}/abschalten?what=all").form("abschalten")
+    anna.send(off, status=302, password=cast.PASSWORD, code=at(secret))
+    again, codes = turn_on(anna)
+    assert len(codes) == 10
+    browser = Browser()
+    page = first_step(browser)
+    browser.send(page.form("schritt"), status=403, code=at(again, 0))  # it is used all the same
+    browser.send(page.form("schritt"), status=302, code=codes[0])
+
+
 def test_new_spare_codes_need_a_code_and_void_the_old(anna, wait) -> None:
     secret, old = turn_on(anna)
     form = anna.get(f"{PAGE}/ersatzcodes").form("ersatzcodes")
@@ -272,6 +284,18 @@ def test_mail_programs_are_told_to_use_app_passwords(ahaus, anna, contract) -> N
     assert "kein mailprogramm kann danach fragen" in page.text.lower()
     anna.send(form, status=403, password=cast.PASSWORD, step="on")
     assert not people.credential(ahaus, contract).mail_login
+
+
+def test_an_app_password_is_made_with_the_second_factor_only(ahaus, anna, contract, secret) -> None:
+    """It opens the mailbox without one for ever: whoever has a password and finds a browser open does not get it."""
+    page = "/datenschutz/meine-daten/mailprogramme"
+    form = anna.get(page).form("mailprogramme")
+    for code in ("", "000000"):
+        anna.send(form, status=403, label="Telefon", imap="1", password=cast.PASSWORD, code=code)
+    assert not people.app_passwords(ahaus, contract)
+    made = anna.send(form, label="Telefon", imap="1", password=cast.PASSWORD, code=at(secret))
+    assert "Telefon" in made.text
+    assert len(people.app_passwords(ahaus, contract)) == 1
 
 
 def test_c22_secret_and_codes_lie_in_no_store_and_no_log(anna) -> None:

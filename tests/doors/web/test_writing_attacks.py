@@ -161,7 +161,7 @@ def test_the_type_of_a_file_is_never_what_the_browser_says(ahaus, anna, account,
 
 @pytest.mark.parametrize(
     ("day", "time"),
-    [("", ""), ("2020-01-01", "08:00"), ("9999-12-31", "23:59"), ("2027-02-30", "08:00"), ("morgen", "früh"),
+    [("", ""), ("2020-01-01", "08:00"), ("9999-12-31", "23:59"), ("0001-01-01", "00:00"), ("2027-02-30", "08:00"), ("morgen", "früh"),
      ("2027-01-01", "08:00:00+14:00")],
 )  # fmt: skip
 def test_a_moment_that_is_none_is_said_beside_its_field(anna, ben, day: str, time: str) -> None:
