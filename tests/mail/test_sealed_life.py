@@ -65,6 +65,10 @@ def test_sealing_closes_the_ways_that_nobody_can_wrap_for(ahaus, anna, contract,
     assert not Unit.objects.filter(id=reads.id).exists()
     stored = Credential.objects.get(contract=contract)
     assert (stored.mail_login, stored.scram) == (False, None)
+    with pytest.raises(sealed.CannotSeal):  # a tab that was opened before
+        sealed.open_mail_login(contract, tenant=ahaus, password=PASSWORD)
+    stored.refresh_from_db()
+    assert (stored.mail_login, stored.scram) == (False, None)
 
 
 def test_the_recovery_code_opens_wraps_anew_and_is_used_up(ahaus, anna, contract, seal, now) -> None:

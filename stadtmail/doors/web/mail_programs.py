@@ -114,7 +114,7 @@ def mail_login(request: PortalRequest, contract: "Contract") -> HttpResponse:
             return back("mail-login-aus")
         problems = _open_only(request, contract) or _barred(request, contract) or reauth.problems(request, contract, password)
         if not problems:
-            credentials.set_mail_login(contract, tenant=request.city, on=True, password=password)
+            sealed.open_mail_login(contract, tenant=request.city, password=password)
             return back("mail-login-an")
     context = {
         "on": _is_on(request, contract),

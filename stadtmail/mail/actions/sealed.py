@@ -218,6 +218,17 @@ def make_app_password(
     return app_passwords.make(contract, tenant=tenant, label=label, scopes=scopes, now=now, along=along)
 
 
+def open_mail_login(contract: Contract, *, tenant: Tenant, password: str) -> None:
+    """Mail programs may use the login password, of a mailbox that is not sealed. Raises CannotSeal, HasSecondFactor.
+
+    `password`: the login password, checked by the caller.
+    """
+    with store.writing():
+        credentials.set_mail_login(contract, tenant=tenant, on=True, password=password)
+        if queries.is_sealed(queries.mailbox_of(tenant, contract.id)):  # another tab was faster: nothing is written
+            raise CannotSeal
+
+
 def add_collection(contract: Contract, code: str, *, tenant: Tenant, halves: wraps.Halves) -> None:
     """The collection code of a contract that ends opens its sealed mailbox for the download. Raises KeysChanged."""
     place = people.place_of(tenant, contract)
