@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.utils.html import escape
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import access, attachments, done, headers, invitations, labels, mailbox, mailhtml, senders, unsubscribing
+from stadtmail.doors.web import access, attachments, done, headers, invitations, labels, mailbox, mailhtml, senders, unsubscribing, viewing
 from stadtmail.doors.web.access import Box
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.doors.web.templatetags import portal
@@ -72,7 +72,7 @@ def printed(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpResp
     view = queries.message(box.opened, folder, mailbox.number(uid))
     body = mailhtml.safe(view.html, view.pictures).html if view.html else f"<pre>{escape(view.text or '')}</pre>"
     files = ", ".join(f"{one.name} ({portal.size(one.size_bytes)})" for one in attachments.files(view))
-    at = portal.moment({"policy": request.policy}, view.received_at)  # type: ignore[arg-type]
+    at = portal.moment({"policy": request.policy, "zone": viewing.zone(request)}, view.received_at)  # type: ignore[arg-type]
     facts = [*((line["label"], _written(line["people"])) for line in _people(view)), (_("Eingang"), at), (_("Anhänge"), files)]
     subject = view.subject or _("(kein Betreff)")
     rows = "".join(f"<tr><th>{escape(label)}</th><td>{escape(text)}</td></tr>" for label, text in facts if text)

@@ -22,5 +22,6 @@ def issue(contract: Contract, *, tenant: Tenant, by: UUID, second: UUID, case: s
         ),
         tenant=tenant,
         now=now,
+        beyond_quota=True,
     )
     return made

@@ -96,6 +96,14 @@ def test_paper_shows_the_whole_message_under_the_frames_policy(anna, now) -> Non
         assert trace not in body
 
 
+def test_paper_tells_the_moment_in_the_zone_that_the_page_tells_it_in(anna, now) -> None:
+    show(anna, now, b"From: a@example.org\r\nSubject: x\r\n\r\nx\r\n")
+    page = "/postfach/einstellungen/ansicht"
+    paper = [anna.raw("/postfach/1/2/druck").content]
+    anna.send(anna.get(page).form("ansicht"), status=302, zone="Asia/Tokyo", density="")
+    assert anna.raw("/postfach/1/2/druck").content != paper[0]
+
+
 def test_an_invitation_is_shown_as_one_and_is_text(anna, now) -> None:
     page = show(anna, now, mixed(("text/calendar", "x.ics", CALENDAR % b"REQUEST")))
     assert "Samstag, 12. Dezember 2026, 19:00 (MEZ)" in page.text

@@ -2,6 +2,7 @@
 
 import pytest
 
+from stadtmail.mail.models import Mailbox
 from stadtmail.people import queries as people
 from stadtmail.people.actions import resets, staff
 from stadtmail.people.models import Reset
@@ -73,6 +74,12 @@ def test_c24_the_person_is_told_sees_both_accesses_and_stops_it(ahaus, anna, dor
     stopped = anna.send(page.form("brief-stoppen"), status=302)
     assert "gilt nicht mehr" in stopped.text
     assert not Reset.objects.exists()
+
+
+def test_c47_a_full_mailbox_hides_the_letter_from_nobody(ahaus, anna, doris, emil) -> None:
+    Mailbox.objects.filter(contract__isnull=False).update(quota_bytes=1)
+    ask(doris, emil)
+    assert "Ein Brief zum Zurücksetzen" in anna.get("/postfach").text
 
 
 def test_c47_not_alone_not_with_a_guess_and_not_without_a_second_factor(ahaus, anna, doris, emil, now) -> None:

@@ -6,7 +6,7 @@ from email import message_from_bytes, policy
 import pytest
 
 from stadtmail.kit import clock
-from stadtmail.mail import knowing, views
+from stadtmail.mail import views, written
 from stadtmail.mail.actions import delivery, filing, filters, rules
 from stadtmail.mail.models import Forward, Script
 from stadtmail.people import queries as people
@@ -120,7 +120,7 @@ def test_a_text_that_looks_like_sieve_headers_or_notes_is_text(settled, o, post)
 def test_only_known_senders(settled, o, post, now) -> None:
     sent = next(one for one in views.states(o) if one.role == "sent")
     filing.append(o, sent.id, [filing.New(b"From: anna.k@ahaus.net\r\nTo: Bo <BO@verein.example>\r\n\r\nx\r\n", 0, now)], now=now)
-    assert knowing.written_to(o) == ["bo@verein.example"]
+    assert written.written_to(o) == ["bo@verein.example"]
     save(settled, known="1")
     assert "Zurzeit 1 Adresse." in settled.get(PAGE).text
     assert len(post()) == 1
