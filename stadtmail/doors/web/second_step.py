@@ -24,7 +24,7 @@ from stadtmail.people.webauthn import Place
 from stadtmail.usage import challenges
 
 MINUTES = 5
-TRIES = 10  # for one owner, from anywhere, within the throttle's period: whoever tries has the password already
+TRIES = 5  # for one owner, from anywhere, within the throttle's period: whoever tries has the password already
 FORM, CHALLENGE = "second_step", "passkey"
 FIELDS = ("code", "passkey", "challenge")
 

@@ -175,14 +175,16 @@ if (form) {
 
 const stand = document.querySelector("#stand[data-look]");
 if (stand) {
-  const look = async (seconds) => {
+  const MOST_LOOKS = 30; // then whoever wants to know looks: the session may end by its idle limit
+  const look = async (seconds, looks) => {
     await new Promise((resolve) => { setTimeout(resolve, seconds * 1000); });
     const response = await fetch(location.href, { credentials: "same-origin" });
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const now = page.querySelector("#stand");
     if (!now) return;
-    if (now.dataset.look) return look(2);
+    if (now.dataset.look && looks < MOST_LOOKS) return look(2, looks + 1);
+    if (now.dataset.look) return;
     stand.replaceChildren(...now.childNodes);
   };
-  look(Number(stand.dataset.look) + 2).catch(() => null);
+  look(Number(stand.dataset.look) + 2, 1).catch(() => null);
 }
