@@ -204,7 +204,7 @@ def examine(here: Running, told: Told) -> dict[str, int]:
     lost = [(mark, who) for mark, who in told.taken if not there[who][mark] and mark not in gone | doubtful]
     doubled = [(mark, who, count) for who, marks in there.items() for mark, count in marks.items() if mark in tried and count > 1]
     risen = [(mark, who) for who, marks in there.items() for mark in marks if mark in gone]
-    assert (lost, doubled, risen) == ([], [], [])
+    assert (lost, doubled, risen) == ([], [], []), (len(lost), len(doubled), len(risen), lost[:3], doubled[:3], risen[:3])
     here.command("scan", "nirgendsgesagt")  # nothing holds a lock: the whole of every store is read
     before = len(lying(here, "anna@ahaus.net"))
     mark = told.mark("zuletzt")

@@ -163,6 +163,7 @@ def placed(
     """
     size = sum(one.size_bytes for one, _ in sealed)
     with store.writing():
+        place = locked(o, folder)  # folder, then mailbox: the order of deliveries and deletions
         box = store.locked(Mailbox.objects.filter(id=o.mailbox.id)).first()
         if not isinstance(box, Mailbox) or box.state != OPEN:
             raise MailboxClosed
@@ -172,7 +173,6 @@ def placed(
             raise PairChanged if has_other_pair(box.id) else MailboxClosed
         if not beyond_quota and box.used_bytes + size > box.quota_bytes:
             raise MailboxFull
-        place = locked(o, folder)
         modseq = place.modseq + 1
         uids = [place.uidnext + n for n in range(len(sealed))]
         Message.objects.bulk_create(

@@ -38,7 +38,12 @@ def delete(rows: "QuerySet[Message]", halves: Mapping[UUID, bytes] | None = None
 
 
 def delete_ids(ids: Sequence[UUID], *, mailbox: UUID, halves: Mapping[UUID, bytes] | None = None) -> None:
-    """Delete these messages of a mailbox and give their room back. Call inside `store.writing()`."""
+    """Delete these messages of a mailbox and give their room back. Call inside `store.writing()`.
+
+    Locks as deliveries do: folder (the caller's), mailbox, then what is noted for the index.
+    """
+    if not store.is_near():
+        store.select("SELECT id FROM mail_mailbox WHERE id = %s FOR NO KEY UPDATE", [mailbox])
     freed = sum(delete(Message.objects.filter(id__in=ids[at : at + CHUNK]), halves) for at in range(0, len(ids), CHUNK))
     Mailbox.objects.filter(id=mailbox).update(used_bytes=F("used_bytes") - freed)
 

@@ -17,7 +17,7 @@ from django.db.models import Model
 from stadtmail.kit import errors, store
 from stadtmail.mail.actions import indexing
 from stadtmail.mail.folders import INBOX
-from stadtmail.mail.models import OPEN, Body, Folder, Mailbox, MailboxKey, Message
+from stadtmail.mail.models import OPEN, Body, Folder, MailboxKey, Message
 from stadtmail.mail.sealing import Sealed
 from stadtmail.privacy.models import LIVE
 from stadtmail.usage import bell
@@ -63,6 +63,7 @@ class _Box:
     used: int
     quota: int
     inbox: _Folder
+    added: int = 0
 
 
 _Placed = tuple[Sealed, _Box, _Folder, int, int]
@@ -109,6 +110,7 @@ def _put(one: Sealed, box: _Box, others: dict[tuple[UUID, UUID], _Folder]) -> _P
     folder.modseq += 1
     folder.uidnext += 1
     box.used += one.size_bytes
+    box.added += one.size_bytes
     return one, box, folder, folder.uidnext - 1, folder.modseq
 
 
@@ -117,8 +119,10 @@ def _boxes(batch: Sequence[Sealed]) -> dict[UUID, _Box]:
     wanted = sorted({one.target.pair for one in batch})
     found: dict[UUID, _Box] = {}
     known: dict[UUID, _Box] = {}
-    # the claim of an erasure and the end of a contract lock the same units: no 250 into a destroyed key or a closed mailbox
-    lock = "FOR UPDATE OF unit, pair" if connections["default"].vendor == "postgresql" else ""
+    # the claim of an erasure and the end of a contract lock the same units: no 250 into a destroyed key or a closed mailbox;
+    # mail programs lock the folder: no number is given twice, and none of the changes after it is overlooked. NO KEY: whoever
+    # holds the folder and writes a row that names the pair would otherwise wait for us, and we for them
+    lock = "FOR NO KEY UPDATE OF unit, pair, folder" if connections["default"].vendor == "postgresql" else ""
     for part in (wanted[at : at + CHUNK] for at in range(0, len(wanted), CHUNK)):
         sql = _INBOXES.format(marks=", ".join(["%s"] * len(part)), lock=lock)
         for pair, state, mailbox, box_state, used, quota, folder, *rest in store.select(sql, [INBOX, *part]):
@@ -133,7 +137,7 @@ def _boxes(batch: Sequence[Sealed]) -> dict[UUID, _Box]:
 def _others(batch: Sequence[Sealed]) -> dict[tuple[UUID, UUID], _Folder]:
     """(mailbox, folder) -> the folder, for those that are no inbox: only messages that a filter or a verdict sends there ask."""
     wanted = sorted({one.folder for one in batch if one.folder is not None})
-    rows = Folder.objects.exclude(role=INBOX)
+    rows = store.locked(Folder.objects.exclude(role=INBOX))
     return {
         (mailbox, folder): _Folder(folder, uidnext, modseq)
         for at in range(0, len(wanted), CHUNK)
@@ -155,7 +159,8 @@ def _write(placed: list[_Placed]) -> None:
     _insert(Body, ("message", "sealed"), [(one.id, one.body) for one, *_ in placed if one.body is not None])
     boxes = {box.mailbox: box for _, box, *_ in placed}.values()
     folders = {folder.id: folder for _, _, folder, *_ in placed}
-    _update(Mailbox, ("used_bytes",), [(box.used, box.mailbox) for box in boxes])
+    used = "UPDATE mail_mailbox SET used_bytes = used_bytes + %s WHERE id = %s"  # mail programs give room back meanwhile
+    store.change(used, [(box.added, box.mailbox) for box in boxes])
     _update(Folder, ("uidnext", "modseq"), [(folder.uidnext, folder.modseq, folder.id) for folder in folders.values()])
     indexing.note(one.target.pair for one, *_ in placed)
     transaction.on_commit(partial(_ring, list(folders)))

@@ -134,7 +134,7 @@ def test_its_owner_sees_it_all(settled, o, ahaus, contract) -> None:
 def test_the_view_holds_for_the_session_and_no_longer(settled, o, ahaus) -> None:
     form = settled.get(VIEW).form("ansicht")
     assert "gilt, bis Sie sich abmelden" in settled.send(form, status=302, zone="Asia/Tokyo", density="dense").text
-    assert ("body", {"class": "dense"}) in settled.get("/postfach").tags
+    assert ("body", {"class": "app dense"}) in settled.get("/postfach").tags
     assert "Asia/Tokyo" in settled.get("/postfach/einstellungen").text
     settled.send(form, status=400, zone="Mars/Nord", density="")
     other = Browser()
