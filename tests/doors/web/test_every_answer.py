@@ -13,7 +13,7 @@ from tests.doors.web.browsing import Browser
 from tests.doors.web.test_every_page import LETTER, PAGES, PUBLIC, shown
 
 AFAR = ("//evil.example/", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", "/%0d%0aLocation: https://evil.example")
-FRAMED = {"message_html": "'self'"}  # shown in a frame of its own message, and nowhere else
+FRAMED = {"message_html": "'self'", "message_print": "'self'"}  # what a stranger wrote, in its sandbox
 # file downloads may not even style themselves; everything else is the portal's own policy
 SEALED = "default-src 'none'"
 NOBODY = "'none'"

@@ -139,7 +139,7 @@ def test_the_view_holds_for_the_session_and_no_longer(settled, o, ahaus) -> None
     settled.send(form, status=400, zone="Mars/Nord", density="")
     other = Browser()
     other.login("anna.k@ahaus.net", cast.PASSWORD)
-    assert ("body", {}) in other.get("/postfach").tags
+    assert ("body", {"class": "app"}) in other.get("/postfach").tags
     assert "Europe/Berlin" in other.get("/postfach/einstellungen").text
     for path in config.load().data.rglob("*"):
         if path.is_file():
