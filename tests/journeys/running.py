@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from secrets import token_hex
 
@@ -114,6 +115,12 @@ class Running:
 
 
 COMMAND = [sys.executable, "-m", "stadtmail.doors.console.main"]
+
+
+def moment(here: Running) -> datetime:
+    """The instance's present moment, from its own command: another test may have walked its clock."""
+    text = here.command("clock", "show").split("now")[1].split("UTC")[0].strip()
+    return datetime.fromisoformat(f"{text}+00:00")
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import socket
 import threading
-from datetime import UTC, datetime
 
 import pytest
 
@@ -10,7 +9,7 @@ from stadtmail.people import totp
 from tests.journeys import post
 from tests.journeys.browsing import Browser
 from tests.journeys.people import COLLECT, OVERVIEW, Resident
-from tests.journeys.running import PASSWORD, Running, running
+from tests.journeys.running import PASSWORD, Running, moment, running
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -96,7 +95,7 @@ def test_a_city_that_approves_lets_nobody_in_before(here: Running) -> None:
     page = desk.send(form, login="buergerbuero@musterstadt.example", password=PASSWORD)
     desk.raw("/schreibtisch", status=302)  # nothing opens before the second factor is set up
     secret = page.codes["secret"].replace(" ", "")
-    shown = desk.send(page.form("anmelden/einrichten"), app_code=totp.code(secret, datetime.now(UTC)))
+    shown = desk.send(page.form("anmelden/einrichten"), app_code=totp.code(secret, moment(here)))
     page = desk.get(shown.links_of("kern-btn--primary")[0])
     (order,) = {link for link in page.links if link.startswith("/schreibtisch/bestellung/")}
     seen = desk.send(desk.get(order).form(order), step="open", purpose="order_check")

@@ -11,8 +11,8 @@ import pytest
 
 from tests.journeys.people import COLLECT, Resident
 from tests.journeys.planting import Planter, lying
-from tests.journeys.running import Running, running
-from tests.journeys.test_life import advance_to, live_on, moment, scan, unexplained, units_of
+from tests.journeys.running import Running, moment, running
+from tests.journeys.test_life import advance_to, live_on, scan, unexplained, units_of
 
 # deleted by their holder, or refused by their filter in the conversation: not even sealed any more
 DELETED = ("absender", "anhang", "anzeige", "betreff", "datei", "inhalt", "nummer", "zeile")

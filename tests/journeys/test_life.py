@@ -14,7 +14,7 @@ import pytest
 from stadtmail.kit import clock
 from tests.journeys import post
 from tests.journeys.people import COLLECT, OVERVIEW, Resident, verify
-from tests.journeys.running import ROOT, Running, running
+from tests.journeys.running import ROOT, Running, moment, running
 
 BEN = "ben@ahaus.net"
 VERIFIER = ROOT / "verifier" / "stadtmail_verify.py"
@@ -26,12 +26,6 @@ pytestmark = pytest.mark.timeout(1800)
 def here():
     with running() as made:
         yield made
-
-
-def moment(here: Running) -> datetime:
-    """The instance's present moment, from its own command."""
-    text = here.command("clock", "show").split("now")[1].split("UTC")[0].strip()
-    return datetime.fromisoformat(f"{text}+00:00")
 
 
 def advance_to(here: Running, to: datetime) -> None:
