@@ -163,6 +163,18 @@ def test_recent_is_told_to_one_program(client, door, mail) -> None:
         one.close()
 
 
+def test_of_two_that_wait_one_has_it_as_recent_and_a_third_none(client, door, mail) -> None:
+    other, third = door.client(), door.client()
+    for one in (client, other):
+        one.ask("SELECT INBOX")
+    mail(ONE)
+    told = [one.ask("NOOP") and one.ask("SEARCH RECENT")[0] for one in (client, other)]
+    assert sum(line.endswith(b" 2") for line in told) == 1
+    assert third.ask("STATUS INBOX (RECENT)")[0] == b"* STATUS INBOX (RECENT 0)"
+    for one in (other, third):
+        one.close()
+
+
 def test_who_asks_for_a_modseq_is_told_the_newest(client) -> None:
     """RFC 7162 3.1."""
     client.ask("SELECT INBOX")
