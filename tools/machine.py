@@ -15,7 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 # program that must be there -> package of Debian that brings it
-PACKAGES = {"chromium": "chromium", "swaks": "swaks", "mbsync": "isync", "sieve-connect": "sieve-connect", "initdb": "postgresql"}
+PACKAGES = {
+    "chromium": "chromium", "swaks": "swaks", "mbsync": "isync", "offlineimap": "offlineimap3", "sieve-connect": "sieve-connect",
+    "initdb": "postgresql",
+}  # fmt: skip
 QUIET = {"capture_output": True, "text": True}
 
 
