@@ -25,7 +25,7 @@ MOST_BYTES = 150_000
 pytestmark = pytest.mark.timeout(600)
 
 
-@pytest.mark.parametrize("prefix", ["", "/en"])
+@pytest.mark.parametrize("prefix", ["", pytest.param("/en", marks=pytest.mark.long)])
 def test_pages_inside(chromium: Driver, prefix: str) -> None:
     seen = chromium("inside", paths=[f"{prefix}{path}" for path in INSIDE], **ANNA)
     assert {path: code for path, code in seen["statuses"].items() if code != 200} == {}

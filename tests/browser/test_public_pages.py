@@ -24,7 +24,7 @@ GIVEN = {
 pytestmark = pytest.mark.timeout(600)
 
 
-@pytest.mark.parametrize("prefix", ["", "/en"])
+@pytest.mark.parametrize("prefix", ["", pytest.param("/en", marks=pytest.mark.long)])
 def test_public_pages(chromium: Driver, prefix: str) -> None:
     paths = [f"{prefix}{path}" for path in PAGES]
     seen = chromium("walk", paths=paths)
@@ -74,7 +74,7 @@ def test_a_session_without_cookies(chromium: Driver, javascript: bool) -> None:
     assert seen["steps"] == ["still inside", "/anmelden", "/anmelden"]
 
 
-@pytest.mark.parametrize("prefix", ["", "/en"])
+@pytest.mark.parametrize("prefix", ["", pytest.param("/en", marks=pytest.mark.long)])
 def test_app_passwords(chromium: Driver, prefix: str) -> None:
     name = f"erika.app{prefix.replace('/', '.')}"
     chromium("order", javascript=True, given={**GIVEN, "localpart": name}, widths=[])
@@ -85,7 +85,7 @@ def test_app_passwords(chromium: Driver, prefix: str) -> None:
     assert seen["violations"] == []
 
 
-@pytest.mark.parametrize("prefix", ["", "/en"])
+@pytest.mark.parametrize("prefix", ["", pytest.param("/en", marks=pytest.mark.long)])
 def test_passkeys_and_spare_codes(chromium: Driver, prefix: str) -> None:
     name = f"erika.passkey{prefix.replace('/', '.')}"
     chromium("order", javascript=True, given={**GIVEN, "localpart": name}, widths=[])

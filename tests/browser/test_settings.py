@@ -11,7 +11,7 @@ from tests.browser.test_public_pages import GIVEN
 pytestmark = pytest.mark.timeout(600)
 
 
-@pytest.mark.parametrize(("prefix", "javascript"), [("", True), ("/en", False)])
+@pytest.mark.parametrize(("prefix", "javascript"), [pytest.param("", True, marks=pytest.mark.long), ("/en", False)])
 def test_settings(chromium: Driver, prefix: str, javascript: bool) -> None:
     name = f"erika.wahl{prefix.replace('/', '.')}"
     chromium("order", javascript=True, given={**GIVEN, "localpart": name}, widths=[])

@@ -37,6 +37,7 @@ def subjects(port: int) -> list[str]:
         return [part[1].decode().partition(":")[2].strip() for part in found if isinstance(part, tuple)]
 
 
+@pytest.mark.long
 def test_what_got_a_250_is_there_once_although_the_power_went() -> None:
     with running() as here:
         taken: list[str] = []

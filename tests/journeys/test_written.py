@@ -86,6 +86,7 @@ def test_a_letter_with_a_file_and_its_answer() -> None:
         assert read.get_body().get_content().strip() == "Danke!"
 
 
+@pytest.mark.long
 def test_what_was_sent_on_the_web_is_there_once_although_the_power_went() -> None:
     with running() as here:
         anna = Browser(here.web)

@@ -62,6 +62,7 @@ def test_killed_at_a_step(step, size, stored, ahaus, anna) -> None:
     assert len(check(ahaus, anna, set(out.split()))) == 1 + stored
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [SMALL, LARGE])
 def test_killed_at_any_moment(size, ahaus, anna) -> None:
     child = start(0, size)

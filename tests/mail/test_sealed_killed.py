@@ -83,6 +83,7 @@ WITHIN = [f"erasure {number}" for number in range(2, 7)]
 AT = ["step 1", "wraps before", "wraps after", "step 2", "portion between", "portion inside", "step 3", *WITHIN, "step 4", "end"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("when", AT)
 def test_sealing(when, ahaus, anna, full, deliver, now) -> None:
     killed("seal", when, anna)
@@ -99,6 +100,7 @@ def test_sealing(when, ahaus, anna, full, deliver, now) -> None:
             opened(ahaus, anna)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("when", ["end"])
 def test_unsealing(when, ahaus, anna, full, now) -> None:
     sealed.seal_mailbox(people.contract(ahaus, anna.contract), tenant=ahaus, password=PASSWORD, now=now)
@@ -108,6 +110,7 @@ def test_unsealing(when, ahaus, anna, full, now) -> None:
     assert len(queries.page(opened(ahaus, anna), 1)) == 7
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("when", ["wraps before", "wraps after", "end"])
 def test_the_password(when, ahaus, anna, full, now) -> None:
     sealed.seal_mailbox(people.contract(ahaus, anna.contract), tenant=ahaus, password=PASSWORD, now=now)
@@ -117,6 +120,7 @@ def test_the_password(when, ahaus, anna, full, now) -> None:
     healed(ahaus, anna, now)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("when", ["step 1", "step 2", "step 3", "erasure 3", "erasure 5", "step 4"])
 def test_beginning_anew(when, ahaus, anna, full, deliver, now) -> None:
     sealed.seal_mailbox(people.contract(ahaus, anna.contract), tenant=ahaus, password=PASSWORD, now=now)

@@ -44,7 +44,7 @@ def test_pythons_own_client_reads_and_searches_and_deletes(door, app, mail) -> N
         assert client.search(None, "BODY", "Kornblume")[1] == [b"2 3"]
         client.store("2", "+FLAGS", "\\Deleted")
         client.expunge()
-        assert client.search(None, "TEXT", "99")[1] == [b""]
+        assert client.search(None, "TEXT", '"Kornblume 99"')[1] == [b""]
         client.create("Kopien")
         assert client.copy("1", "Kopien")[0] == "OK"
 

@@ -66,6 +66,7 @@ def test_a_bounce_comes_exactly_once(step, ahaus, anna, now, sink, dns, carry) -
     assert not Leg.objects.exists()
 
 
+@pytest.mark.long
 def test_killed_at_any_moment_everything_arrives_and_few_twice(ahaus, anna, now, sink, dns, carry) -> None:
     names = [f"r{number}@example.org" for number in range(60)]
     for name in names:
