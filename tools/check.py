@@ -81,7 +81,8 @@ def main(arguments: list[str]) -> int:
         notes.append("left out: the tests on PostgreSQL (its programs are not on this machine)")
     else:
         with machine.postgres() as url:
-            tests("journeys on PostgreSQL", f"(postgres or only_postgres or journey){short}", "-n", WORKERS, STADTMAIL_TEST_DATABASE_URL=url)
+            marks = f"(postgres or only_postgres or journey){short}"
+            tests("journeys on PostgreSQL", marks, "-n", WORKERS, STADTMAIL_TEST_DATABASE_URL=url)
     print()
     for note in notes:
         print(f"note: {note}")
