@@ -155,13 +155,12 @@ class Passkey(models.Model):
 
 
 class SpareCode(models.Model):
-    """BD-CRED, of the staff STAFF: keyed hash of a code that stands in for the second factor once. A set is one unit."""
+    """BD-CRED, of the staff STAFF: keyed hash of a code that stands in for the second factor once. One unit each, which its use erases:
+    a backup of before brings no used code back.
+    """
 
-    unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+")
+    unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
     digest = models.BinaryField(max_length=32)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["unit", "digest"], name="spare_code_once")]
 
     def __str__(self) -> str:
         return f"spare code {self.pk}"
