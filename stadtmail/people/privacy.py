@@ -208,7 +208,10 @@ def register() -> None:
         _holding(models.Payment, "BD-PAY", sealed={"iban": "iban", "holder": "account_holder"}, harmless=source, shown=["source"]),
         _holding(
             models.Credential, "BD-CRED", sealed={"password": None, "scram": None}, hashed=["recovery"], shown=["mail_login"],
-            harmless={**contract, "mail_login": "switch on a random id"}, restrict=_close_addresses,
+            harmless={
+                **contract, "mail_login": "switch on a random id", "lost_factor": "mark", "lost_apps": "mark", "lost_details": "mark",
+            },
+            restrict=_close_addresses,
         ),
         _holding(
             models.AppPassword, "BD-CRED", sealed={"label": "app_password", "scram": None}, hashed=["digest"],

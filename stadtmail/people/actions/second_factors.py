@@ -189,7 +189,7 @@ def _close_mail_login(owner: Owner) -> UUID | None:
     if owner.anchor_kind != "contract":
         return None
     rows = Credential.objects.filter(contract=owner.anchor).exclude(unit__state=ERASING)
-    rows.update(mail_login=False, scram=None)
+    rows.update(mail_login=False, scram=None, lost_factor=False)
     return rows.values_list("unit", flat=True).first()
 
 
