@@ -85,7 +85,8 @@ class Payment(models.Model):
 class Credential(models.Model):
     """BD-CRED: Argon2id hash of the login password and of the recovery code, sealed once more; gone an hour after the end.
 
-    `scram` is there exactly while mail programs may use the login password: what they prove it with (people/scram.py).
+    `scram` is there exactly while mail programs may use the login password: what they prove it with (people/scram.py). The marks say
+    what a take-back of the cancellation did not bring back, until it is set up again or its holder wants to hear no more of it.
     """
 
     unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
@@ -94,6 +95,9 @@ class Credential(models.Model):
     recovery = models.BinaryField()  # keyed hash of the recovery code
     mail_login = models.BooleanField(default=False)  # "mail programs may use my login password"
     scram = models.BinaryField(null=True)
+    lost_factor = models.BooleanField(default=False)
+    lost_apps = models.BooleanField(default=False)
+    lost_details = models.BooleanField(default=False)
 
     def __str__(self) -> str:
         return f"credential {self.pk}"
@@ -155,13 +159,12 @@ class Passkey(models.Model):
 
 
 class SpareCode(models.Model):
-    """BD-CRED, of the staff STAFF: keyed hash of a code that stands in for the second factor once. A set is one unit."""
+    """BD-CRED, of the staff STAFF: keyed hash of a code that stands in for the second factor once. One unit each, which its use erases:
+    a backup of before brings no used code back.
+    """
 
-    unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+")
+    unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
     digest = models.BinaryField(max_length=32)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["unit", "digest"], name="spare_code_once")]
 
     def __str__(self) -> str:
         return f"spare code {self.pk}"

@@ -10,7 +10,7 @@ from django.db import models as db
 from stadtmail.kit.holdings import Column, Holding
 from stadtmail.people import models
 from stadtmail.privacy import holdings, units
-from stadtmail.privacy.models import Unit
+from stadtmail.privacy.models import ERASING, Unit
 
 ID, REF, STATE = "random id", "reference by random id", "a closed word"
 CHUNK = 400
@@ -100,9 +100,11 @@ def _export_passkeys(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
 
 
 def _export_spare_codes(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
-    """How many are left."""
-    if left := models.SpareCode.objects.filter(unit=unit_id).count():
-        yield {"spare_codes": left}
+    """How many are left, said once: by the first of them."""
+    own = models.SpareCode.objects.filter(unit=unit_id).values("unit__anchor")
+    left = models.SpareCode.objects.filter(unit__anchor__in=own).exclude(unit__state=ERASING).order_by("unit_id")
+    if ids := list(left.values_list("unit", flat=True)):
+        yield from ({"spare_codes": len(ids)} for one in ids[:1] if one == unit_id)
 
 
 def _export_resets(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
@@ -206,7 +208,10 @@ def register() -> None:
         _holding(models.Payment, "BD-PAY", sealed={"iban": "iban", "holder": "account_holder"}, harmless=source, shown=["source"]),
         _holding(
             models.Credential, "BD-CRED", sealed={"password": None, "scram": None}, hashed=["recovery"], shown=["mail_login"],
-            harmless={**contract, "mail_login": "switch on a random id"}, restrict=_close_addresses,
+            harmless={
+                **contract, "mail_login": "switch on a random id", "lost_factor": "mark", "lost_apps": "mark", "lost_details": "mark",
+            },
+            restrict=_close_addresses,
         ),
         _holding(
             models.AppPassword, "BD-CRED", sealed={"label": "app_password", "scram": None}, hashed=["digest"],
@@ -225,7 +230,7 @@ def register() -> None:
             export=_export_passkeys,
         ),
         _holding(
-            models.SpareCode, "BD-CRED", sealed={}, hashed=["digest"], harmless={"id": ID}, export=_export_spare_codes, also=("STAFF",)
+            models.SpareCode, "BD-CRED", sealed={}, hashed=["digest"], harmless={}, export=_export_spare_codes, also=("STAFF",)
         ),
         _holding(models.Voluntary, "BD-OPT", sealed={"value": "value"}, shown=["field"], harmless={**contract, "field": STATE}),
         _holding(

@@ -201,6 +201,13 @@ def credential(tenant: Tenant, of: Contract) -> Credential | None:
     return Credential.objects.filter(contract=of, contract__tenant=tenant).exclude(unit__state=ERASING).select_related("unit").first()
 
 
+def lost(tenant: Tenant, of: Contract) -> frozenset[str]:
+    """What a take-back of the cancellation did not bring back and its holder has not seen to: factor | apps | details."""
+    row = credential(tenant, of)
+    marks = {"factor": row.lost_factor, "apps": row.lost_apps, "details": row.lost_details} if row else {}
+    return frozenset(name for name, is_set in marks.items() if is_set)
+
+
 def resets(tenant: Tenant, of: Contract) -> QuerySet[Reset]:
     """Letters with which a new password can be set, at once or later; expired ones too, until they are erased."""
     return Reset.objects.filter(contract=of, contract__tenant=tenant).exclude(unit__state=ERASING)

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from django.db import connections
 
-from stadtmail.people import jobs, queries
-from stadtmail.people.actions import contracts, credentials, ends
+from stadtmail.people import jobs, queries, second_factor, totp
+from stadtmail.people.actions import app_passwords, contracts, credentials, ends, second_factors
 from stadtmail.people.models import Address, Collection, Contract, Credential, Identity, Inventory, Quarantine
 from stadtmail.privacy import erasure, events, recovery, sweep, units
 from stadtmail.privacy.models import Event, Unit
@@ -176,6 +176,49 @@ def test_c41_taking_back_within_the_hour_and_after_it(ahaus, now) -> None:
         assert Unit.objects.filter(anchor=contract.id).exclude(due_at=None).count() == 0
         assert queries.address_state(ahaus, f"anna.{wait.days}") == queries.TAKEN
     assert not Quarantine.objects.exists()
+
+
+def furnished(tenant, now, **changes) -> Contract:
+    """A contract with a second factor, an app password and a voluntary detail."""
+    contract = order(tenant, now, nickname="Anni", **changes)
+    secret = totp.new_secret()
+    second_factors.turn_on_app(second_factor.of_contract(tenant, contract), secret=secret, code=totp.code(secret, now), now=now)
+    app_passwords.make(contract, tenant=tenant, label="Telefon", scopes=["imap"], now=now)
+    return contract
+
+
+@pytest.mark.parametrize("minutes", [10, 120])
+def test_a_take_back_says_what_it_did_not_bring_back(ahaus, now, minutes) -> None:
+    wait, lost = timedelta(minutes=minutes), {"apps", "details"} | ({"factor"} if minutes > 60 else set())
+    contract, plain = furnished(ahaus, now), order(ahaus, now, localpart="anna.l")
+    for one in (contract, plain):
+        ended = contracts.cancel(one, ends_at=now, now=now)
+        sweep.run(now + wait)
+        contracts.take_back(place_of(ahaus, ended), tenant=ahaus, now=now + wait)
+    assert queries.lost(ahaus, plain) == frozenset()
+    assert queries.lost(ahaus, contract) == lost
+    assert ("factor" in lost) != second_factor.is_on(second_factor.of_contract(ahaus, contract))
+
+
+def test_what_is_set_up_again_is_spoken_of_no_more_and_a_second_end_forgets_nothing(ahaus, musterstadt, now) -> None:
+    contract, at = furnished(ahaus, now), now
+    for _ in range(2):
+        ended = contracts.cancel(contract, ends_at=at, now=at)
+        at += 2 * timedelta(hours=1)
+        sweep.run(at)
+        contract = contracts.take_back(place_of(ahaus, ended), tenant=ahaus, now=at)
+        assert queries.lost(ahaus, contract) == {"factor", "apps", "details"}
+    ends.stop_reminding(contract, tenant=musterstadt)
+    assert queries.lost(musterstadt, contract) == frozenset()
+    secret, owner = totp.new_secret(), second_factor.of_contract(ahaus, contract)
+    second_factors.turn_on_app(owner, secret=secret, code=totp.code(secret, at), now=at)
+    assert queries.lost(ahaus, contract) == {"apps", "details"}
+    second_factors.turn_off(owner, now=at)
+    assert queries.lost(ahaus, contract) == {"apps", "details"}  # that was its holder's wish
+    app_passwords.make(contract, tenant=ahaus, label="Telefon", scopes=["imap"], now=at)
+    assert queries.lost(ahaus, contract) == {"details"}
+    ends.stop_reminding(contract, tenant=ahaus)
+    assert queries.lost(ahaus, contract) == frozenset()
 
 
 def test_c41_too_late_to_take_back_when_the_contents_are_due(ahaus, now) -> None:

@@ -213,9 +213,9 @@ def test_each_is_taken_off_alone_and_spare_codes_go_with_the_last(ahaus, owner, 
     assert second_factors.turn_off(owner, now=now, only=one.id)
     assert not opens(owner, first)
     assert opens(owner, second)
-    second_factors.use_spare_code(owner, codes[0])
+    second_factors.use_spare_code(owner, codes[0], now=now)
     assert second_factors.turn_off(owner, now=now, only=two.id)
     assert not second_factor.is_on(owner)
     with pytest.raises(WrongCode):
-        second_factors.use_spare_code(owner, codes[1])
+        second_factors.use_spare_code(owner, codes[1], now=now)
     assert passkeys.ask(owner, HERE) is None

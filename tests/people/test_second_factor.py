@@ -1,23 +1,32 @@
 """The second factor: a secret that lies nowhere in clear, spare codes that work once, and its end with the contract (C-2.8, C-4.1)."""
 
+import sqlite3
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
+from django.db import connections
 
 from stadtmail.kit import store
 from stadtmail.people import queries, second_factor, totp, verified
-from stadtmail.people.actions import contracts, credentials, maillogin, second_factors
+from stadtmail.people.actions import accesses, contracts, credentials, maillogin, passkeys, second_factors
 from stadtmail.people.actions.credentials import WrongCredentials
 from stadtmail.people.actions.second_factors import WrongCode
 from stadtmail.people.models import Authenticator, Credential, SpareCode
-from stadtmail.privacy import holdings, sweep
+from stadtmail.people.webauthn import Place
+from stadtmail.privacy import erasure, holdings, recovery, sweep
 from stadtmail.privacy.models import Unit
+from tests.instance import POSTGRES
+from tests.people.authenticator import Device
 from tests.people.people import PASSWORD, clerk, order
 from tests.people.traces import files_with
 
 pytestmark = pytest.mark.postgres
 ADDRESS = "anna.k@ahaus.net"
+HERE = Place("ahaus.localhost", "http://ahaus.localhost", "AHAUS.NET")
+NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)  # as the fixture
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +51,7 @@ def turn_on(owner, now):
 
 def spares(owner, code: str) -> bool:
     try:
-        second_factors.use_spare_code(owner, code)
+        second_factors.use_spare_code(owner, code, now=NOW)
     except WrongCode:
         return False
     return True
@@ -101,7 +110,7 @@ def test_a_spare_code_works_once_and_a_new_set_voids_the_old(owner, now) -> None
     assert spares(owner, fresh[0])
     assert second_factor.standing(owner).spare_codes == 9
     assert not spares(owner, "")
-    assert Unit.objects.filter(anchor=owner.anchor, category="BD-CRED").count() == 3  # login, app, one set
+    assert Unit.objects.filter(anchor=owner.anchor, category="BD-CRED").count() == 11  # login, app, and a code each of those that are left
 
 
 def at_once(work, count: int = 2) -> list:
@@ -109,8 +118,6 @@ def at_once(work, count: int = 2) -> list:
     gate, found = threading.Barrier(count), []
 
     def run() -> None:
-        from django.db import connections
-
         gate.wait()
         try:
             found.append(work())
@@ -138,6 +145,124 @@ def test_of_two_tabs_that_turn_an_app_on_one_does(owner, now) -> None:
     assert sorted(type(one).__name__ for one in found) == ["AlreadyOn", "TurnedOn"]
     assert Authenticator.objects.count() == 1
     assert second_factor.standing(owner).spare_codes == 10
+
+
+def both(*ways) -> list:
+    """The one in a thread and the other in another, begun together."""
+    left = list(ways)
+
+    def work():
+        return left.pop()()
+
+    return at_once(work)
+
+
+@pytest.fixture
+def meeting(monkeypatch):
+    """Threads that come to a step of the action wait there for one another: for a second, where a lock keeps one of them out."""
+
+    def at(place, name: str) -> None:
+        gate, real = threading.Barrier(2), getattr(place, name)
+
+        def met(*args, **more):
+            with suppress(threading.BrokenBarrierError):
+                gate.wait(1)
+            return real(*args, **more)
+
+        monkeypatch.setattr(place, name, met)
+
+    return at
+
+
+def test_of_two_tabs_with_an_app_and_a_passkey_every_code_that_was_shown_is_good(owner, now, meeting) -> None:
+    """Both see that there is no spare code yet; one set is written, and nobody is shown another one."""
+    meeting(second_factors, "_prepare_codes")
+    made = both(lambda: turn_on(owner, now)[1], lambda: second_factors.turn_on(owner, lambda: None, now=now))
+    shown = [code for one in made for code in one.codes]
+    assert len(shown) == second_factor.standing(owner).spare_codes == 10
+    assert all(spares(owner, code) for code in shown)
+
+
+def test_of_two_tabs_that_take_off_one_factor_each_the_codes_go_with_the_last(owner, now, meeting) -> None:
+    """Each sees the other's factor standing, and would leave the codes to it."""
+    _, made = turn_on(owner, now)
+    passkey(owner, now)
+    (app,) = second_factor.authenticators(owner).values_list("unit", flat=True)
+    (key,) = second_factor.passkeys(owner).values_list("unit", flat=True)
+    meeting(erasure, "claim")
+    assert both(*(partial(second_factors.turn_off, owner, now=now, only=unit) for unit in (app, key))) == [True, True]
+    assert not second_factor.is_on(owner)
+    assert not SpareCode.objects.exists()
+    assert not spares(owner, made.codes[0])
+
+
+def test_a_tab_that_takes_the_last_off_while_another_adds_one_leaves_no_factor_without_codes(owner, now, meeting) -> None:
+    """Whoever has a passkey and no code is locked out when they lose it."""
+    turn_on(owner, now)
+    meeting(erasure, "claim")
+    both(lambda: second_factors.turn_off(owner, now=now), lambda: passkey(owner, now))
+    stands = second_factor.standing(owner)
+    assert (len(stands.passkeys), stands.app, stands.spare_codes) in [(1, False, 10), (0, False, 0)]
+
+
+def test_of_a_code_and_a_new_set_at_once_the_old_code_opens_at_most_once(owner, now) -> None:
+    _, made = turn_on(owner, now)
+    found = both(lambda: second_factors.new_spare_codes(owner, now=now), lambda: spares(owner, made.codes[0]))
+    fresh = next(one for one in found if isinstance(one, tuple))
+    assert not spares(owner, made.codes[0])
+    assert second_factor.standing(owner).spare_codes == 10
+    assert all(spares(owner, code) for code in fresh)
+
+
+def test_a_restore_brings_no_used_code_back(ahaus, anna, owner, now) -> None:
+    """Rows of before its use come back; the ledger names the code and its key is gone. Every unused one goes on."""
+    _, made = turn_on(owner, now)
+    clerks = second_factor.of_staff(ahaus, accesses.staff(ahaus, clerk(ahaus, now), "dsr", now=now))
+    _, theirs = turn_on(clerks, now)
+    kept = {model: list(model.objects.all()) for model in (Unit, SpareCode)}
+    assert spares(owner, made.codes[0])
+    assert spares(clerks, theirs.codes[0])
+    for model in (Unit, SpareCode):
+        known = set(model.objects.values_list("pk", flat=True))
+        model.objects.bulk_create([row for row in kept[model] if row.pk not in known])
+    assert SpareCode.objects.count() == 20
+    recovery.replay(now)
+    assert not spares(owner, made.codes[0])
+    assert not spares(clerks, theirs.codes[0])
+    assert spares(owner, made.codes[1])
+    assert spares(clerks, theirs.codes[1])
+
+
+@pytest.mark.skipif(bool(POSTGRES), reason="the file of SQLite is copied")
+def test_a_restored_file_brings_no_used_code_back(owner, now) -> None:
+    _, made = turn_on(owner, now)
+    connection, copy = connections["default"], sqlite3.connect(":memory:")
+    connection.ensure_connection()
+    connection.connection.backup(copy)
+    assert spares(owner, made.codes[0])
+    copy.backup(connection.connection)
+    assert SpareCode.objects.count() == 10
+    assert recovery.replay(now) == 1
+    assert not spares(owner, made.codes[0])
+    assert spares(owner, made.codes[1])
+
+
+def test_killed_after_the_claim_a_code_is_used_all_the_same(owner, now, monkeypatch) -> None:
+    _, made = turn_on(owner, now)
+    with monkeypatch.context() as killed:
+        killed.setattr(erasure, "forward", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            spares(owner, made.codes[0])
+    assert not spares(owner, made.codes[0])
+    assert recovery.recover(now) == 1
+    assert Unit.objects.filter(anchor=owner.anchor, category="BD-CRED").count() == 11
+    assert not spares(owner, made.codes[0])
+
+
+def passkey(owner, now):
+    """A second factor of the other kind."""
+    asked = passkeys.ask_new(owner, HERE, name="anna.k@ahaus.net")
+    return passkeys.add(owner, HERE, asked.state, answer=Device().make(asked.options), label="Telefon", now=now)
 
 
 def test_turning_off_erases_all_of_it(owner, now) -> None:

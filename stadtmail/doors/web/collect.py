@@ -70,9 +70,9 @@ def take_back(request: PortalRequest) -> HttpResponse:
     if request.method != "POST" or place is None:
         return HttpResponseRedirect(reverse("collect"))
     refuse_surplus(request.POST, ())
-    contracts.take_back(place, tenant=request.city, now=request.now)
+    back = contracts.take_back(place, tenant=request.city, now=request.now)
     was_cookie = access.leave(request)
-    response = render(request, "web/collect_taken_back.html", {"section": ""})
+    response = render(request, "web/collect_taken_back.html", {"lost": people.lost(request.city, back), "section": ""})
     if was_cookie:
         cookies.take_back(request, response)
     return response

@@ -10,11 +10,15 @@ from django.urls import reverse
 
 from stadtmail.doors.web import access, lines, mailbox, storage
 from stadtmail.doors.web.access import Box
+from stadtmail.doors.web.fields import refuse_surplus
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.mail import queries
+from stadtmail.people import queries as people
+from stadtmail.people.actions import ends
 from stadtmail.tenants import news
 
 if TYPE_CHECKING:
+    from stadtmail.people.models import Contract
     from stadtmail.tenants.models import News
 
 NEWEST = 5
@@ -41,10 +45,20 @@ def home(request: PortalRequest, box: Box) -> HttpResponse:
         "inbox": inbox,
         "lines": [lines.line(request, row) for row in rows],
         "storage": storage.of(box.mailbox),
+        "lost": people.lost(request.city, people.contract(request.city, box.mailbox.contract_id)),
         "news": [_said(request, one) for one in news.shown(request.city, now=request.now)],
         "section": "home",
     }
     return render(request, "web/home.html", context)
+
+
+@access.resident
+def dismiss(request: PortalRequest, contract: "Contract") -> HttpResponse:
+    """POST /postfach/start/erledigt: no more word of what a take-back of the cancellation did not bring back."""
+    if request.method == "POST":
+        refuse_surplus(request.POST, ())
+        ends.stop_reminding(contract, tenant=request.city)
+    return HttpResponseRedirect(reverse("home"))
 
 
 def _said(request: PortalRequest, one: "News") -> Said:

@@ -81,7 +81,7 @@ def prove(request: PortalRequest, owner: Owner, given: Mapping[str, str]) -> Non
             if not used(request, owner, second_factors.step(owner, given["code"], request.now)):
                 raise WrongCode
         else:
-            second_factors.use_spare_code(owner, given.get("code", ""))
+            second_factors.use_spare_code(owner, given.get("code", ""), now=request.now)
 
 
 def problems(request: PortalRequest, owner: Owner, given: Mapping[str, str]) -> list[Problem]:

@@ -108,6 +108,7 @@ urlpatterns = [
     path("datenschutz/kuendigen", ending.cancel, name="cancel"),
     path("postfach", mailbox.mailbox, name="mailbox"),
     path("postfach/start", home.home, name="home"),
+    path("postfach/start/erledigt", home.dismiss, name="home_dismiss"),
     path("postfach/suchen", searching.find, name="find"),
     path("postfach/importieren", importing.page, name="import"),
     path("postfach/importieren/datei", importing.file, name="import_file"),

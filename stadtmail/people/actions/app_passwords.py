@@ -13,7 +13,7 @@ from uuid import UUID
 
 from stadtmail.kit import errors, store
 from stadtmail.people import passwords, queries, scram
-from stadtmail.people.models import AppPassword, Contract
+from stadtmail.people.models import AppPassword, Contract, Credential
 from stadtmail.privacy import erasure, policy, units
 from stadtmail.tenants.models import Tenant
 from stadtmail.vault import keys
@@ -73,6 +73,7 @@ def make(
             unit_id=unit.id, contract=contract, label=units.seal(unit, "label", label.strip()), digest=digest(tenant, password),
             scram=units.seal(unit, "scram", values), made_on=today, **dict.fromkeys(scopes, True),
         )  # fmt: skip
+        Credential.objects.filter(contract=contract).update(lost_apps=False)
         write()
     return Made(unit.id, password)
 

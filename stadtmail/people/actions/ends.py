@@ -1,19 +1,21 @@
 """The end of a contract: cancelled, withdrawn, taken effect, corrected, taken back.
 
 With the cancellation both codes are shown and kept as keyed hashes. When the end takes effect the address closes, the
-login moves behind the collection code and the clocks start. What a take-back leaves over, `mend` erases.
+login moves behind the collection code and the clocks start. What a take-back leaves over, `mend` erases; what it cannot bring back
+(second factor, app passwords, voluntary details) it marks, so that nobody believes it is still there.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from stadtmail.kit import errors, store
-from stadtmail.people import passwords, queries
+from stadtmail.people import passwords, queries, second_factor
 from stadtmail.people.actions import contracts
 from stadtmail.people.models import Address, Alias, AppPassword, Collection, Consent, Contract, Credential, Identity, Quarantine
 from stadtmail.privacy import erasure, events, units
@@ -110,7 +112,8 @@ def resume(place: Collection, *, tenant: Tenant, until: datetime | None, now: da
         rows = Contract.objects.filter(id=contract.id, tenant=tenant, state="ended")
         if _is_going(tenant, contract, now) or not rows.update(state="active", ends_at=until):
             raise contracts.CannotReturn
-        _restore_login(contract, place, fresh)
+        kept = _restore_login(contract, place, fresh)
+        _mark_lost(contract, kept.get("had", ()))
         _note_end(contract, None)
         Collection.objects.filter(unit=place.unit).update(kept=None)
         events.revoke(tenant=tenant, anchor=contract.id, name="contract_end", now=now)
@@ -118,6 +121,13 @@ def resume(place: Collection, *, tenant: Tenant, until: datetime | None, now: da
             events.revoke(tenant=tenant, anchor=anchor, name="contract_end", now=now)
     contract.refresh_from_db()
     return contract
+
+
+def stop_reminding(contract: Contract, *, tenant: Tenant) -> None:
+    """Its holder knows what a take-back did not bring back, and wants to hear no more of it."""
+    with store.writing():
+        rows = Credential.objects.filter(contract=contract, contract__tenant=tenant)
+        rows.update(lost_factor=False, lost_apps=False, lost_details=False)
 
 
 def clear(contract: Contract, *, now: datetime) -> int:
@@ -174,7 +184,7 @@ def _take_effect(contract: Contract, tomb: units.Prepared, *, at: datetime, know
     address = _note_end(contract, at)
     place = Collection.objects.select_related("unit").get(contract=contract)
     credential = Credential.objects.exclude(unit__state=ERASING).select_related("unit").get(contract=contract)
-    Collection.objects.filter(unit=place.unit).update(kept=units.seal(place.unit, "kept", _kept(credential)))
+    Collection.objects.filter(unit=place.unit).update(kept=units.seal(place.unit, "kept", _kept(tenant, credential)))
     AppPassword.objects.filter(contract=contract).update(imap=False, submission=False, sieve=False)  # a take-back restores none
     units.save([tomb])
     contracts.enter_quarantine(contract, tomb, address=address, reclaim=bytes(place.reclaim))
@@ -216,11 +226,12 @@ def _is_going(tenant: Tenant, contract: Contract, now: datetime) -> bool:
     return not NEEDED.issubset(category for category, _, _ in lasting)
 
 
-def _restore_login(contract: Contract, place: Collection, fresh: units.Prepared) -> None:
+def _restore_login(contract: Contract, place: Collection, fresh: units.Prepared) -> dict[str, Any]:
+    """Returns what was kept at the end."""
+    kept: dict[str, Any] = json.loads(units.text(place.unit, "kept", place.kept or b""))
     living = Credential.objects.filter(contract=contract).exclude(unit__state=ERASING).exists()
     if living and Address.objects.filter(contract=contract).exists():
-        return  # within the hour: releasing opens the address again
-    kept = json.loads(units.text(place.unit, "kept", place.kept or b""))
+        return kept  # within the hour: releasing opens the address again
     identity = Identity.objects.select_related("unit").get(contract=contract)
     address = units.text(identity.unit, "identifier", identity.identifier)
     Address.objects.filter(contract=contract).delete()
@@ -235,6 +246,26 @@ def _restore_login(contract: Contract, place: Collection, fresh: units.Prepared)
         Address.objects.create(tenant=contract.tenant, blind=blind, contract=contract, unit_id=fresh.id)
     except IntegrityError:  # its former holder has taken it into another contract
         raise contracts.CannotReturn from None
+    return kept
+
+
+def _mark_lost(contract: Contract, had: Sequence[str]) -> None:
+    """Of what there was at the end, what is not there now: credentials after their hour, app passwords and voluntary details at once."""
+    tenant = contract.tenant
+    has = _had(tenant, contract)
+    Credential.objects.filter(contract=contract).exclude(unit__state=ERASING).update(
+        **{f"lost_{name}": name in had and name not in has for name in ("factor", "apps", "details")}
+    )
+
+
+def _had(tenant: Tenant, contract: Contract) -> list[str]:
+    """What hangs on the contract now, and would not come back after its end."""
+    there = {
+        "factor": second_factor.is_on(second_factor.of_contract(tenant, contract)),
+        "apps": queries.living_app_passwords(tenant, contract).exists(),
+        "details": bool(queries.voluntary(tenant, contract)),
+    }
+    return [name for name, is_there in there.items() if is_there]
 
 
 def _note_end(contract: Contract, at: datetime | None) -> str:
@@ -261,12 +292,13 @@ def _wanted(category: str, contract: Contract) -> units.Wanted:
     return units.Wanted(category, "contract", contract.id, contract.person_id, keyless=category == "TOMB")
 
 
-def _kept(credential: Credential) -> str:
+def _kept(tenant: Tenant, credential: Credential) -> str:
     return json.dumps(
         {
             "password": units.text(credential.unit, "password", credential.password),
             "recovery": bytes(credential.recovery).hex(),
             "mail_login": "yes" if credential.mail_login else "no",
             "scram": units.unseal(credential.unit, "scram", credential.scram).hex() if credential.scram else "",
+            "had": sorted({*_had(tenant, credential.contract), *queries.lost(tenant, credential.contract)}),
         }
     )

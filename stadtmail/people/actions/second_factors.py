@@ -1,11 +1,13 @@
 """The second factor: turn an authenticator app on, check its codes, use a spare code, turn everything off.
 
 What is checked here is not remembered here: that a code of the app is good once, and how often somebody may try, is kept in RAM
-by the door (doors/web/second_step.py). Spare codes are good once because the row goes with its use.
+by the door (doors/web/second_step.py). A spare code is good once because its use erases it, by the one path: a restore of older rows
+finds it in the ledger, and its key destroyed. What stands is looked at under the owner's lock: two tabs pass one after the other.
 """
 
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -67,12 +69,26 @@ def turn_on_app(owner: Owner, *, secret: str, code: str, now: datetime) -> Turne
 
 def turn_on(owner: Owner, write: Callable[[], None], *, now: datetime) -> TurnedOn:
     """Let `write` add a factor, in one transaction with what it changes: the login password leaves the mail programs, and where
-    no spare code is left there is a new set. Raises HasEnded and what `write` raises.
+    no spare code is left there is a new set. Raises HasEnded and what `write` raises, which may be called twice.
     """
-    wants_codes = not second_factor.spare_codes(owner).exists()
-    made = _prepare_codes(owner, now) if wants_codes else None
+    made = None if second_factor.spare_codes(owner).exists() else _prepare_codes(owner, now)
+    try:
+        return _turn_on(owner, write, made)
+    except _NoCodes:
+        return _turn_on(owner, write, _prepare_codes(owner, now))
+
+
+class _NoCodes(Exception):
+    """The spare codes that stood a moment ago went with the last factor, in another tab."""
+
+
+def _turn_on(owner: Owner, write: Callable[[], None], made: "_Codes | None") -> TurnedOn:
     with store.writing():
         lock(owner)
+        if second_factor.spare_codes(owner).exists():  # those of another tab that was faster: they stay what its page has shown
+            made = None
+        elif made is None:
+            raise _NoCodes
         write()
         if made:
             _write_codes(owner, made)
@@ -89,13 +105,16 @@ def step(owner: Owner, code: str, now: datetime) -> int:
     return found
 
 
-def use_spare_code(owner: Owner, code: str) -> None:
+def use_spare_code(owner: Owner, code: str, *, now: datetime) -> None:
     """The code is used up: of any number that come with it at once exactly one gets in. Raises WrongCode."""
     wanted = _digest(owner.tenant, code)
     with store.writing():
-        gone, _ = second_factor.spare_codes(owner).filter(digest=wanted).delete()
-    if gone != 1:
-        raise WrongCode
+        found = list(store.locked(second_factor.spare_codes(owner).filter(digest=wanted)).values_list("unit", flat=True))
+        if not SpareCode.objects.filter(unit__in=found).delete()[0]:
+            raise WrongCode
+        claimed = erasure.claim(found, tenant=owner.tenant, now=now, cause="withdrawn", outcome=erasure.Outcome())
+    with suppress(erasure.Unfinished):  # claimed, it opens nothing any more; the sweep brings the rest to its end
+        erasure.forward(claimed, now)
 
 
 def new_spare_codes(owner: Owner, *, now: datetime) -> tuple[str, ...]:
@@ -105,9 +124,10 @@ def new_spare_codes(owner: Owner, *, now: datetime) -> tuple[str, ...]:
         lock(owner)
         if not second_factor.is_on(owner):
             raise NotOn
-        old = _write_codes(owner, made)
-    if old:
-        erasure.erase(old, tenant=owner.tenant, now=now, cause="withdrawn")
+        old = list(second_factor.spare_codes(owner).values_list("unit", flat=True))
+        claimed = erasure.claim(old, tenant=owner.tenant, now=now, cause="withdrawn", outcome=erasure.Outcome())
+        _write_codes(owner, made)
+    erasure.forward(claimed, now)
     return made.codes
 
 
@@ -116,12 +136,17 @@ def turn_off(owner: Owner, *, now: datetime, only: UUID | None = None) -> bool:
 
     From the claim on it opens nothing. Returns whether there was something to erase.
     """
-    rows = (second_factor.authenticators(owner), second_factor.passkeys(owner))
-    found = [unit for some in rows for unit in some.values_list("unit", flat=True)]
-    wanted = [unit for unit in found if only in (None, unit)]
-    if wanted and len(wanted) == len(found):
-        wanted += list(second_factor.spare_codes(owner).values_list("unit", flat=True).distinct())
-    return bool(wanted) and erasure.erase(wanted, tenant=owner.tenant, now=now, cause="withdrawn").erased > 0
+    outcome = erasure.Outcome()
+    with store.writing():
+        _stand_still(owner)
+        rows = (second_factor.authenticators(owner), second_factor.passkeys(owner))
+        found = [unit for some in rows for unit in some.values_list("unit", flat=True)]
+        wanted = [unit for unit in found if only in (None, unit)]
+        if wanted and len(wanted) == len(found):
+            wanted += second_factor.spare_codes(owner).values_list("unit", flat=True)
+        claimed = erasure.claim(wanted, tenant=owner.tenant, now=now, cause="withdrawn", outcome=outcome)
+    erasure.forward(claimed, now)
+    return outcome.erased > 0
 
 
 def lock(owner: Owner) -> None:
@@ -135,32 +160,36 @@ def lock(owner: Owner) -> None:
         raise HasEnded
 
 
+def _stand_still(owner: Owner) -> None:
+    """Whoever changes the same owner's second factor waits until this transaction ends, whether contract or role have ended or not."""
+    if owner.anchor_kind == "contract":
+        list(store.locked(Contract.objects.filter(id=owner.anchor, tenant=owner.tenant)).values_list("pk"))
+    else:
+        list(store.locked(Staff.objects.filter(tenant=owner.tenant, unit__anchor=owner.anchor)).values_list("pk"))
+
+
 @dataclass(frozen=True)
 class _Codes:
-    unit: units.Prepared
+    units: list[units.Prepared]
     codes: tuple[str, ...] = field(repr=False)
 
 
 def _prepare_codes(owner: Owner, now: datetime) -> _Codes:
-    (unit,) = units.prepare(owner.tenant, [owner.wanted], now=now)
-    return _Codes(unit, tuple(passwords.new_code(SPARE_SIGNS) for _ in range(SPARE_CODES)))
+    made = units.prepare(owner.tenant, [owner.wanted] * SPARE_CODES, now=now)
+    return _Codes(made, tuple(passwords.new_code(SPARE_SIGNS) for _ in made))
 
 
-def _write_codes(owner: Owner, made: _Codes) -> Sequence[UUID]:
-    """The new set in place of the old ones. Returns the units that are empty now."""
-    old = list(second_factor.spare_codes(owner).values_list("unit", flat=True).distinct())
-    SpareCode.objects.filter(unit__in=old).delete()
-    units.save([made.unit])
-    rows = [SpareCode(unit_id=made.unit.id, digest=_digest(owner.tenant, code)) for code in made.codes]
+def _write_codes(owner: Owner, made: _Codes) -> None:
+    units.save(made.units)
+    rows = [SpareCode(unit_id=unit.id, digest=_digest(owner.tenant, code)) for unit, code in zip(made.units, made.codes, strict=True)]
     SpareCode.objects.bulk_create(rows)
-    return old
 
 
 def _close_mail_login(owner: Owner) -> UUID | None:
     if owner.anchor_kind != "contract":
         return None
     rows = Credential.objects.filter(contract=owner.anchor).exclude(unit__state=ERASING)
-    rows.update(mail_login=False, scram=None)
+    rows.update(mail_login=False, scram=None, lost_factor=False)
     return rows.values_list("unit", flat=True).first()
 
 

@@ -32,6 +32,13 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='SpareCode',
+            fields=[
+                ('unit', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='privacy.unit')),
+                ('digest', models.BinaryField(max_length=32)),
+            ],
+        ),
+        migrations.CreateModel(
             name='Contract',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
@@ -106,6 +113,9 @@ class Migration(migrations.Migration):
                 ('recovery', models.BinaryField()),
                 ('mail_login', models.BooleanField(default=False)),
                 ('scram', models.BinaryField(null=True)),
+                ('lost_factor', models.BooleanField(default=False)),
+                ('lost_apps', models.BooleanField(default=False)),
+                ('lost_details', models.BooleanField(default=False)),
                 ('contract', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='credentials', to='people.contract')),
             ],
         ),
@@ -214,17 +224,6 @@ class Migration(migrations.Migration):
             ],
             options={
                 'indexes': [models.Index(fields=['tenant', 'digest'], name='people_quar_tenant__5978bf_idx')],
-            },
-        ),
-        migrations.CreateModel(
-            name='SpareCode',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', models.BinaryField(max_length=32)),
-                ('unit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='privacy.unit')),
-            ],
-            options={
-                'constraints': [models.UniqueConstraint(fields=('unit', 'digest'), name='spare_code_once')],
             },
         ),
         migrations.CreateModel(

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from stadtmail.people import queries
-from stadtmail.people.actions import contracts, credentials
+from stadtmail.people import queries, second_factor, totp
+from stadtmail.people.actions import app_passwords, contracts, credentials, second_factors
 from stadtmail.privacy import sweep
 from tests.doors.web import cast
 from tests.doors.web.browsing import Browser
@@ -65,6 +65,40 @@ def test_taking_it_back_restores_the_login_and_closes_the_place(ahaus, account, 
     enter(ended.collection_code, status=403)
     anna = Browser()
     assert "Blumen 4711" in anna.login("anna.k@ahaus.net", cast.PASSWORD).text
+
+
+def test_after_an_hour_the_page_and_then_the_start_page_say_what_is_gone(ahaus, account, now) -> None:
+    contract, secret = queries.contract(ahaus, account.contract), totp.new_secret()
+    owner = second_factor.of_contract(ahaus, contract)
+    second_factors.turn_on_app(owner, secret=secret, code=totp.code(secret, now), now=now)
+    app_passwords.make(contract, tenant=ahaus, label="Telefon", scopes=["imap"], now=now)
+    ended = contracts.cancel(contract, ends_at=now, now=now)
+    sweep.run(now + timedelta(hours=1))
+    browser, page = enter(ended.collection_code)
+    done = browser.send(page.form("zuruecknehmen"))
+    for word in ("Zweiter Faktor", "App-Passwörter", "nicht zurückgebracht"):
+        assert word in done.text
+    assert "Freiwillige Angaben" not in done.text
+    anna = Browser()
+    start = anna.login("anna.k@ahaus.net", cast.PASSWORD)
+    assert "Zum Anmelden genügt zurzeit Ihr Passwort" in start.text
+    assert {"/datenschutz/meine-daten/zweiter-faktor", "/datenschutz/meine-daten/mailprogramme"} <= set(start.links)
+    assert "has not brought back" in anna.get("/en/postfach/start").text
+    cast.resident(ahaus, "ben.b", now)
+    ben = Browser()
+    assert "nicht zurückgebracht" not in ben.login("ben.b@ahaus.net", cast.PASSWORD).text
+    ben.send(start.form("erledigt"), status=403)  # a form of Anna's session
+    app_passwords.make(contract, tenant=ahaus, label="Telefon", scopes=["imap"], now=now)
+    start = anna.get("/postfach/start")
+    assert "App-Passwörter:" not in start.text
+    assert "Zweiter Faktor:" in start.text
+    assert "nicht zurückgebracht" not in anna.send(start.form("erledigt"), status=302).text
+    assert "nicht zurückgebracht" not in anna.get("/postfach/start").text
+
+
+def test_a_take_back_that_lost_nothing_says_nothing_of_it(ended) -> None:
+    browser, page = enter(ended.collection_code)
+    assert "nicht zurückgebracht" not in browser.send(page.form("zuruecknehmen")).text
 
 
 def test_c41_the_place_closes_with_the_contents(ahaus, ended, now, monkeypatch) -> None:
