@@ -175,6 +175,7 @@ def done(word: str) -> str:
         "sitzung-beendet": _("Diese Sitzung ist beendet."),
         "faktor-app": _("Die Code-App gilt ab jetzt bei jeder Anmeldung."),
         "faktor-passkey": _("Der Passkey gilt ab jetzt bei jeder Anmeldung."),
+        "ohne-passwort": _("Zum Anmelden genügt ab jetzt dieser Passkey. Ihr Passwort bleibt daneben gültig."),
         "faktor-aus": _("Das ist abgeschaltet und gelöscht."),
     }.get(word, "")
 
@@ -299,6 +300,7 @@ def _labels() -> dict[str, str]:
         "reset_until": _("Brief für ein neues Passwort, gilt bis"),
         "case": _("Vorgang"),
         "passkey": _("Passkey"),
+        "passwordless": _("Ein Passkey genügt ohne Passwort"),
         "spare_codes": _("Unbenutzte Ersatzcodes"),
         "scopes": _("Wofür"),
         "made_on": _("Seit"),
