@@ -27,7 +27,8 @@ RESIDENTS = frozenset(
     {"my_data", "my_data_download", "my_data_receipt", "withdraw", "correct", "restrict", "password", "end_sessions", "cancel",
      "end_session", "stop_reset", "mail_programs", "revoke_app_password", "mail_login", "second_factor", "factor_app",
      "factor_passkey", "factor_alone", "factor_codes", "factor_off", "import", "import_file", "sealing", "mail_settings", "rules",
-     "rule_new", "rule", "scripts", "script_new", "script", "away", "forwards", "addresses", "address", "view", "home_dismiss"}
+     "rule_new", "rule", "scripts", "script_new", "script", "away", "forwards", "addresses", "address", "view", "home_dismiss",
+     "give"}
 )  # fmt: skip
 READERS = frozenset(
     {"home", "mailbox", "folder", "message", "message_html", "attachment", "attachments_zip", "message_print", "source"}
