@@ -95,8 +95,8 @@ class Wrap(models.Model):
     """The private half of a sealed mailbox's pair, wrapped for one secret of its holder (mail/wraps.py)."""
 
     pair = models.ForeignKey(MailboxKey, on_delete=models.CASCADE, related_name="wraps")
-    holder = models.CharField(max_length=12)  # password | app | scram | recovery | collection
-    reference = models.UUIDField(null=True, db_index=True)  # unit of the app password or collection code that it goes with
+    holder = models.CharField(max_length=12)  # password | app | scram | recovery | collection | passkey
+    reference = models.UUIDField(null=True, db_index=True)  # unit of the app password, code or passkey that it goes with
     salt = models.BinaryField(max_length=32)
     wrapped = models.BinaryField()
 

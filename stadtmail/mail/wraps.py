@@ -1,8 +1,8 @@
 """Who can open a sealed mailbox: its private half, wrapped once for each secret that its holder has. No secret is kept anywhere.
 
 Two layers at least: innermost under a key that only the secret gives, outermost under the key of the pair's unit, so that erasing
-the mailbox ends every wrap at once. What belongs to something that ends alone (an app password, a collection code) has that unit's
-key in between and goes with it.
+the mailbox ends every wrap at once. What belongs to something that ends alone (an app password, a collection code, a passkey) has
+that unit's key in between and goes with it.
 """
 
 import os
@@ -20,7 +20,7 @@ from stadtmail.privacy import units
 from stadtmail.privacy.models import ERASING, Unit
 from stadtmail.vault.seal import Unreadable, open_sealed, seal
 
-PASSWORD, APP, SCRAM, RECOVERY, COLLECTION = "password", "app", "scram", "recovery", "collection"
+PASSWORD, APP, SCRAM, RECOVERY, COLLECTION, PASSKEY = "password", "app", "scram", "recovery", "collection", "passkey"
 SALT_BYTES = 16
 _DATA = "half"  # in the contents of a session
 Halves = Mapping[UUID, bytes]  # pair -> its private half
@@ -64,6 +64,11 @@ def of_app(password: str, *, app: UUID) -> Secret:
 def of_client_key(key: bytes, *, app: UUID) -> Secret:
     """An app password that a program only proves (SCRAM): the server learns ClientKey from each proof (RFC 5802 3)."""
     return Secret(SCRAM, key, app)
+
+
+def of_passkey(output: bytes, *, own: UUID) -> Secret:
+    """What a passkey's pseudo-random function (PRF) gives, 256 bits, and the unit that lets it in."""
+    return Secret(PASSKEY, output, own)
 
 
 def made(half: bytes, secret: Secret, *, pair: units.Prepared | Unit, own: units.Prepared | Unit | None = None) -> Wrap:

@@ -158,6 +158,23 @@ class Passkey(models.Model):
         return f"passkey {self.pk}"
 
 
+class Passwordless(models.Model):
+    """BD-CRED: with this passkey its owner comes in without a password. A unit beside the passkey's own, so that it can end alone, and
+    with it the wrap of a sealed mailbox (mail/wraps.py).
+    """
+
+    unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="passwordless")
+    passkey = models.UUIDField()  # unit of the passkey
+    blind = models.BinaryField(max_length=32)  # keyed hash of the passkey's own id: nobody says a name at this door
+
+    class Meta:
+        indexes = [models.Index(fields=["blind"], name="passwordless_blind")]
+
+    def __str__(self) -> str:
+        return f"passwordless {self.pk}"
+
+
 class SpareCode(models.Model):
     """BD-CRED, of the staff STAFF: keyed hash of a code that stands in for the second factor once. One unit each, which its use erases:
     a backup of before brings no used code back.

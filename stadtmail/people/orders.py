@@ -65,9 +65,18 @@ def problems(form: OrderForm, *, policy: Policy, now: datetime) -> list[Problem]
     if "bank" in tariff.needs:
         found += [] if is_iban(form.iban) else [Problem("iban", "bad_iban")]
         found += [] if form.account_holder.strip() else [Problem("account_holder", "missing")]
-    if form.voluntary.get("contact_mail") and not _MAIL.match(form.voluntary["contact_mail"]):
-        found.append(Problem("contact_mail", "bad_mail"))
+    for name, value in form.voluntary.items():
+        found += voluntary_problems(name, value) if value else []
     return list(dict.fromkeys(found))
+
+
+def voluntary_problems(name: str, value: str) -> list[Problem]:
+    """What is wrong with one voluntary detail; `name` is in fields.VOLUNTARY."""
+    if not value.strip():
+        return [Problem(name, "missing")]
+    found = [Problem(name, "too_long")] if len(value) > fields.CATALOGUE[name].most else []
+    found += [Problem(name, "bad_characters")] if _has_controls(value) else []
+    return [*found, Problem(name, "bad_mail")] if name == "contact_mail" and not _MAIL.match(value) else found
 
 
 def is_iban(text: str) -> bool:

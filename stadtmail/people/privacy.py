@@ -99,6 +99,11 @@ def _export_passkeys(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
         yield {"second_factor": "passkey", "passkey": units.text(row.unit, "label", row.label)}
 
 
+def _export_passwordless(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
+    """That a passkey is enough."""
+    yield from ({"passwordless": True} for _ in models.Passwordless.objects.filter(unit=unit_id))
+
+
 def _export_spare_codes(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
     """How many are left, said once: by the first of them."""
     own = models.SpareCode.objects.filter(unit=unit_id).values("unit__anchor")
@@ -228,6 +233,9 @@ def register() -> None:
         _holding(
             models.Passkey, "BD-CRED", sealed={"label": "passkey", "credential": None, "counter": None}, harmless={},
             export=_export_passkeys,
+        ),
+        _holding(
+            models.Passwordless, "BD-CRED", sealed={}, hashed=["blind"], harmless={**contract, "passkey": REF}, export=_export_passwordless,
         ),
         _holding(
             models.SpareCode, "BD-CRED", sealed={}, hashed=["digest"], harmless={}, export=_export_spare_codes, also=("STAFF",)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from stadtmail.people.models import Authenticator, Contract, Passkey, SpareCode, Staff
+from stadtmail.people.models import Authenticator, Contract, Passkey, Passwordless, SpareCode, Staff
 from stadtmail.privacy import units
 from stadtmail.privacy.models import ERASING
 from stadtmail.tenants.models import Tenant
@@ -33,6 +33,7 @@ class PasskeyRow:
 
     id: UUID
     label: str
+    is_enough: bool  # without the password
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ class Standing:
     def is_on(self) -> bool:
         """Is a second factor asked for at the log-in?"""
         return self.app or bool(self.passkeys)
+
+    @property
+    def is_enough(self) -> bool:
+        """Is a passkey enough without the password?"""
+        return any(one.is_enough for one in self.passkeys)
 
 
 def of_contract(tenant: Tenant, contract: Contract) -> Owner:
@@ -66,7 +72,8 @@ def is_on(owner: Owner) -> bool:
 
 def standing(owner: Owner) -> Standing:
     """Everything on one page. Raises units.Gone."""
-    keys = tuple(PasskeyRow(row.unit_id, units.text(row.unit, "label", row.label)) for row in passkeys(owner))
+    enough = set(passwordless(owner).values_list("passkey", flat=True))
+    keys = tuple(PasskeyRow(row.unit_id, units.text(row.unit, "label", row.label), row.unit_id in enough) for row in passkeys(owner))
     return Standing(authenticators(owner).exists(), keys, spare_codes(owner).count())
 
 
@@ -80,6 +87,12 @@ def passkeys(owner: Owner) -> QuerySet[Passkey]:
     """The passkeys, with their units."""
     rows = Passkey.objects.filter(unit__tenant=owner.tenant, unit__anchor=owner.anchor).exclude(unit__state=ERASING)
     return rows.select_related("unit").order_by("unit_id")
+
+
+def passwordless(owner: Owner) -> QuerySet[Passwordless]:
+    """Which passkeys are enough without the password. Of a contract only: at a desk none is."""
+    rows = Passwordless.objects.filter(unit__tenant=owner.tenant, unit__anchor=owner.anchor)
+    return rows.exclude(unit__state=ERASING).select_related("unit", "contract")
 
 
 def spare_codes(owner: Owner) -> QuerySet[SpareCode]:

@@ -26,6 +26,7 @@ _LABELS = {
     "case": ("Vorgang, den der Schreibtisch genannt hat", "case that the desk named"),
     "second_factor": ("zweiter Faktor: app = Code-App, passkey = Passkey", "second factor: app = code app, passkey = passkey"),
     "passkey": ("Passkey: Ihr Name dafür", "passkey: what you called it"),
+    "passwordless": ("ein Passkey genügt ohne Passwort", "a passkey is enough without the password"),
     "spare_codes": ("Zahl der unbenutzten Ersatzcodes", "number of unused spare codes"),
     "scopes": ("wofür: imap = lesen, submission = senden, sieve = Filter",
                "what for: imap = reading, submission = sending, sieve = filters"),

@@ -13,7 +13,7 @@ NO_PAGE = frozenset(
     {
         # files, or answers to a form alone: they lead back to a page
         "my_data_receipt", "attachment", "source", "withdraw", "restrict", "end_sessions", "revoke_app_password", "import_file",
-        "attachments_zip", "end_session", "stop_reset",
+        "attachments_zip", "end_session", "stop_reset", "home_dismiss",
         "message_html", "message_print",  # what somebody else wrote, in its sandbox
         "rule", "script", "address",  # of something that has to be there: browser/test_settings.py
     }

@@ -96,6 +96,18 @@ def test_passkeys_and_spare_codes(chromium: Driver, prefix: str) -> None:
     assert seen["violations"] == []
 
 
+@pytest.mark.long
+@pytest.mark.parametrize(("prefix", "prf"), [("", True), ("/en", False)])
+def test_a_passkey_alone(chromium: Driver, prefix: str, prf: bool) -> None:
+    name = f"erika.allein{prefix.replace('/', '.')}"
+    chromium("order", javascript=True, given={**GIVEN, "localpart": name}, widths=[])
+    seen = chromium("alone", address=f"{name}@ahaus.net", password=GIVEN["password"], prefix=prefix, prf=prf)
+    with_key = ["in by passkey alone", "the sealed mailbox is open"]
+    assert seen["steps"] == (with_key if prf else ["unverified: no", "in by passkey alone", "sealed: no", "sealed: not in"])
+    assert seen["overflow"] == []
+    assert seen["violations"] == []
+
+
 def test_on_paper(chromium: Driver) -> None:
     seen = chromium("print", paths=["/agb", "/datenschutz", "/datenschutz/verzeichnis"])
     assert seen["steps"] == ["title"] * 3

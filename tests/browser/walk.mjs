@@ -287,6 +287,86 @@ const tasks = {
     seen.steps.push("excluded");
   },
 
+  async alone(browser) {
+    // a passkey instead of name and password, before and after sealing; `prf`: does the device have a pseudo-random function?
+    const [context, page] = await open(browser);
+    const device = await context.newCDPSession(page);
+    await device.send("WebAuthn.enable");
+    const made = { protocol: "ctap2", ctap2Version: "ctap2_1", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true };
+    const { authenticatorId } = await device.send("WebAuthn.addVirtualAuthenticator", { options: { ...made, hasPrf: options.prf, automaticPresenceSimulation: true } });
+    const centre = `${base}${options.prefix}/datenschutz/meine-daten`;
+    const shoot = async (name) => {
+      await look(page, name);
+      if (!options.shots) return;
+      for (const [width, colorScheme] of [[1280, "light"], [390, "light"], [390, "dark"]]) {
+        await page.setViewportSize({ width, height: 900 });
+        await page.emulateMedia({ colorScheme });
+        await page.screenshot({ path: `${options.shots}/${name}-${width}-${colorScheme}.png`, fullPage: true });
+      }
+      await page.emulateMedia({ colorScheme: "light" });
+      await page.setViewportSize({ width: 1280, height: 800 });
+    };
+    const allow = async () => {
+      await page.goto(`${centre}/zweiter-faktor/ohne-passwort`);
+      await fill(page, { password: options.password });
+      await page.locator("form[data-alone] .kern-btn--primary").click();
+    };
+    const leave = async () => {
+      await page.locator('form[action$="/abmelden"] button').click();
+      await page.waitForURL(/abgemeldet/);
+      await page.goto(`${base}${options.prefix}/anmelden`);
+    };
+    const enter = () => page.locator('[data-login-place] [data-way="cookie"]').click();
+    await page.goto(`${base}/anmelden`);
+    await fill(page, { address: options.address, password: options.password });
+    await page.locator('button[value="cookie"]').click();
+    await page.waitForURL(/postfach/);
+    await page.goto(`${centre}/zweiter-faktor/passkey`);
+    await fill(page, { label: "Telefon", password: options.password });
+    await page.locator('form[action$="/passkey"] .kern-btn--primary').click();
+    await page.locator("[data-spare-code]").first().waitFor();
+    await page.goto(`${centre}/zweiter-faktor/ohne-passwort`);
+    await shoot("switch it on");
+    await allow();
+    await page.waitForURL(/fertig=ohne-passwort/);
+    await shoot("switched on");
+    await leave();
+    await shoot("log in");
+    if (!options.prf) { // Chromium's device with that function stays closed after a refusal
+      await device.send("WebAuthn.setUserVerified", { authenticatorId, isUserVerified: false });
+      await enter();
+      await page.locator("[data-login-place] [data-status]").filter({ hasText: /./ }).waitFor();
+      seen.steps.push("unverified: no");
+      await device.send("WebAuthn.setUserVerified", { authenticatorId, isUserVerified: true });
+    }
+    await enter();
+    await page.waitForURL(/postfach/);
+    seen.steps.push("in by passkey alone");
+    await page.goto(`${centre}/versiegelung`);
+    await page.locator("#understood").check();
+    await fill(page, { password: options.password });
+    await page.locator('button[value="seal"]').click();
+    await page.locator('[data-code="recovery"]').waitFor();
+    await allow();
+    if (options.prf) {
+      await page.waitForURL(/fertig=ohne-passwort/);
+      await leave();
+      await enter();
+      await page.waitForURL(/postfach/);
+      await page.goto(`${base}${options.prefix}/postfach`);
+      await page.locator(".letter").first().waitFor();
+      seen.steps.push("the sealed mailbox is open");
+    } else {
+      await page.locator("#fehler").waitFor();
+      await shoot("no key for a sealed mailbox");
+      seen.steps.push("sealed: no");
+      await leave();
+      await enter();
+      await page.locator("#fehler").waitFor();
+      seen.steps.push(new URL(page.url()).pathname.endsWith("/anmelden/passkey") ? "sealed: not in" : "in");
+    }
+  },
+
   async write(browser) {
     const [context, page] = await open(browser, { javaScriptEnabled: options.javascript });
     await page.goto(`${base}/anmelden`);

@@ -25,7 +25,9 @@ def cose(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 @dataclass
 class Device:
-    """One authenticator with one credential. `step`: by how much its counter grows; 0: it counts nothing."""
+    """One authenticator with one credential. `step`: by how much its counter grows; 0: it counts nothing. `prf`: what its pseudo-random
+    function gives, `handle`: whose it is, as it was told.
+    """
 
     origin: str = "http://ahaus.localhost"
     host: str = "ahaus.localhost"
@@ -34,9 +36,12 @@ class Device:
     flags: int = 0x05  # present and verified
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
     id: bytes = field(default_factory=lambda: os.urandom(32))
+    prf: bytes = field(default_factory=lambda: os.urandom(32))
+    handle: str = ""
 
     def make(self, options: str, **changes: str) -> str:
         """navigator.credentials.create"""
+        self.handle = json.loads(options)["user"]["id"]
         credential = MAKER + len(self.id).to_bytes(2, "big") + self.id + cose(self.key)
         data = self._data(self.flags | 0x40) + credential
         attestation = b"\xa3\x63fmt\x64none\x67attStmt\xa0\x68authData\x59" + len(data).to_bytes(2, "big") + data
@@ -44,12 +49,13 @@ class Device:
         return self._answer(response)
 
     def get(self, options: str, **changes: str) -> str:
-        """navigator.credentials.get"""
+        """navigator.credentials.get; where nobody's passkeys are listed, the device finds its own and says whose it is."""
         self.counter += self.step
         data, client = self._data(self.flags), self._client("webauthn.get", options, changes)
         signature = self.key.sign(data + sha256(client).digest(), ec.ECDSA(SHA256()))
         parts = {"clientDataJSON": client, "authenticatorData": data, "signature": signature}
-        return self._answer({name: b64(value) for name, value in parts.items()})
+        said = {name: b64(value) for name, value in parts.items()}
+        return self._answer(said if json.loads(options).get("allowCredentials") else {**said, "userHandle": self.handle})
 
     def _data(self, flags: int) -> bytes:
         return sha256(self.host.encode()).digest() + bytes([flags]) + self.counter.to_bytes(4, "big")

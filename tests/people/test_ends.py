@@ -180,7 +180,7 @@ def test_c41_taking_back_within_the_hour_and_after_it(ahaus, now) -> None:
 
 def furnished(tenant, now, **changes) -> Contract:
     """A contract with a second factor, an app password and a voluntary detail."""
-    contract = order(tenant, now, nickname="Anni", **changes)
+    contract = order(tenant, now, voluntary={"nickname": "Anni"}, **changes)
     secret = totp.new_secret()
     second_factors.turn_on_app(second_factor.of_contract(tenant, contract), secret=secret, code=totp.code(secret, now), now=now)
     app_passwords.make(contract, tenant=tenant, label="Telefon", scopes=["imap"], now=now)

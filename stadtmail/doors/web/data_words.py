@@ -62,7 +62,7 @@ def section(part: Any, *, policy: Policy, lang: str) -> Shown:
     """One section of the overview with readable records."""
     records = list(part.records)
     if part.category == "BD-OPT":
-        return Shown(part, (), 0, tuple(_voluntary(one) for one in records))
+        return Shown(part, (), 0, details(records))
     places = [record for record in records if "folder" in record]
     if places:
         others = tuple(tuple(lines(record, policy=policy, lang=lang)) for record in records if "folder" not in record)
@@ -160,6 +160,7 @@ def restrictable(policy: Policy, *, lang: str) -> tuple[str, str]:
 def done(word: str) -> str:
     """What the last click did, from a closed list: the address line carries no text."""
     return {
+        "angegeben": _("Die Angabe ist gespeichert, mit Ihrer Einwilligung."),
         "widerrufen": _("Die Angabe ist gelöscht."),
         "berichtigt": _("Ihre Angaben sind berichtigt. Die alten sind überschrieben."),
         "eingeschraenkt": _("Die Einschränkung gilt. Was davon betroffen ist und was nicht, steht unten unter „Einschränkung“."),
@@ -175,6 +176,7 @@ def done(word: str) -> str:
         "sitzung-beendet": _("Diese Sitzung ist beendet."),
         "faktor-app": _("Die Code-App gilt ab jetzt bei jeder Anmeldung."),
         "faktor-passkey": _("Der Passkey gilt ab jetzt bei jeder Anmeldung."),
+        "ohne-passwort": _("Zum Anmelden genügt ab jetzt dieser Passkey. Ihr Passwort bleibt daneben gültig."),
         "faktor-aus": _("Das ist abgeschaltet und gelöscht."),
     }.get(word, "")
 
@@ -200,6 +202,11 @@ def _folders(records: Iterable[Mapping[str, Any]]) -> tuple[tuple[Line, ...], ..
     counts = sorted(((str(one["folder"]), int(one.get("messages", 0))) for one in records), key=lambda one: one[1] == 0)
     said = (Line(name, ngettext("%(n)s Nachricht", "%(n)s Nachrichten", n) % {"n": n} if n else _("leer")) for name, n in counts)
     return (tuple(said),)
+
+
+def details(records: Iterable[Mapping[str, Any]]) -> tuple[Voluntary, ...]:
+    """Voluntary details, each with its name."""
+    return tuple(_voluntary(one) for one in records)
 
 
 def _voluntary(record: Mapping[str, Any]) -> Voluntary:
@@ -299,6 +306,7 @@ def _labels() -> dict[str, str]:
         "reset_until": _("Brief für ein neues Passwort, gilt bis"),
         "case": _("Vorgang"),
         "passkey": _("Passkey"),
+        "passwordless": _("Ein Passkey genügt ohne Passwort"),
         "spare_codes": _("Unbenutzte Ersatzcodes"),
         "scopes": _("Wofür"),
         "made_on": _("Seit"),

@@ -13,14 +13,15 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import access, data_words, pictures, reauth, second_step, tokens
+from stadtmail.doors.web import access, data_words, login, pictures, reauth, second_step, tokens
 from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus, texts
 from stadtmail.doors.web.request import PortalRequest
+from stadtmail.mail import wraps
 from stadtmail.people import queries as people
 from stadtmail.people import second_factor, totp
-from stadtmail.people.actions import passkeys, second_factors
+from stadtmail.people.actions import passkeys, passwordless, second_factors
 from stadtmail.people.second_factor import Owner
-from stadtmail.usage import connections
+from stadtmail.usage import connections, sessions
 
 if TYPE_CHECKING:
     from stadtmail.people.models import Contract
@@ -70,7 +71,7 @@ def app(request: PortalRequest, contract: "Contract") -> HttpResponse:
 
 @access.resident
 def passkey(request: PortalRequest, contract: "Contract") -> HttpResponse:
-    """…/zweiter-faktor/passkey: one more passkey, under a name. The one page of the portal that needs JavaScript, and says so."""
+    """…/zweiter-faktor/passkey: one more passkey, under a name. Needs JavaScript, and says so."""
     whose = _whose(request, contract)
     if request.method != "POST":
         return _passkey(request, whose, "", [])
@@ -113,26 +114,42 @@ def codes(request: PortalRequest, contract: "Contract") -> HttpResponse:
 
 @access.resident
 def off(request: PortalRequest, contract: "Contract") -> HttpResponse:
-    """…/zweiter-faktor/abschalten: the app, one passkey, or all of it. Needs the second factor itself, too."""
+    """…/zweiter-faktor/abschalten: the app, one passkey, all of it, or that a passkey is enough. Needs the second factor itself, too.
+
+    With a passkey that was enough every other session of the person ends: one of them may have begun with it (C-2.8).
+    """
     whose, problems = _whose(request, contract), []
     sent = request.POST if request.method == "POST" else request.GET
     what = sent.get("what", "")
-    names = {"app": _("Code-App"), "all": _("Zweiten Faktor")} | {str(one.id): one.label for one in whose.standing.passkeys}
-    if not whose.standing.is_on or what not in names or (what == "app" and not whose.standing.app):
+    names = {"app": _("Code-App"), "all": _("Zweiten Faktor"), "alone": _("Ohne Passwort anmelden")}
+    names |= {str(one.id): one.label for one in whose.standing.passkeys}
+    if not whose.standing.is_on or what not in names or {"app": not whose.standing.app, "alone": not whose.standing.is_enough}.get(what):
         return back()
     if request.method == "POST":
         refuse_surplus(request.POST, ("what", *PROOF))
         problems = _unproven(request, whose, texts(request.POST, PROOF))
         if not problems:
-            second_factors.turn_off(whose.owner, now=request.now, only=_unit(whose, what))
-            return back("faktor-aus")
-    last = what == "all" or len(whose.standing.passkeys) + whose.standing.app == 1
+            _turn_off(request, whose, what)
+            if not any(one.is_enough and what in ("alone", "all", str(one.id)) for one in whose.standing.passkeys):
+                return back("faktor-aus")
+            sessions.end_person(request.city.id, contract.person_id)
+            data = {"contract": str(contract.id), **wraps.packed(access.halves(request))}
+            return login.go_on(request, contract.person_id, data, lambda: back("faktor-aus"))
+    last = what == "all" or (what != "alone" and len(whose.standing.passkeys) + whose.standing.app == 1)
     alone = _("Danach genügt zum Anmelden das Passwort. Auch die Ersatzcodes werden gelöscht.")
+    kept = _("Ihre Passkeys bleiben als zweiter Faktor nach dem Passwort.") if what == "alone" else _("Alles andere bleibt, wie es ist.")
     context = {
-        "title": _("%(name)s abschalten?") % {"name": names[what]}, "text": alone if last else _("Alles andere bleibt, wie es ist."),
+        "title": _("%(name)s abschalten?") % {"name": names[what]}, "text": alone if last else kept,
         "action": reverse("factor_off"), "form": "factor_off", "button": _("Abschalten"), "what": what,
     }  # fmt: skip
     return _confirm(request, whose, context, problems)
+
+
+def _turn_off(request: PortalRequest, whose: Whose, what: str) -> None:
+    if what == "alone":
+        passwordless.end(whose.owner, now=request.now)
+    else:
+        second_factors.turn_off(whose.owner, now=request.now, only=_unit(whose, what))
 
 
 def back(done: str = "") -> HttpResponse:

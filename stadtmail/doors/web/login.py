@@ -36,7 +36,7 @@ SIGNALS = ("Sec-GPC", "DNT")
 def login(request: PortalRequest) -> HttpResponse:
     """GET /anmelden: the form. POST: check and begin a session."""
     if request.method != "POST":
-        return _form(request, {"next": request.GET.get("next", "")}, [])
+        return form(request, {"next": request.GET.get("next", "")}, [])
     refuse_surplus(request.POST, FIELDS)
     given = texts(request.POST, FIELDS)
     try:
@@ -44,7 +44,7 @@ def login(request: PortalRequest) -> HttpResponse:
             who = credentials.sign_in(request.city, given["address"], given["password"])
     except credentials.WrongCredentials:
         text = _("Adresse oder Passwort stimmen nicht. Achten Sie auf Groß- und Kleinschreibung.")
-        return _form(request, given, [Problem("address", text)], status=403)
+        return form(request, given, [Problem("address", text)], status=403)
     brought = sealed.bring(request.city, who.contract.id, given["password"])
     owner = second_factor.of_contract(request.city, who.contract)
     if second_factor.is_on(owner):
@@ -190,7 +190,8 @@ def to_login(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(f"{reverse('login')}?next={here}" if here else reverse("login"))
 
 
-def _form(request: PortalRequest, given: dict[str, str], problems: list[Problem], *, status: int = 200) -> HttpResponse:
+def form(request: PortalRequest, given: dict[str, str], problems: list[Problem], *, status: int = 200) -> HttpResponse:
+    """The page to log in on."""
     wrong = errors_of(problems)
     address = Field(
         "address",

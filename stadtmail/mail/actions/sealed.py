@@ -5,7 +5,7 @@ the service's wrap of the old pair, in every copy of the keystore too. Every ste
 finished (`finish`, also by the work role) both pairs open, afterwards one. Locks: contract's credentials, unit, mailbox.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -14,13 +14,14 @@ from stadtmail.kit import errors, store
 from stadtmail.mail import queries, sealing, wraps
 from stadtmail.mail.actions import indexing, moving
 from stadtmail.mail.models import OPEN, Folder, Import, Keyword, Mailbox, MailboxKey, Repeat, Signature, Subscription, Wrap
-from stadtmail.people import passwords
+from stadtmail.people import passwords, second_factor
 from stadtmail.people import queries as people
-from stadtmail.people.actions import app_passwords, credentials, ends
+from stadtmail.people.actions import app_passwords, credentials, ends, passwordless
 from stadtmail.people.actions.app_passwords import Made
 from stadtmail.people.actions.credentials import Recovered
 from stadtmail.people.models import Contract
-from stadtmail.privacy import holds, units
+from stadtmail.people.webauthn import Place
+from stadtmail.privacy import erasure, holds, units
 from stadtmail.privacy.models import LIVE, Unit
 from stadtmail.tenants.models import Tenant
 from stadtmail.vault import boxes, epochs
@@ -57,7 +58,8 @@ class Sealed:
 def seal_mailbox(contract: Contract, *, tenant: Tenant, password: str, now: datetime, step: Step = lambda _: None) -> Sealed:
     """From now on the mailbox opens with its holder's secrets only. Raises WrongCredentials, CannotSeal, ImportRuns, PasswordChanged.
 
-    App passwords read no mail any more (nobody knows them to wrap for them), nor does the login password in mail programs. Steps: 1 keys
+    App passwords read no mail any more (nobody knows them to wrap for them), nor does the login password in mail programs, and no passkey
+    is enough without the password until it is allowed anew. Steps: 1 keys
     durable, 2 the new pair is the mailbox's, 3 messages moved, 4 the old key destroyed. The caller ends all sessions of the person.
     """
     checked = credentials.check_password(contract, password, tenant=tenant)
@@ -82,7 +84,9 @@ def seal_mailbox(contract: Contract, *, tenant: Tenant, password: str, now: date
         credentials.renew_recovery(contract, code, tenant=tenant)
         credentials.close_mail_login(contract)
         app_passwords.close_imap(contract)
+        ended = passwordless.claim(second_factor.of_contract(tenant, contract), now=now)  # what opened nothing so far has no output here
     step(2)
+    erasure.forward(ended, now)
     ends.clear(contract, now=now)
     moving.finish(box.id, now=now, halves={unit.id: half}, seconds=PATIENCE, step=step)
     return Sealed(code, {unit.id: half}, epochs.irrecoverable_at(now))
@@ -107,13 +111,26 @@ def unseal_mailbox(contract: Contract, *, tenant: Tenant, password: str, now: da
 
 def bring(tenant: Tenant, contract: UUID, password: str) -> dict[str, str]:
     """What a login adds to the contents of its session: nothing, or what opens the sealed mailbox. Raises passwords.Busy."""
+    return _bring(tenant, contract, wraps.of_password(password))
+
+
+def bring_by_passkey(tenant: Tenant, who: credentials.SignedIn, output: bytes) -> dict[str, str]:
+    """The same for a login with a passkey alone, and what its PRF gave. Raises WrongSecret where that does not open a sealed mailbox."""
+    assert who.via is not None
+    brought = _bring(tenant, who.contract.id, wraps.of_passkey(output, own=who.via))
+    if not brought and _keys(tenant, who.contract).pairs:
+        raise WrongSecret
+    return brought
+
+
+def _bring(tenant: Tenant, contract: UUID, secret: wraps.Secret) -> dict[str, str]:
     try:
         box = queries.mailbox_of(tenant, contract)
     except queries.NoSuchMailbox:
         return {}
     if not wraps.sealed_pairs(box.id):
         return {}
-    halves = wraps.opened(box.id, wraps.of_password(password))
+    halves = wraps.opened(box.id, secret)
     if halves:
         indexing.catch_up(queries.Opened(box, halves))
     return wraps.packed(halves)
@@ -216,6 +233,27 @@ def make_app_password(
         return keys.wrapping(halves, [wraps.of_app(password, app=app.id), wraps.of_client_key(client_key, app=app.id)], own=app)
 
     return app_passwords.make(contract, tenant=tenant, label=label, scopes=scopes, now=now, along=along)
+
+
+def allow_passkey(
+    contract: Contract, place: Place, state: Mapping[str, str], *, tenant: Tenant, answer: str, output: bytes, halves: wraps.Halves,
+    now: datetime,
+) -> None:  # fmt: skip
+    """A passkey is enough to log in; of a sealed mailbox only one whose PRF gave an output, which gets its wrap.
+
+    Raises as passwordless.allow, WrongSecret (no output), queries.Locked, KeysChanged.
+    """
+    keys = _keys(tenant, contract)
+    if not set(keys.pairs) <= set(halves):
+        raise queries.Locked
+    if keys.pairs and len(output) != passwords.KEY_BYTES:
+        raise WrongSecret
+
+    def along(unit: units.Prepared) -> Callable[[], None]:
+        return keys.wrapping(halves, [wraps.of_passkey(output, own=unit.id)] if keys.pairs else [], own=unit)
+
+    owner = second_factor.of_contract(tenant, contract)
+    passwordless.allow(owner, place, state, answer=answer, now=now, along=along)
 
 
 def open_mail_login(contract: Contract, *, tenant: Tenant, password: str) -> None:

@@ -1,4 +1,7 @@
-"""Passkeys as a second factor: add one under a name, check one. Each is a unit of its own and can be taken off alone."""
+"""Passkeys as a second factor: add one under a name, check one. Each is a unit of its own and can be taken off alone.
+
+That one is enough without the password is said beside it (passwordless.py).
+"""
 
 import hmac
 from collections.abc import Mapping
@@ -28,8 +31,12 @@ def ask_new(owner: Owner, place: Place, *, name: str) -> Asked:
     known = _known(owner)
     if len(known) >= MOST:
         raise TooManyPasskeys
-    handle = hmac.digest(keys.city(owner.tenant.id, "codes"), b"passkey" + owner.anchor.bytes, "sha256")
-    return webauthn.ask_new(place, handle=handle, name=name, known=list(known.values()))
+    return webauthn.ask_new(place, handle=handle(owner), name=name, known=list(known.values()))
+
+
+def handle(owner: Owner) -> bytes:
+    """What a device calls its owner: random to everybody without the city's key."""
+    return hmac.digest(keys.city(owner.tenant.id, "codes"), b"passkey" + owner.anchor.bytes, "sha256")
 
 
 def add(
@@ -61,17 +68,21 @@ def ask(owner: Owner, place: Place) -> Asked | None:
     return webauthn.ask(place, known) if known else None
 
 
-def check(owner: Owner, place: Place, state: Mapping[str, str], *, answer: str) -> None:
-    """Does the answer come from one of the owner's passkeys? Its counter moves on with that. Raises WrongCode."""
+def check(owner: Owner, place: Place, state: Mapping[str, str], *, answer: str, alone: bool = False) -> UUID:
+    """Does the answer come from one of the owner's passkeys? Its counter moves on with that. Returns its unit. Raises WrongCode.
+
+    `alone`: no password was asked, so its device must have verified its user.
+    """
     with store.writing():  # of two that bring the same counter at once one is refused
         known = _known(owner, locked=True)
         try:
-            number, counter = webauthn.check(place, state, list(known.values()), answer)
+            number, counter = webauthn.check(place, state, list(known.values()), answer, alone=alone)
         except webauthn.Refused:
             raise WrongCode from None
         unit = list(known)[number]
         row = second_factor.passkeys(owner).get(unit=unit)
         Passkey.objects.filter(unit=unit).update(counter=units.seal(row.unit, "counter", str(counter)))
+    return unit
 
 
 def _known(owner: Owner, *, locked: bool = False) -> dict[UUID, Known]:

@@ -144,6 +144,7 @@ def turn_off(owner: Owner, *, now: datetime, only: UUID | None = None) -> bool:
         wanted = [unit for unit in found if only in (None, unit)]
         if wanted and len(wanted) == len(found):
             wanted += second_factor.spare_codes(owner).values_list("unit", flat=True)
+        wanted += second_factor.passwordless(owner).filter(passkey__in=wanted).values_list("unit", flat=True)
         claimed = erasure.claim(wanted, tenant=owner.tenant, now=now, cause="withdrawn", outcome=outcome)
     erasure.forward(claimed, now)
     return outcome.erased > 0

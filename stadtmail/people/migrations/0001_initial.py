@@ -215,6 +215,18 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Passwordless',
+            fields=[
+                ('unit', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='privacy.unit')),
+                ('passkey', models.UUIDField()),
+                ('blind', models.BinaryField(max_length=32)),
+                ('contract', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='passwordless', to='people.contract')),
+            ],
+            options={
+                'indexes': [models.Index(fields=['blind'], name='passwordless_blind')],
+            },
+        ),
+        migrations.CreateModel(
             name='Quarantine',
             fields=[
                 ('unit', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='privacy.unit')),

@@ -18,16 +18,17 @@ PUBLIC = frozenset(
         "start", "looks", "robots", "help", "terms", "imprint", "accessibility", "order", "letter", "login", "recover", "goodbye",
         "collect", "notice", "notice_version", "register", "annex", "proof", "proof_log", "verifier", "desk_login",
         "setup", "apple", "autoconfig", "autoconfig_host", "mta_sts", "autodiscover", "autodiscover_v2", "autodiscover_v2_path",
-        "manifest", "shape", "icon", "feedback",
+        "manifest", "shape", "icon", "feedback", "passkey_ask",
     }
 )  # fmt: skip
 # to a public page, whoever asks
-LEADS_ON = frozenset({"second_step", "desk_setup", "logout", "collect_download", "collect_receipt", "collect_take_back"})
+LEADS_ON = frozenset({"second_step", "passkey_login", "desk_setup", "logout", "collect_download", "collect_receipt", "collect_take_back"})
 RESIDENTS = frozenset(
     {"my_data", "my_data_download", "my_data_receipt", "withdraw", "correct", "restrict", "password", "end_sessions", "cancel",
-     "end_session", "stop_reset", "mail_programs", "revoke_app_password", "mail_login", "second_factor", "factor_app", "factor_passkey",
-     "factor_codes", "factor_off", "import", "import_file", "sealing", "mail_settings", "rules", "rule_new", "rule", "scripts",
-     "script_new", "script", "away", "forwards", "addresses", "address", "view", "home_dismiss"}
+     "end_session", "stop_reset", "mail_programs", "revoke_app_password", "mail_login", "second_factor", "factor_app",
+     "factor_passkey", "factor_alone", "factor_codes", "factor_off", "import", "import_file", "sealing", "mail_settings", "rules",
+     "rule_new", "rule", "scripts", "script_new", "script", "away", "forwards", "addresses", "address", "view", "home_dismiss",
+     "give"}
 )  # fmt: skip
 READERS = frozenset(
     {"home", "mailbox", "folder", "message", "message_html", "attachment", "attachments_zip", "message_print", "source"}
