@@ -17,7 +17,7 @@ from pathlib import Path
 # program that must be there -> package of Debian that brings it
 PACKAGES = {
     "chromium": "chromium", "swaks": "swaks", "mbsync": "isync", "offlineimap": "offlineimap3", "sieve-connect": "sieve-connect",
-    "initdb": "postgresql",
+    "initdb": "postgresql", "ip": "iproute2",
 }  # fmt: skip
 QUIET = {"capture_output": True, "text": True}
 

@@ -7,8 +7,10 @@ Where a connection was to go reaches no log and no error's text: a host can say 
 
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -19,14 +21,17 @@ from urllib.parse import urlsplit
 from stadtmail.kit import config, instance, log
 
 # purposes of a role. A recipient's mail server can be anybody's: `mail` and `mail_policy` (MTA-STS, RFC 8461) go to any host, and so
-# does `import`, to the provider that a person names (mail/importing/guard.py refuses inner networks)
+# do `import`, to the provider that a person names, and `pictures`, to the web servers that a message names, when its reader asks for
+# them (mail/importing/guard.py refuses inner networks for both)
 ROLES: Mapping[str, tuple[str, ...]] = {
-    "web": ("database",),
+    "web": ("database", "resolver", "pictures"),
     "doors": ("database", "resolver", "scanner"),
     "imap": ("database",),
     "work": ("database", "resolver", "smarthost", "mail", "mail_policy", "import"),
     "console": ("database", "resolver"),
 }
+# what a role opens inside of `within` alone, in the thread that does it: for all other code of the process it is closed
+WITHIN: Mapping[str, tuple[str, ...]] = {"web": ("resolver", "pictures")}
 NAMES_SECONDS = 300.0
 _LISTENING = "0A"
 
@@ -54,6 +59,9 @@ class _Guard:
 _guard: _Guard | None = None
 _hooked: list[bool] = []
 _inside: ContextVar[bool] = ContextVar("inside", default=False)  # our own look-up, or our own probe: neither refused twice nor counted
+_now_open: ContextVar[bool] = ContextVar("now_open", default=False)  # inside of `within`
+_turns = [0, 0]  # threads that are inside of `within`, and how many have been
+_turn = threading.Lock()
 _names: dict[str, tuple[float, frozenset[str]]] = {}
 
 
@@ -67,11 +75,31 @@ def guard(role: str, *, report: Callable[[], None] = lambda: None) -> None:
         sys.addaudithook(_hook)
 
 
+@contextmanager
+def within() -> Iterator[None]:
+    """Inside, this thread may open what its role opens here alone (WITHIN)."""
+    mark = _now_open.set(True)
+    with _turn:
+        _turns[0] += 1
+        _turns[1] += 1
+    try:
+        yield
+    finally:
+        with _turn:
+            _turns[0] -= 1
+        _now_open.reset(mark)
+
+
+def leads(purpose: str) -> bool:
+    """Has this process such a purpose, and does it lead anywhere? A demo's `mail`, `import` and `pictures` do not."""
+    return _guard is not None and bool(_guard.ways.get(purpose))
+
+
 def allowed(purpose: str, host: str, port: int) -> bool:
-    """May this process connect there for this purpose (one of ROLES)? Its own machine is no destination."""
+    """May this thread connect there for this purpose (one of ROLES), here and now? Its own machine is no destination."""
     if _guard is None:
         return False
-    return _is_here(host) or any(_leads(way, host, port) for way in _guard.ways.get(purpose, ()))
+    return _is_here(host) or (_is_open(purpose) and any(_leads(way, host, port) for way in _guard.ways.get(purpose, ())))
 
 
 def refuses(host: str, port: int) -> bool:
@@ -103,8 +131,15 @@ def outgoing() -> Iterator[tuple[str, int]]:
 
 
 def strangers() -> list[int]:
-    """Ports of those that no purpose of this process leads to: what went past the hook."""
-    return [port for host, port in outgoing() if not _may(host, port)]
+    """Ports of those that no purpose of this process leads to: what went past the hook. What opens inside of `within` alone counts as
+    a purpose while some thread is inside."""
+    inside, been = _turns
+    there = list(outgoing())
+    mark = _now_open.set(bool(inside) or _turns[1] != been)
+    try:
+        return [port for host, port in there if not _may(host, port)]
+    finally:
+        _now_open.reset(mark)
 
 
 def _ways(role: str, chosen: config.Config) -> dict[str, frozenset[Way]]:
@@ -119,9 +154,10 @@ def _ways(role: str, chosen: config.Config) -> dict[str, frozenset[Way]]:
         "mail": {Way("", 25)} if not chosen.smarthost else set(),
         "mail_policy": {Way("", 443)},
         "import": {Way("", 993), Way("", 143)},
+        "pictures": {Way("", 443), Way("", 80)},
     }
     if _is_demo():
-        wanted |= {"mail": set(), "mail_policy": set(), "import": set()}
+        wanted |= {"mail": set(), "mail_policy": set(), "import": set(), "pictures": set()}
     return {purpose: frozenset(wanted[purpose]) for purpose in found}
 
 
@@ -204,7 +240,11 @@ def _may(host: str, port: int) -> bool:
 
 
 def _every() -> Iterator[Way]:
-    return (way for ways in _guard.ways.values() for way in ways) if _guard is not None else iter(())
+    return (way for purpose, ways in _guard.ways.items() if _is_open(purpose) for way in ways) if _guard is not None else iter(())
+
+
+def _is_open(purpose: str) -> bool:
+    return _guard is not None and (_now_open.get() or purpose not in WITHIN.get(_guard.role, ()))
 
 
 def _leads(way: Way, host: str, port: int) -> bool:

@@ -353,6 +353,16 @@ class Signature(models.Model):
         return f"signature {self.pk}"
 
 
+class PictureSenders(models.Model):
+    """Whose pictures from the internet a person always wants to see: addresses, sealed under the mailbox's unit key."""
+
+    unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")  # the mailbox's own
+    addresses = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"picture senders {self.pk}"
+
+
 class SigningKey(models.Model):
     """A city's DKIM key: the public half is in the DNS under its selector, the private half sealed under the city's own key."""
 

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F, Q, Sum
 
 from stadtmail.kit.holdings import Column, Holding
-from stadtmail.mail import filtering, labels, queries, transit, views
+from stadtmail.mail import filtering, labels, queries, transit, trusted, views
 from stadtmail.mail.actions import gone, importing, indexing, planning
 from stadtmail.mail.folders import flag_names
 from stadtmail.mail.index import files
@@ -32,6 +32,7 @@ from stadtmail.mail.models import (
     Mailbox,
     MailboxKey,
     Message,
+    PictureSenders,
     Planned,
     Remembered,
     Repeat,
@@ -130,10 +131,10 @@ def register() -> None:
                       "later": "mark", "tries": NUMBER},
             export=_planned,
         ),
-        _holding(
-            "Signature", lambda ids: Signature.objects.filter(unit__in=ids), sealed={"text": "signature"}, harmless={"unit": ID},
-            export=_signature,
-        ),
+        _holding("Signature", lambda ids: Signature.objects.filter(unit__in=ids), sealed={"text": "signature"}, harmless={"unit": ID},
+                 export=_signature),
+        _holding("PictureSenders", lambda ids: PictureSenders.objects.filter(unit__in=ids), sealed={"addresses": "pictures_from"},
+                 harmless={"unit": ID}, export=_picture_senders),
         Holding(
             table="mail.Transit",
             personal={name: Column(transit.CATEGORY, "sealed", key) for name, key in (("envelope", "sender"), ("body", "eml"))},
@@ -336,6 +337,11 @@ def _planned(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
 def _signature(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
     for row in Signature.objects.filter(unit=unit_id).select_related("unit"):
         yield {"signature": units.text(row.unit, "signature", row.text)}
+
+
+def _picture_senders(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
+    for row in PictureSenders.objects.filter(unit=unit_id).select_related("unit"):
+        yield from ({"pictures_from": address} for address in trusted.opened(row))
 
 
 def _learned(unit_id: UUID) -> Iterable[Mapping[str, Any]]:

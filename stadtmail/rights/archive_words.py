@@ -63,6 +63,7 @@ _LABELS = {
     "active": ("der Filter läuft bei der Zustellung", "the filter runs at delivery"),
     "forward_to": ("Adresse, an die Filter weiterleiten", "address that filters pass mail on to"),
     "signature": ("Text unter Ihren Nachrichten", "text under your messages"),
+    "pictures_from": ("Bilder dieses Absenders werden immer angezeigt", "pictures of this sender are always shown"),
     "planned_for": ("wann eine Nachricht aus den Entwürfen gesendet wird (UTC)", "when a message in the drafts is sent (UTC)"),
     "confirmed": ("die Adresse hat zugestimmt", "the address has agreed"),
     "erased_by": ("gelöscht spätestens; leer: die Frist hat noch nicht begonnen", "erased by; empty: no period has begun"),

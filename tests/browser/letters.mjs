@@ -62,6 +62,16 @@ const tasks = {
     }
   },
 
+  async pictures(browser) {
+    const page = await login(browser);
+    page.on("request", (request) => { if (!["data:", "about:"].includes(new URL(request.url()).protocol) && new URL(request.url()).origin !== base) seen.foreign.push(request.url()); });
+    await page.goto(base + options.path, { waitUntil: "load" });
+    for (const frame of page.frames().filter((one) => one !== page.mainFrame())) {
+      const pictures = await frame.locator("img[src]").all();
+      for (const one of pictures) seen.steps.push(await one.evaluate((found) => `${found.naturalWidth} x ${found.naturalHeight}`));
+    }
+  },
+
   async journey(browser) {
     const page = await login(browser, { javaScriptEnabled: options.javascript });
     const before = (await letters(page)).length;

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import urllib.request
 from collections.abc import Callable
 from dataclasses import replace
@@ -114,6 +115,31 @@ def test_c12_each_role_has_its_own_purposes(monkeypatch) -> None:
         assert egress.refuses(AWAY, 80)
         assert egress.refuses("192.0.2.10", 5432)
         assert not egress.allowed("web_analytics", AWAY, 443)
+
+
+def test_c12_what_fetches_pictures_opens_the_way_for_nobody_else(monkeypatch) -> None:
+    given(monkeypatch, "production", "web", resolver="192.0.2.53")
+    assert egress.leads("pictures")
+    places = ((AWAY, 80), (AWAY, 443), ("192.0.2.53", 53))
+    assert all(egress.refuses(*place) for place in places)
+    with egress.within():
+        assert not any(egress.refuses(*place) for place in places)
+        assert egress.refuses(AWAY, 25)
+        assert egress.refuses(AWAY, 8080)
+        seen: list[bool] = []
+        other = threading.Thread(target=lambda: seen.extend(egress.refuses(*place) for place in places))
+        other.start()
+        other.join()
+        assert seen == [True, True, True]
+    assert all(egress.refuses(*place) for place in places)
+    for role in ("doors", "imap", "work"):
+        given(monkeypatch, "production", role)
+        with egress.within():
+            assert egress.refuses(AWAY, 80)
+    given(monkeypatch, "demo", "web")
+    with egress.within():
+        assert not egress.leads("pictures")
+        assert all(egress.refuses(*place) for place in places)
 
 
 def test_c12_with_a_relay_mail_goes_there_alone_and_a_demo_sends_to_nobody(monkeypatch) -> None:

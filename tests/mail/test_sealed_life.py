@@ -3,7 +3,7 @@
 import pytest
 
 from stadtmail.kit import store
-from stadtmail.mail import drafts, jobs, queries, views, wraps
+from stadtmail.mail import drafts, jobs, queries, trusted, views, wraps
 from stadtmail.mail.actions import (
     changing,
     deliverykeys,
@@ -17,6 +17,7 @@ from stadtmail.mail.actions import (
     removing,
     sealed,
     telling,
+    trusting,
 )
 from stadtmail.mail.folders import DELETED
 from stadtmail.mail.index import files
@@ -154,9 +155,10 @@ def test_what_its_holder_deletes_leaves_the_index_at_once(ahaus, anna, seal, del
 
 
 def test_everything_that_hangs_on_the_mailbox_goes_along(ahaus, anna, ben, contract, seal, now) -> None:
-    """Signature, labels with colours, subscribed names, filters, and what waits to be sent: sealed, opened again, and begun anew."""
+    """Signature, senders of pictures, labels, subscribed names, filters, what waits to be sent: sealed, opened again, and begun anew."""
     o = opened(ahaus, anna)
     drafting.sign(o, "Gruß aus Ahaus", now=now)
+    trusting.remember(o, "news@example.org")
     bit = handling.make_label(o, "Steuer", "red", now=now)
     foldering.create(o, "Weg", now=now)
     foldering.delete(o, "Weg", keep_subscription=True, now=now)
@@ -165,6 +167,7 @@ def test_everything_that_hangs_on_the_mailbox_goes_along(ahaus, anna, ben, contr
     def stands(halves=None) -> None:
         o = queries.opened(box_of(ahaus, anna), holder=anna.contract, halves=halves)
         assert drafts.signature(o) == "Gruß aus Ahaus"
+        assert trusted.senders(o) == ["news@example.org"]
         assert queries.labelled(o)[bit] == ("Steuer", "red")
         assert list(views.subscriptions(o).values()) == ["Weg"]
 

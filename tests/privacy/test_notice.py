@@ -20,7 +20,7 @@ from stadtmail.privacy.policy.clauses import BY_ID, CLAUSES
 from stadtmail.privacy.policy.lint import DECISIONS, EVENTS
 from stadtmail.privacy.policy.model import SubProcessor, Words
 from tests.privacy.papers import PAPERS, Unlike, clause, plain, said, text
-from tests.privacy.policy_files import changed, policy
+from tests.privacy.policy_files import changed, policy, without
 
 LANGUAGES = ("de", "en")
 CITIES = ("ahaus.net", "musterstadt.example")
@@ -245,6 +245,20 @@ def test_recipients_and_helpers_are_named_when_there_are_any():  # C-2.7, C-1.2
     assert "Kabel &lt;AG&gt;, Weg 1, 8000 Ort, Deutschland (Leitungen;" in clause(helped, "C-1.2").text
     assert annex(helped, "de").sub_processors
     assert "Weitere Unternehmen setzt er dafür nicht ein." in clause(policy(), "C-1.2").text
+
+
+def test_c12_pictures_from_the_internet_are_in_the_notice_as_they_are_loaded():
+    asked, never = policy(), policy(without("pictures"))
+    for lang, at_wish, none in (
+        ("de", "laden wir sie nur, wenn Sie es", "laden wir nie"), ("en", "we load them only if you ask", "we never load")
+    ):  # fmt: skip
+        assert at_wish in plain(clause(asked, "C-1.2", lang).text).replace("\n", " ")
+        assert none in plain(clause(never, "C-1.2", lang).text)
+        assert none not in plain(clause(asked, "C-1.2", lang).text)
+    told, silent = (next(a for a in register(made, "de").activities if a.code == "content").recipients for made in (asked, never))
+    assert "auf denen Bilder einer Nachricht liegen" in told
+    assert "Bilder" not in silent
+    assert never.pictures is None
 
 
 def test_a_narrow_wording_of_disclosure_is_possible():  # C-4.8

@@ -97,6 +97,8 @@ BROKEN = [
     # C-1.2, Art. 44
     ("third_country", "parties.operator.place.0", [('country = "DE"', 'country = "US"')]),
     ("third_country", "recipient.x", [("[captcha]", RECIPIENT.replace('"DE"', '"US"') + "[captcha]")]),
+    ("egress_for_other_purpose", "pictures", [('hosts = "any"\npurpose = "content"', 'hosts = "any"\npurpose = "contract"')]),
+    ("unknown_reference", "pictures.purpose", [('hosts = "any"\npurpose = "content"', 'hosts = "any"\npurpose = "nothing"')]),
     ("egress_for_other_purpose", "egress.mx.example.org", [("[captcha]", RECIPIENT + EGRESS.format(recipient="x", purpose="order"))]),
     ("recipient_without_fields", "x", [("[captcha]", RECIPIENT.replace('["name"]', "[]") + "[captcha]")]),
     # C-5.6

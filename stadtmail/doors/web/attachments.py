@@ -21,11 +21,11 @@ from stadtmail.doors.web.request import PortalRequest
 from stadtmail.kit import errors
 from stadtmail.mail import queries
 from stadtmail.rights.streamed_zip import StreamedZip
+from stadtmail.wire import pictures
 
 MOST_PREVIEW = 8 * 1024 * 1024  # bytes of a picture that is shown
 MOST_PREVIEWS = 12  # pictures of one message that the page shows at once
 PICTURE_POLICY = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
-_KINDS = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF87a", "image/gif"), (b"GIF89a", "image/gif"))
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class NoPicture(errors.NotFound):
 
 def files(view: Any) -> list[File]:
     """The attachments of a message."""
-    pictures = [part.id for part in view.parts if part.type in mailhtml.PICTURES and part.size_bytes <= MOST_PREVIEW][:MOST_PREVIEWS]
+    shown = [part.id for part in view.parts if part.type in mailhtml.PICTURES and part.size_bytes <= MOST_PREVIEW][:MOST_PREVIEWS]
     return [
-        File(part.id, part.filename or _("anhang"), shown_type(part.type), part.size_bytes, part.id in pictures) for part in view.parts
+        File(part.id, part.filename or _("anhang"), shown_type(part.type), part.size_bytes, part.id in shown) for part in view.parts
     ]
 
 
@@ -70,7 +70,7 @@ def preview(request: PortalRequest, box: Box, folder: int, uid: int, part: str) 
     """GET …/vorschau/<part>: a picture, shown. Raises NoPicture for what is none by its bytes, or too large."""
     filename, _kind, chunks = queries.part(box.opened, folder, mailbox.number(uid), part)
     content = _bounded(chunks)
-    kind = picture_type(content)
+    kind = pictures.kind_of(content)
     if not kind:
         raise NoPicture
     response = HttpResponse(content, content_type=kind)
@@ -98,13 +98,6 @@ def shown_type(kind: str) -> str:
         return _("Termin")
     names = {"image": _("Bild"), "audio": _("Ton"), "video": _("Film"), "text": _("Text"), "message": _("Nachricht")}
     return names.get(kind.partition("/")[0]) or _("Datei")
-
-
-def picture_type(content: bytes) -> str:
-    """What kind of picture these bytes are; empty for anything that is not shown."""
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return "image/webp"
-    return next((kind for begin, kind in _KINDS if content.startswith(begin)), "")
 
 
 def _bounded(chunks: Iterable[bytes]) -> bytes:

@@ -322,6 +322,7 @@ def _labels() -> dict[str, str]:
         "active": _("Läuft"),
         "forward_to": _("Weiterleitung an"),
         "signature": _("Signatur"),
+        "pictures_from": _("Bilder immer anzeigen von"),
         "planned_for": _("Wird gesendet am"),
         "confirmed": _("Bestätigt"),
     }

@@ -9,11 +9,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import unescape
+from secrets import token_hex
 from urllib.parse import unquote
 
 import nh3
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
+
+from stadtmail.wire import pictures as remote_pictures
 
 FRAME_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; "
@@ -47,6 +50,7 @@ _REMOTE = re.compile(r"url\s*\(\s*[\"']?\s*(?!data:)", re.IGNORECASE)
 _DATA = re.compile(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]+\Z", re.IGNORECASE)
 _CARRIED = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]{100,}", re.IGNORECASE)
 _ANY_TAG = re.compile(r"<[^>]*>")
+_TINY = re.compile(r'\s(?:width|height)="\s*[012](?:px)?\s*"')
 _PICTURE = re.compile(r'<img\b[^>]*\b(?:src|alt)="[^"]')
 _TAG = re.compile(r"<[a-zA-Z]")
 _LINK = re.compile(r"https?://[^\s<>\"'\x00-\x20]{1,2000}")
@@ -54,17 +58,25 @@ _LINK = re.compile(r"https?://[^\s<>\"'\x00-\x20]{1,2000}")
 
 @dataclass(frozen=True)
 class Safe:
-    """HTML for the frame, how many remote things were left out, and whether only the beginning is shown."""
+    """HTML for the frame, how many remote things were left out, and whether only the beginning is shown.
+
+    `remote`: addresses of the pictures that could be fetched, each once; `pieces` are those of the HTML, and which picture stands
+    between two of them.
+    """
 
     html: str
     blocked: int
     is_cut: bool = False
+    remote: tuple[str, ...] = ()
+    pieces: tuple[tuple[str, int | None], ...] = ()
 
 
 def safe(html: str, pictures: Mapping[str, tuple[str, bytes]]) -> Safe:
     """Make `html` harmless. `pictures` are the message's own images: Content-ID -> (type, bytes)."""
     blocked = 0
     bounded, carried, is_cut = _bounded(html)
+    places: dict[str, int] = {}  # address of a remote picture -> its number
+    mark = f"cid:{token_hex(16)}-"  # nobody else can have written this
 
     def keep(tag: str, name: str, value: str) -> str | None:
         nonlocal blocked
@@ -77,6 +89,8 @@ def safe(html: str, pictures: Mapping[str, tuple[str, bytes]]) -> Safe:
         if tag == "img" and name == "src":
             shown = carried.get(value) or _picture(value, pictures)
             blocked += shown is None and not value.lower().startswith(("cid:", "data:"))
+            if shown is None and (url := _remote(value)):
+                return f"{mark}{places.setdefault(url, len(places))}"
             return shown
         if name == "href":
             return value if value.lower().startswith(("http://", "https://", "mailto:", "tel:")) else None
@@ -94,7 +108,12 @@ def safe(html: str, pictures: Mapping[str, tuple[str, bytes]]) -> Safe:
         filter_style_properties=STYLES,
         url_relative="pass_through",  # so that `keep` sees and counts them; it keeps none
     )
-    return Safe(clean, blocked, is_cut)
+    pieces, seen = _pieces(clean, mark)
+    urls = list(places)
+    numbers = {number: at for at, number in enumerate(sorted(seen))}
+    bare = "".join(text for text, _ in pieces)
+    apart = tuple((text, numbers.get(number) if number is not None else None) for text, number in pieces)
+    return Safe(bare, blocked, is_cut, tuple(urls[number] for number in numbers), apart)
 
 
 def written(html: str) -> str:
@@ -116,16 +135,18 @@ def is_visible(html: str) -> bool:
     return bool(_PICTURE.search(html) or unescape(_ANY_TAG.sub("", html)).strip(" \t\r\n\xa0\u200b\u200c\u034f\ufeff"))
 
 
-def document(body: str, *, lang: str, title: str = "Nachricht") -> str:
-    """A whole page for the frame, or for paper. The viewer's colours stay light: senders write for white paper."""
-    return (
+def around(*, lang: str, title: str = "Nachricht") -> tuple[str, str]:
+    """A whole page for the frame, or for paper: what stands before and after the HTML. Its colours stay light: senders write for white
+    paper.
+    """
+    begin = (
         f'<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{escape(title)}</title><style>"
         "header th{text-align:left;padding-right:1rem;font-weight:400;color:#555;vertical-align:top}header h1{font-size:1.4rem}"
         "header~pre{font:inherit}body{margin:1rem;font:16px/1.5 sans-serif;color:#111;background:#fff;overflow-wrap:anywhere}"
-        "img{max-width:100%;height:auto}table{max-width:100%}pre{white-space:pre-wrap}</style></head>"
-        f"<body>{body}</body></html>"
+        "img{max-width:100%;height:auto}table{max-width:100%}pre{white-space:pre-wrap}</style></head><body>"
     )
+    return begin, "</body></html>"
 
 
 def plain(text: str) -> SafeString:
@@ -168,7 +189,40 @@ def _picture(value: str, pictures: Mapping[str, tuple[str, bytes]]) -> str | Non
     return value if _DATA.match(value) else None
 
 
+def _remote(value: str) -> str | None:
+    """The address of a picture that could be fetched, in its plain form."""
+    try:
+        return remote_pictures.target(value).url
+    except remote_pictures.NoTarget:
+        return None
+
+
+def _pieces(clean: str, mark: str) -> tuple[list[tuple[str, int | None]], set[int]]:
+    """Safe HTML cut where remote pictures stand: each text, and the number of the picture after it; and which numbers there are.
+
+    Pictures of a point or two show nothing and only count who reads: they are not fetched.
+    """
+    found: list[tuple[str, int | None]] = []
+    seen: set[int] = set()
+    at = 0
+    for match in re.finditer(rf'<img(?:\s+[a-z-]+="[^"]*")*?(\s+src="{mark}(\d+)")(?:\s+[a-z-]+="[^"]*")*\s*/?>', clean):
+        shown = int(match[2]) if len(_TINY.findall(match[0])) < 2 else None
+        found.append((clean[at : match.start(1)], shown))
+        seen |= {shown} if shown is not None else set()
+        at = match.end(1)
+    return [*found, (clean[at:], None)], seen
+
+
+def source(kind: str, content: bytes) -> str:
+    """The attribute of a picture that the HTML itself carries."""
+    return f' src="{_carried(kind, content)}"'
+
+
+def _carried(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
 def _inline(picture: tuple[str, bytes] | None) -> str | None:
     if picture is None or picture[0] not in PICTURES or len(picture[1]) > PICTURE_BYTES:
         return None
-    return f"data:{picture[0]};base64,{base64.b64encode(picture[1]).decode()}"
+    return _carried(*picture)

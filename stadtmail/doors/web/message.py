@@ -1,17 +1,32 @@
 """One message: its headers, its text or its HTML in a frame that reaches nobody, its attachments as downloads (C-4.7).
 
-Nothing that the sender wrote runs here or loads anything. Opening a message marks it as read; nothing else about that is kept.
+Nothing that the sender wrote runs here or loads anything; pictures from the internet only their reader asks for (remote.py). Opening a
+message marks it as read; nothing else about that is kept.
 """
 
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.html import escape
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import access, attachments, done, headers, invitations, labels, mailbox, mailhtml, senders, unsubscribing, viewing
+from stadtmail.doors.web import (
+    access,
+    attachments,
+    done,
+    headers,
+    invitations,
+    labels,
+    mailbox,
+    mailhtml,
+    remote,
+    senders,
+    unsubscribing,
+    viewing,
+)
 from stadtmail.doors.web.access import Box
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.doors.web.templatetags import portal
@@ -38,6 +53,7 @@ def message(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpResp
     current = mailbox.chosen(shown, folder)
     newer, older = listing.beside(current.id, uid)
     safe = mailhtml.safe(view.html, view.pictures) if view.html and as_html else mailhtml.Safe("", 0)
+    pictures = remote.notice(request, box, view, current) if safe.remote else None
     context = {
         **mailbox.side(box, shown, current), **_judged(request, box, view, (current, uid)), **_marks(box, view, shown, current),
         "uid": uid, "has_keys": mailbox.has_keys(request), "newer": newer, "older": older, "done": done.shown(request, box, shown),
@@ -49,39 +65,48 @@ def message(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpResp
         "as_html": as_html,
         "has_both": view.html is not None and view.text is not None,
         "blocked": safe.blocked,
+        "pictures": pictures,
         "is_cut": safe.is_cut,
-        "is_empty": as_html and not mailhtml.is_visible(safe.html),
+        "is_empty": as_html and not mailhtml.is_visible(safe.html) and (pictures is None or pictures.state != remote.ASKED),
         "text": "" if as_html else mailhtml.plain(view.text or ""),
     }  # fmt: skip
     return render(request, "web/message.html", context)
 
 
 @access.reader
-def frame(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpResponse:
+def frame(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpResponseBase:
     """GET …/html: the document of the frame. Its policy allows no host at all and no script; 404 without HTML."""
     view = queries.message(box.opened, folder, mailbox.number(uid))
     if view.html is None:
         raise NoHtml
-    safe = mailhtml.safe(view.html, view.pictures)
-    return _document(mailhtml.document(safe.html, lang=request.language))
+    return _document(request, box, view, folder, mailhtml.around(lang=request.language))
 
 
 @access.reader
-def printed(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpResponse:
+def printed(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpResponseBase:
     """GET …/druck: the whole message on white paper, under the policy of the frame, for the browser's own printing."""
     view = queries.message(box.opened, folder, mailbox.number(uid))
-    body = mailhtml.safe(view.html, view.pictures).html if view.html else f"<pre>{escape(view.text or '')}</pre>"
     files = ", ".join(f"{one.name} ({portal.size(one.size_bytes)})" for one in attachments.files(view))
     at = portal.moment({"policy": request.policy, "zone": viewing.zone(request)}, view.received_at)  # type: ignore[arg-type]
     facts = [*((line["label"], _written(line["people"])) for line in _people(view)), (_("Eingang"), at), (_("Anhänge"), files)]
     subject = view.subject or _("(kein Betreff)")
     rows = "".join(f"<tr><th>{escape(label)}</th><td>{escape(text)}</td></tr>" for label, text in facts if text)
     head = f'<header><h1>{escape(subject)}</h1><table class="facts">{rows}</table><hr></header>'
-    return _document(mailhtml.document(head + body, lang=request.language, title=subject))
+    begin, end = mailhtml.around(lang=request.language, title=subject)
+    return _document(request, box, view, folder, (begin + head, end))
 
 
-def _document(html: str) -> HttpResponse:
-    response = HttpResponse(html)
+def _document(request: PortalRequest, box: Box, view: Any, folder: int, around: tuple[str, str]) -> HttpResponseBase:
+    """The message between what stands around it; with its pictures from the internet where its reader has asked for them."""
+    begin, end = around
+    safe = mailhtml.safe(view.html, view.pictures) if view.html else None
+    response: HttpResponseBase
+    if safe is None:
+        response = HttpResponse(f"{begin}<pre>{escape(view.text or '')}</pre>{end}")
+    elif safe.remote and remote.are_shown(request, box, view, folder) and request.method == "GET":
+        response = remote.streamed(request, box, safe, around)
+    else:
+        response = HttpResponse(f"{begin}{safe.html}{end}")
     response.headers["Content-Security-Policy"] = mailhtml.FRAME_POLICY
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
     response.headers["Referrer-Policy"] = "no-referrer"

@@ -60,6 +60,7 @@ def done(word: str) -> str:
         "adresse-weg": _("Die Adresse ist gelöscht. Post an sie wird ab jetzt abgewiesen."),
         "name": _("Der Name ist gespeichert."),
         "gespeichert-adresse": _("Neue Nachrichten schreiben Sie ab jetzt von dieser Adresse."),
+        "bilder-weg": _("Bilder dieses Absenders laden wir nur noch, wenn Sie es in einer Nachricht wünschen."),
         "ansicht": _("Die Ansicht gilt, bis Sie sich abmelden."),
         "skript": _("Das Skript ist gespeichert."),
         "skript-laeuft": _("Dieses Skript läuft jetzt, und kein anderes."),

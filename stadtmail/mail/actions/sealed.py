@@ -11,9 +11,9 @@ from datetime import datetime
 from uuid import UUID
 
 from stadtmail.kit import errors, store
-from stadtmail.mail import queries, sealing, wraps
+from stadtmail.mail import queries, sealing, trusted, wraps
 from stadtmail.mail.actions import indexing, moving
-from stadtmail.mail.models import OPEN, Folder, Import, Keyword, Mailbox, MailboxKey, Repeat, Signature, Subscription, Wrap
+from stadtmail.mail.models import OPEN, Folder, Import, Keyword, Mailbox, MailboxKey, PictureSenders, Repeat, Signature, Subscription, Wrap
 from stadtmail.people import passwords, second_factor
 from stadtmail.people import queries as people
 from stadtmail.people.actions import app_passwords, credentials, ends, passwordless
@@ -368,6 +368,10 @@ def _take_place(box: Mailbox, old: Unit, unit: units.Prepared, *, public: bytes,
         text = units.unseal(old, "signature", signature.text)
         Signature.objects.filter(unit=old.id)._raw_delete("default")
         Signature.objects.create(unit_id=unit.id, text=units.seal(unit, "signature", text))
+    for row in PictureSenders.objects.filter(unit=old.id):
+        addresses = units.unseal(old, trusted.COLUMN, row.addresses)
+        PictureSenders.objects.filter(unit=old.id)._raw_delete("default")
+        PictureSenders.objects.create(unit_id=unit.id, addresses=units.seal(unit, trusted.COLUMN, addresses))
     Mailbox.objects.filter(id=box.id).update(unit_id=unit.id)
     Repeat.objects.filter(pair=old.id).update(pair_id=unit.id)
     holds.extend(old.id, unit.id)

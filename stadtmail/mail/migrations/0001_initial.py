@@ -86,6 +86,13 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='PictureSenders',
+            fields=[
+                ('unit', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='privacy.unit')),
+                ('addresses', models.BinaryField()),
+            ],
+        ),
+        migrations.CreateModel(
             name='Signature',
             fields=[
                 ('unit', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='privacy.unit')),

@@ -110,6 +110,8 @@ def _activity(purpose: Purpose, policy: Policy, found: Facts, lang: str) -> Acti
     said = papers(lang)
     mine: list[Data] = [found[c.code] for c in policy.categories.values() if purpose.code in c.purposes]
     others = [known.recipient(r, policy, lang) for r in policy.recipients if r.purpose == purpose.code]
+    if policy.pictures and policy.pictures.purpose == purpose.code:
+        others.append(known.phrase(lang, "pictures.recipient"))
     code = "recipients_some" if others else "recipients"
     return Activity(
         code=purpose.code,

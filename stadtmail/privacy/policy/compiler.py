@@ -82,6 +82,7 @@ def _policy(source: bytes, findings: Findings) -> model.Policy | None:
         egress=top.list(
             "egress", lambda row: model.Egress(row.text("host"), row.text("recipient"), row.text("purpose")), needed=False
         ),
+        pictures=_pictures(top.table("pictures")) if top.has("pictures") else None,
         hold_types=top.map("hold", _hold),
         tariffs=top.map("tariff", _tariff),
         order=_order(top.table("order")),
@@ -272,6 +273,13 @@ def _order(row: Table) -> model.OrderRules:
 def _mail(row: Table) -> model.MailRules:
     sealers = frozenset(name.lower() for name in row.texts("sealers", needed=False))
     made = model.MailRules(row.choice("dmarc", DMARC), sealers, row.number("aliases"))
+    row.done()
+    return made
+
+
+def _pictures(row: Table) -> model.Pictures:
+    row.choice("hosts", ("any",))  # a message names them; no list could
+    made = model.Pictures(row.text("purpose"))
     row.done()
     return made
 

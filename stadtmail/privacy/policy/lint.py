@@ -131,6 +131,7 @@ def _references(policy: Policy) -> Iterator[Finding]:
     named += [(f"recipient.{r.code}.basis", r.basis, policy.bases) for r in policy.recipients]
     named += [(f"recipient.{r.code}.purpose", r.purpose, policy.purposes) for r in policy.recipients]
     named += [(f"egress.{e.host}.purpose", e.purpose, policy.purposes) for e in policy.egress]
+    named += [("pictures.purpose", one.purpose, policy.purposes) for one in (policy.pictures,) if one]
     yield from (_error("unknown_reference", where) for where, name, known in named if name not in known)
     for code, rule in policy.rules.items():
         yield from (_error("unknown_value", f"category.{code}.rule {s.event}") for s in rule.starts if s.event not in EVENTS)
@@ -270,6 +271,9 @@ def _recipients(policy: Policy) -> Iterator[Finding]:
     for entry in policy.egress:
         if entry.recipient in wanted and entry.purpose != wanted[entry.recipient]:
             yield _error("egress_for_other_purpose", f"egress.{entry.host}")
+    contents = policy.categories.get(CONTENTS)
+    if policy.pictures and contents and policy.pictures.purpose not in contents.purposes:
+        yield _error("egress_for_other_purpose", "pictures")  # it is done to show a message, and for nothing else
     for recipient in policy.recipients:
         if not recipient.fields:
             yield _error("recipient_without_fields", recipient.code)

@@ -237,6 +237,13 @@ class Egress:
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """The instance may connect to the web servers that messages name, to fetch pictures that their reader asks for."""
+
+    purpose: str
+
+
+@dataclass(frozen=True)
 class HoldType:
     """A reason not to erase: which reason codes it knows and whether a second person must agree."""
 
@@ -361,6 +368,7 @@ class Policy:
     cookies: tuple[Cookie, ...]
     recipients: tuple[Recipient, ...]
     egress: tuple[Egress, ...]
+    pictures: Pictures | None  # None: pictures from the internet are never fetched
     hold_types: Mapping[str, HoldType]
     tariffs: Mapping[str, Tariff]
     order: OrderRules

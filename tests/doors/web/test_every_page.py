@@ -28,13 +28,14 @@ RESIDENTS = frozenset(
      "end_session", "stop_reset", "mail_programs", "revoke_app_password", "mail_login", "second_factor", "factor_app",
      "factor_passkey", "factor_alone", "factor_codes", "factor_off", "import", "import_file", "sealing", "mail_settings", "rules",
      "rule_new", "rule", "scripts", "script_new", "script", "away", "forwards", "addresses", "address", "view", "home_dismiss",
-     "give"}
+     "give", "picture_senders"}
 )  # fmt: skip
 READERS = frozenset(
     {"home", "mailbox", "folder", "message", "message_html", "attachment", "attachments_zip", "message_print", "source"}
 )
 HANDLING = frozenset(
-    {"handle", "undo", "delete", "news", "labels", "folders", "folder_edit", "preview", "unsubscribe"}  # of a mailbox; GET shows no content
+    {"handle", "undo", "delete", "news", "labels", "folders", "folder_edit", "preview", "unsubscribe", "pictures"}
+    # of a mailbox; GET shows no content
 )
 WRITERS = frozenset({"compose", "draft", "answer", "forward", "planned", "waiting", "signature"})  # residents who read
 SEARCH = frozenset({"find"})  # shows nothing before it is asked
