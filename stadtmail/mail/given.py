@@ -3,7 +3,6 @@
 Looks into a shared folder are noted nowhere: who has access is shown to both sides, who read when is not (C-4.2).
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -47,7 +46,6 @@ class Lent:
     folder: UUID
     address: str = field(repr=False)
     rights: str
-    taken: bool
 
 
 def given(o: Opened) -> list[Given]:
@@ -71,9 +69,7 @@ def given(o: Opened) -> list[Given]:
                 addresses[owner.id] = address_of(owner)
             guest = Guest(o.mailbox.tenant_id, store.as_id(columns[0]), own)
             state = views.guest_state(Opened(owner, guest=guest), columns)
-        except units.Gone:  # its holder is just going
-            continue
-        except guests.NotShared:
+        except (units.Gone, guests.NotShared):  # its holder is just going
             continue
         full = f"{OTHERS}/{addresses[owner.id]}/{state.name}"
         shown = replace(state, name=full, role="", use="", subscribed=bool(taken))
@@ -112,14 +108,9 @@ def is_others(name: str) -> bool:
 
 
 def lent(o: Opened, folder: UUID | None = None) -> list[Lent]:
-    """With whom the holder of this mailbox shares (this folder, or any), in the order of names."""
+    """With whom the holder of this mailbox shares (this folder, or any), in the order of names; who is just being erased is left out."""
     rows = Share.objects.filter(folder__mailbox_id=o.mailbox.id).order_by("id")
-    return said(o, rows if folder is None else rows.filter(folder=folder))
-
-
-def said(o: Opened, rows: Iterable[Share]) -> list[Lent]:
-    """These rows of the holder's, with the names of whom they share with; who is just being erased is left out."""
-    here = list(rows)
+    here = list(rows if folder is None else rows.filter(folder=folder))
     if not here:
         return []
     box = Mailbox.objects.select_related("unit").get(id=o.mailbox.id)
@@ -131,7 +122,7 @@ def said(o: Opened, rows: Iterable[Share]) -> list[Lent]:
     for row in here:
         if (partner := known.get(partners[row.id])) is not None:
             try:
-                found.append(Lent(row.id, row.folder_id, address_of(partner), row.rights, row.taken))
+                found.append(Lent(row.id, row.folder_id, address_of(partner), row.rights))
             except units.Gone:
                 continue
     return sorted(found, key=lambda one: one.address)
