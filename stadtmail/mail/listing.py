@@ -48,6 +48,8 @@ def page(o: Opened, folder: UUID, *, before: int | None = None, after: int | Non
 def rows(o: Opened, folder: UUID, uids: Sequence[int]) -> list[MessageRow]:
     """Those of these messages that are there, newest first. Raises units.Gone."""
     here = Message.objects.filter(folder_id=folder, folder__mailbox_id=o.mailbox.id, uid__in=list(uids))
+    if o.guest is not None:
+        o.guest.check(folder)
     return queries.shown(o, queries.privates(o), here.order_by("-uid"))
 
 

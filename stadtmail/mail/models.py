@@ -4,7 +4,7 @@ from uuid import uuid4
 
 from django.db import models
 
-from stadtmail.mail import leaving  # noqa: F401 - tables of this room as well
+from stadtmail.mail import leaving, shares  # noqa: F401 - tables of this room as well
 from stadtmail.people.models import Address, Contract
 from stadtmail.privacy.models import Unit
 from stadtmail.tenants.models import Tenant

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F, Q, Sum
 
 from stadtmail.kit.holdings import Column, Holding
-from stadtmail.mail import filtering, labels, queries, transit, trusted, views
+from stadtmail.mail import filtering, labels, queries, shares_held, transit, trusted, views
 from stadtmail.mail.actions import gone, importing, indexing, planning
 from stadtmail.mail.folders import flag_names
 from stadtmail.mail.index import files
@@ -90,6 +90,7 @@ def register() -> None:
             "Subscription", lambda ids: Subscription.objects.filter(mailbox__in=Mailbox.objects.filter(unit__in=ids).values("id")),
             sealed={"name": "subscribed_name"}, harmless={"id": ID, "mailbox": REF}, export=_subscriptions,
         ),
+        shares_held.holding(),
         _holding(
             "Keyword", lambda ids: Keyword.objects.filter(mailbox__in=Mailbox.objects.filter(unit__in=ids).values("id")),
             sealed={"name": "keyword"}, harmless={"id": "row number", "mailbox": REF, "bit": NUMBER}, export=_keywords,

@@ -16,6 +16,7 @@ from stadtmail.mail import bodies, counting, labels, sealing
 from stadtmail.mail.bodies import Attachment
 from stadtmail.mail.envelope import Addresses, Envelope
 from stadtmail.mail.folders import SEEN, flag_names, standard_name
+from stadtmail.mail.guests import Guest
 from stadtmail.mail.models import Folder, Mailbox, MailboxKey, Message
 from stadtmail.privacy import units
 from stadtmail.privacy.models import ERASING, Unit
@@ -54,10 +55,12 @@ class Opened:
     """The right to read a mailbox, made for its holder. Each read asks for the unit's key anew.
 
     `halves`: pair -> private half, of a sealed mailbox only: what its holder brought, in the memory of session or connection.
+    `guest`: it was made for somebody with whom one folder is shared; that is asked anew at each read as well.
     """
 
     mailbox: Mailbox
     halves: Mapping[UUID, bytes] = field(default_factory=dict, compare=False, repr=False)
+    guest: Guest | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
         return f"<opened mailbox {self.mailbox.id}>"
@@ -196,10 +199,10 @@ def opened_role(mailbox: Mailbox, *, role: str) -> Opened:
 
 
 def folders(o: Opened) -> list[FolderRow]:
-    """All folders with their counts. Raises units.Gone."""
+    """All folders with their counts; a guest is shown none. Raises units.Gone."""
     pairs = pairs_of(o)
     unit = next(iter(pairs.values())).unit
-    rows = list(Folder.objects.filter(mailbox=o.mailbox).order_by("number"))
+    rows = list(Folder.objects.filter(mailbox=o.mailbox).order_by("number")) if o.guest is None else []
     counts = counting.counts([(row.id, row.modseq) for row in rows], pairs, is_whole=not o.mailbox.role)
     found = []
     for row in rows:
@@ -323,7 +326,9 @@ class Pair:
 
 
 def pairs_of(o: Opened) -> dict[UUID, Pair]:
-    """Pairs that are not being erased, the current one first. Raises units.Gone."""
+    """Pairs that are not being erased, the current one first. Raises units.Gone, guests.NotShared."""
+    if o.guest is not None:
+        o.guest.check()
     found = {}
     for unit, key, category, state, tenant, private, current in store.select(_PAIRS, [o.mailbox.id, ERASING]):
         row = Unit(id=store.as_id(unit), key=key and store.as_id(key), category=category, state=state, tenant_id=store.as_id(tenant))
@@ -356,7 +361,8 @@ def _half(o: Opened, unit: UUID, pair: Pair) -> bytes | None:
 
 
 def _rows(o: Opened, folder: int):  # type: ignore[no-untyped-def]
-    return Message.objects.filter(folder__mailbox_id=o.mailbox.id, folder__number=folder)
+    rows = Message.objects.filter(folder__mailbox_id=o.mailbox.id, folder__number=folder)
+    return rows if o.guest is None else rows.filter(folder=o.guest.folder)
 
 
 def shown(o: Opened, halves: Mapping[UUID, sealing.Private], rows) -> list[MessageRow]:  # type: ignore[no-untyped-def]

@@ -160,7 +160,9 @@ class Mail:
 
 
 def states(o: Opened) -> list[State]:
-    """All folders, the inbox first. Raises units.Gone."""
+    """All folders, the inbox first; a guest is shown none. Raises units.Gone."""
+    if o.guest is not None:
+        return []
     unit = next(iter(pairs_of(o).values())).unit
     return [_state(o, unit, row) for row in store.select(f"{_FOLDERS} ORDER BY number", [o.mailbox.id])]
 
@@ -168,7 +170,7 @@ def states(o: Opened) -> list[State]:
 def named(o: Opened, name: str) -> State:
     """The folder with this name; INBOX in any case. Raises NoSuchFolder, units.Gone."""
     wanted = canonical(name)
-    if wanted == "INBOX":
+    if wanted == "INBOX" and o.guest is None:
         unit = next(iter(pairs_of(o).values())).unit
         return _state(o, unit, store.select(f"{_FOLDERS} AND role = %s", [o.mailbox.id, INBOX])[0])
     found = next((one for one in states(o) if one.name == wanted), None)
@@ -273,6 +275,14 @@ def expunged(folder: UUID, *, since: int) -> list[tuple[int, int]]:
     return store.select(sql, [folder, since])
 
 
+def flags_in_use(folder: UUID) -> int:
+    """All bits that the flags of some message of a folder have."""
+    found = 0
+    for (flags,) in store.select("SELECT DISTINCT flags FROM mail_message WHERE folder_id = %s", [folder]):
+        found |= flags
+    return found
+
+
 def counts(folder: UUID, *, recent: int = 0) -> Counts:
     """Totals of one folder, in one walk over its numbers. `recent`: the first uid that counts as such; 0: none does."""
     groups = [(int(marks), n, int(size)) for marks, n, size in store.select(_COUNTS, [SEEN | DELETED, folder])]
@@ -308,6 +318,8 @@ def sizes(folder: UUID, wanted: Sequence[int]) -> dict[int, int]:
 def mails(o: Opened, folder: UUID, wanted: Sequence[int], *, with_bodies: bool = False) -> list[Mail]:
     """Those of these messages that are there, by uid. Raises units.Gone."""
     halves = privates(o)
+    if o.guest is not None:
+        o.guest.check(folder)
     sql = _MAILS_WITH_BODIES if with_bodies else _MAILS
     found = []
     for where, values in of_uids(wanted):
@@ -344,6 +356,11 @@ def quota(o: Opened) -> tuple[int, int]:
 
 def _record(o: Opened, private: sealing.Private, box: bytes, message: UUID) -> sealing.Record:
     return sealing.record(private, bytes(box), tenant=o.mailbox.tenant_id, mailbox=o.mailbox.id, role=o.mailbox.role, message=message)
+
+
+def guest_state(o: Opened, row: Sequence[Any]) -> State:
+    """A folder of somebody else as its columns say it (guests.rows), by its holder's name. Raises units.Gone, guests.NotShared."""
+    return _state(o, next(iter(pairs_of(o).values())).unit, row)
 
 
 def _state(o: Opened, unit: Unit, row: Sequence[Any]) -> State:

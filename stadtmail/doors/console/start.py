@@ -185,7 +185,7 @@ def _write_down() -> None:
 
 
 def _replay(now: datetime) -> int:
-    from stadtmail.mail.actions import legs, planning
+    from stadtmail.mail.actions import legs, planning, sharing
     from stadtmail.people import jobs
     from stadtmail.privacy import recovery
 
@@ -194,6 +194,9 @@ def _replay(now: datetime) -> int:
     if again and (stopped := planning.end_restored(now)):
         found = f"{stopped} planned message(s) are drafts again: they may have been sent since the backup was made"
         print(f"{found}. Their writers are told", file=sys.stderr)
+    if again and (shared := sharing.end_restored()):
+        found = f"{shared} share(s) of folders have ended: they may have been taken away since the backup was made"
+        print(f"{found}. Their holders can give them anew", file=sys.stderr)
     if again and (held := legs.hold_restored()):
         found = f"{held} destination(s) of outgoing mail are held: it waited when the backup was made, and may have been delivered since"
         print(f"{found}. `stadtmail queue release CITY` sends it all the same", file=sys.stderr)

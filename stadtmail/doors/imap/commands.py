@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from stadtmail.doors.imap import changing, fetching, foldering, idling, listing, quota, searching, selecting, signing, sorting
+from stadtmail.doors.imap import changing, fetching, foldering, idling, listing, quota, searching, selecting, sharing, signing, sorting
 from stadtmail.doors.imap.signing import BEGIN_TLS, BYE, capabilities, change_to_tls
 from stadtmail.wire.imap import Cursor
 
@@ -40,6 +40,11 @@ TABLE: dict[str, Command] = {
     "STATUS": Command(listing.status, "known"),
     "GETQUOTA": Command(quota.of_root, "known"),
     "GETQUOTAROOT": Command(quota.root, "known"),
+    "GETACL": Command(sharing.getacl, "known"),
+    "SETACL": Command(sharing.setacl, "known"),
+    "DELETEACL": Command(sharing.deleteacl, "known"),
+    "LISTRIGHTS": Command(sharing.listrights, "known"),
+    "MYRIGHTS": Command(sharing.myrights, "known"),
     "CREATE": Command(foldering.create, "known"),
     "DELETE": Command(foldering.delete, "known"),
     "RENAME": Command(foldering.rename, "known"),

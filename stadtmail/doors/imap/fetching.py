@@ -66,7 +66,7 @@ async def fetch(session: "Session", cursor: Cursor, *, uid: bool) -> bytes:
         known = None if isinstance(wanted, str) else wanted
         if gone := await session.pool(partial(selecting.vanished, view, since, known)):
             session.say(b"VANISHED (EARLIER) " + imap.written(gone))
-    if not view.read_only and any(not item.peek for item in items):
+    if not view.read_only and "s" in view.rights and any(not item.peek for item in items):
         items = await _see(session, view, indexes, items)
     return b"OK Done" if await _tell(session, view, indexes, items) else bytes(No("Some of the messages no longer exist", "EXPUNGEISSUED"))
 
@@ -104,7 +104,7 @@ async def _see(session: "Session", view: View, indexes: Sequence[int], items: li
     if not unseen:
         return items
     stored = await session.pool(
-        partial(changing.store_flags, session.box, view.folder.id, unseen, how=changing.ADD, flags=SEEN, now=clock.now())
+        partial(changing.store_flags, session.entitled("s"), view.folder.id, unseen, how=changing.ADD, flags=SEEN, now=clock.now())
     )
     view.numbers = view.numbers.after(stored.now, set())
     view.own |= {change[0]: change for change in stored.now}
@@ -175,7 +175,7 @@ def _opened(session: "Session", view: View, indexes: Sequence[int], items: Seque
             for at, uid in zip(indexes, uids, strict=True) if uid in sizes
         ]  # fmt: skip
     with_bodies = any(item.section is not None or item.kind == "BODY" for item in items)
-    found = {mail.uid: mail for mail in views.mails(session.box, view.folder.id, uids, with_bodies=with_bodies)}
+    found = {mail.uid: mail for mail in views.mails(session.reader, view.folder.id, uids, with_bodies=with_bodies)}
     answers = []
     for at, uid in zip(indexes, uids, strict=True):
         mail = found.pop(uid, None)

@@ -3,10 +3,11 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
-from stadtmail.doors.imap import listing
+from stadtmail.doors.imap import listing, places
 from stadtmail.doors.imap.replies import No
 from stadtmail.kit import clock
-from stadtmail.mail.actions import foldering
+from stadtmail.mail import given
+from stadtmail.mail.actions import foldering, sharing
 from stadtmail.wire.imap import BadSyntax, Cursor
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ async def create(session: "Session", cursor: Cursor) -> bytes:
         cursor.space()
         use = _use(cursor)
     cursor.end()
+    places.refuse_others(name)
     made = await session.pool(partial(foldering.create, session.box, name, use=use, subscribed=False, now=clock.now()))
     return b"OK [MAILBOXID (%b)] Done" % listing.mailbox_id(made)
 
@@ -50,6 +52,8 @@ async def delete(session: "Session", cursor: Cursor) -> bytes:
     cursor.space()
     name = cursor.mailbox()
     cursor.end()
+    if given.is_others(name):
+        await places.find(session, name, needs="x")
     gone = await session.pool(partial(foldering.delete, session.box, name, keep_subscription=True, now=clock.now()))
     if session.view is not None and session.view.folder.id == gone:
         session.view = None
@@ -64,14 +68,22 @@ async def rename(session: "Session", cursor: Cursor) -> bytes:
     cursor.space()
     new = cursor.mailbox().removesuffix("/")
     cursor.end()
+    if given.is_others(old):
+        await places.find(session, old, needs="x")
+    places.refuse_others(new)
     await session.pool(partial(foldering.rename, session.box, old, new, now=clock.now()))
     return b"OK Done"
 
 
 async def subscribe(session: "Session", cursor: Cursor, *, on: bool) -> bytes:
-    """SUBSCRIBE and UNSUBSCRIBE."""
+    """SUBSCRIBE and UNSUBSCRIBE; of a folder that somebody shares it says whether the portal shows it, too."""
     cursor.space()
     name = cursor.mailbox()
     cursor.end()
+    if given.is_others(name):
+        theirs = (await places.find(session, name)).given
+        assert theirs is not None
+        await session.pool(partial(sharing.take, session.box, theirs.id, on=on, now=clock.now()))
+        return b"OK Done"
     await session.pool(partial(foldering.subscribe, session.box, name, on=on, now=clock.now()))
     return b"OK Done"

@@ -1,4 +1,4 @@
-"""LIST with its selections and results (RFC 9051 6.3.9, RFC 5258, 5819, 6154), LSUB, STATUS, NAMESPACE."""
+"""LIST with its selections and results (RFC 9051 6.3.9, RFC 5258, 5819, 6154, 8440), LSUB, STATUS, NAMESPACE."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -6,10 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from stadtmail.doors.imap import telling
+from stadtmail.doors.imap import places, telling
 from stadtmail.doors.imap.replies import No
 from stadtmail.kit import clock
-from stadtmail.mail import views
+from stadtmail.mail import shares, views
 from stadtmail.mail.views import State
 from stadtmail.usage import recents
 from stadtmail.wire import imapnames, imapwrite
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 USES = {"drafts": b"\\Drafts", "sent": b"\\Sent", "junk": b"\\Junk", "trash": b"\\Trash", "archive": b"\\Archive"}
 SELECTIONS = frozenset(["SUBSCRIBED", "REMOTE", "RECURSIVEMATCH", "SPECIAL-USE"])
-RETURNS = frozenset(["SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "STATUS"])
+RETURNS = frozenset(["SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "STATUS", "MYRIGHTS"])
 ITEMS = frozenset(
     ["MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "DELETED-STORAGE", "SIZE", "HIGHESTMODSEQ", "APPENDLIMIT",
      "MAILBOXID"]
@@ -50,9 +50,9 @@ class Line:
 
 
 async def namespace(session: "Session", cursor: Cursor) -> bytes:
-    """NAMESPACE (RFC 2342): one's own, and nothing else."""
+    """NAMESPACE (RFC 2342): one's own, and what other people share."""
     cursor.end()
-    session.say(b'NAMESPACE (("" "/")) NIL NIL')
+    session.say(b'NAMESPACE (("" "/")) ((%b "/")) NIL' % imapwrite.string(places.OTHERS.encode()))
     return b"OK Done"
 
 
@@ -62,10 +62,15 @@ async def listed(session: "Session", cursor: Cursor) -> bytes:
     if asked.patterns == [""] and not asked.is_extended:
         session.say(b'LIST (\\Noselect) "/" ""')
         return b"OK Done"
-    states = await session.quick(partial(views.states, session.box))
+    known = await places.all_of(session)
+    may = {one.state.id: one.rights for one in known}
     gone = await _gone(session) if "SUBSCRIBED" in asked.selections else []
-    for line in lines(states, asked, gone):
+    for line in lines([one.state for one in known], asked, gone):
         _say(session, b"LIST", line)
+        if "MYRIGHTS" in asked.returns and line.state is not None:
+            session.say(b"MYRIGHTS %b %b" % (written(session, line.name), rights(may[line.state.id])))
+        if line.state is not None and "r" not in may[line.state.id]:
+            continue
         if asked.items and line.state is not None:
             await _say_status(session, line.state, asked.items)
     return b"OK Done"
@@ -78,7 +83,8 @@ async def subscribed(session: "Session", cursor: Cursor) -> bytes:
     cursor.space()
     pattern = _short(reference + cursor.pattern())
     cursor.end()
-    states, gone = [one for one in await session.quick(partial(views.states, session.box)) if one.subscribed], await _gone(session)
+    states = [one.state for one in await places.all_of(session) if one.state.subscribed]
+    gone = await _gone(session)
     names = {one.name for one in states} | set(gone)
     for line in lines(states, Asked([pattern]), gone):
         if line.name in names:
@@ -100,8 +106,7 @@ async def status(session: "Session", cursor: Cursor) -> bytes:
     cursor.space()
     items = _items(cursor)
     cursor.end()
-    state = await session.quick(partial(views.named, session.box, name))
-    await _say_status(session, state, items)
+    await _say_status(session, (await places.find(session, name, needs="r")).state, items)
     return b"OK Done"
 
 
@@ -213,6 +218,12 @@ def _short(pattern: str) -> str:
 def mailbox_id(folder: UUID) -> bytes:
     """What stays the same when a folder is renamed (RFC 8474 4)."""
     return b"F" + folder.hex.encode()
+
+
+def rights(may: str) -> bytes:
+    """Rights as they are told: with the old c and d where one of their members is there (RFC 4314 2.1.1)."""
+    old = [word for word, members in (("c", shares.CREATE), ("d", shares.DELETE)) if set(members) & set(may)]
+    return (shares.ordered(may) + "".join(old)).encode() or b'""'
 
 
 def written(session: "Session", name: str) -> bytes:

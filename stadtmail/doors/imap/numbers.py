@@ -12,6 +12,8 @@ from itertools import compress
 from uuid import UUID
 from weakref import WeakValueDictionary
 
+from stadtmail.mail import shares
+from stadtmail.mail.given import Given
 from stadtmail.mail.views import Change, State
 from stadtmail.wire import imap
 
@@ -110,12 +112,19 @@ class View:
     folder: State
     numbers: Numbers
     synced: int  # changes up to this modseq are known
-    read_only: bool
+    read_only: bool  # EXAMINE
+    given: Given | None = None  # somebody else's folder
+    rights: str = shares.OWNER
     pending: set[int] = field(default_factory=set)  # vanished, and not told yet
     own: dict[int, Change] = field(default_factory=dict)  # what this session has changed itself, and was told
     saved: frozenset[int] = frozenset()  # "$" (RFC 9051 6.4.4.1): uids
     recent: list[tuple[int, int]] = field(default_factory=list)  # uids that are \\Recent to this session (RFC 3501 2.3.2): first and last
     seen: int = 0  # up to this uid it has looked which are
+
+    @property
+    def is_changeable(self) -> bool:
+        """Could something be changed here (RFC 4314 5.2)?"""
+        return not self.read_only and bool(set("iswte") & set(self.rights))
 
     @property
     def newest(self) -> int:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from stadtmail.doors.imap import listing
 from stadtmail.doors.imap.replies import No
-from stadtmail.mail import views
+from stadtmail.mail import given, views
 from stadtmail.wire.imap import Cursor
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ async def root(session: "Session", cursor: Cursor) -> bytes:
     cursor.space()
     name = views.canonical(cursor.mailbox())
     cursor.end()
+    if given.is_others(name):  # it counts for its holder, and how full their mailbox is they alone know
+        session.say(b"QUOTAROOT %b" % listing.written(session, name))
+        return b"OK Done"
     session.say(b'QUOTAROOT %b ""' % listing.written(session, name))
     return await _told(session)
 

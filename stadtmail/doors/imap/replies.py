@@ -1,7 +1,8 @@
 """What a client is told when something could not be: one table from the kinds of errors to NO, with RFC 5530's codes."""
 
 from stadtmail.kit import errors
-from stadtmail.mail.actions import changing, foldering
+from stadtmail.mail import guests
+from stadtmail.mail.actions import changing, foldering, sharing
 from stadtmail.mail.actions.storing import MailboxClosed, MailboxFull
 from stadtmail.mail.views import NoSuchFolder
 from stadtmail.people.passwords import Busy
@@ -30,6 +31,10 @@ OF_ERROR: tuple[tuple[type[Exception], str, str], ...] = (
     (foldering.HasChildren, "HASCHILDREN", "Mailbox has others below it"),
     (foldering.StandardFolder, "CANNOT", "A standard mailbox stays"),
     (foldering.BadName, "CANNOT", "That cannot be a name"),
+    (guests.NotShared, "NOPERM", "The rights to this mailbox do not allow that"),
+    (sharing.CannotShare, "CANNOT", "Nothing can be shared with this name"),
+    (sharing.SealedHere, "CANNOT", "A sealed mailbox shares nothing"),
+    (sharing.TooManyNames, "LIMIT", "Too many names that nothing can be shared with"),
     (changing.StandardOnly, "CANNOT", "Not in this account"),
     (foldering.TooManyFolders, "LIMIT", "Too many mailboxes"),
     (changing.TooManyKeywords, "LIMIT", "Too many keywords"),

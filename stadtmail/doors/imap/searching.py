@@ -56,7 +56,7 @@ async def rows(session: "Session", view: View, key: Key, saved: frozenset[int]) 
     keywords = {name.upper(): bit for bit, name in session.keywords.items()}
     uids = view.numbers.uids
     largest = uids[-1] if uids else 0
-    frame = searching.Frame(session.box, view.folder.id, len(uids), largest, view.is_recent, saved, keywords, clock.now())
+    frame = searching.Frame(session.reader, view.folder.id, len(uids), largest, view.is_recent, saved, keywords, clock.now())
     plan = await session.pool(partial(searching.plan, frame, key))
     work = searching.found(plan, _portions(view, _candidates(view, key, plan.uids), plan.portion))
     found: list[Row] = []

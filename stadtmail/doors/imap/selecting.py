@@ -5,7 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from stadtmail.doors.imap import listing, telling
+from stadtmail.doors.imap import listing, places, telling
 from stadtmail.doors.imap.numbers import Numbers, Shelf, View
 from stadtmail.kit import clock
 from stadtmail.mail import views
@@ -59,16 +59,16 @@ async def select(session: "Session", cursor: Cursor, *, read_only: bool) -> byte
     session.say(b"OK [MAILBOXID (%b)] Same for ever" % listing.mailbox_id(state.id))
     if resync is not None and resync.uidvalidity == state.uidvalidity:
         await tell_since(session, resync.modseq, known=resync.known)
-    return b"OK [READ-ONLY] Done" if read_only else b"OK [READ-WRITE] Done"
+    return b"OK [READ-WRITE] Done" if view.is_changeable else b"OK [READ-ONLY] Done"
 
 
 async def close(session: "Session", cursor: Cursor) -> bytes:
-    """CLOSE: what is flagged as deleted goes without a word; after EXAMINE nothing does."""
+    """CLOSE: what is flagged as deleted goes without a word; after EXAMINE, and without the right to expunge, nothing does."""
     cursor.end()
-    view = session.selected
+    view, box = session.selected, session.entitled("e")
     await leave(session)
-    if not view.read_only:
-        gone = await session.pool(partial(changing.expunge, session.box, view.folder.id, now=clock.now()))
+    if not view.read_only and "e" in view.rights:
+        gone = await session.pool(partial(changing.expunge, box, view.folder.id, now=clock.now()))
         if gone:
             session.server.changed(view.folder.id, session)
             if "QRESYNC" in session.enabled:
@@ -129,11 +129,13 @@ def _vanished(view: View, modseq: int, known: imap.Ranges | None) -> list[int]:
 
 
 def _view(session: "Session", name: str, read_only: bool) -> tuple[State, View]:
-    state = views.named(session.box, name)
+    place = places.known(session, name)
+    place.opened(session, "r")
+    state = place.state
     modseq, numbers = _numbers(session.server.shelf, state.id)
     session.server.shelf.put(state.id, modseq, numbers)
     state = replace(state, uidnext=views.position(state.id)[1])
-    return state, View(state, numbers, modseq, read_only)
+    return state, View(state, numbers, modseq, read_only, place.given, place.rights)
 
 
 def _numbers(shelf: Shelf, folder: UUID) -> tuple[int, Numbers]:

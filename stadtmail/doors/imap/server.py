@@ -8,7 +8,7 @@ import asyncio
 import ssl
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Self, TypeVar
@@ -185,6 +185,8 @@ class Server:
         live = {session: session.connection for session in self._sessions if session.connection is not None}
         boxes = {session: session.o.mailbox.id for session in live if session.o is not None}
         lost, living = await self.pool(lambda: (_lost(list(live.values())), views.living(list(set(boxes.values())))))
+        for session in await self._put_out(live):
+            session.interrupt("The mailbox is not shared any more")
         for session, connection in live.items():
             if session.connection is connection and connection in lost:
                 session.interrupt("The time of this connection has ended")
@@ -203,11 +205,19 @@ class Server:
                     await self._beat()
                 if self._waiting:
                     marks = await self.pool(partial(views.marks, list(self._waiting)))
-                    for session in [one for waiting in self._waiting.values() for one in waiting]:
+                    waiting = [one for some in self._waiting.values() for one in some]
+                    for session in await self._put_out(waiting):  # a ring may get lost, and not every end of a right rings
+                        session.stream.look()
+                    for session in waiting:
                         if session.view is not None and marks.get(session.view.folder.id) != session.view.synced:
                             session.stream.look()
             except Exception as error:  # noqa: BLE001 - the next look may succeed
                 log.bug(error, role="doors")
+
+    async def _put_out(self, sessions: Iterable[Session]) -> list[Session]:
+        """Those of them that are in a folder of somebody else which they may not read any more."""
+        guests = {one: one.view.given.guest for one in sessions if one.view is not None and one.view.given is not None}
+        return await self.pool(lambda: [one for one, guest in guests.items() if "r" not in guest.rights()]) if guests else []
 
     def _write_counts(self) -> None:
         counts, self.counts = self.counts, Counter()

@@ -74,6 +74,16 @@ class Session:
         return self.o
 
     @property
+    def reader(self) -> queries.Opened:
+        """What the selected folder is read with."""
+        return self.entitled("r")
+
+    def entitled(self, needs: str) -> queries.Opened:
+        """One's own mailbox, or the right to do in the selected folder of somebody else what these rights allow."""
+        given = self.selected.given
+        return self.box if given is None else given.opened(needs)
+
+    @property
     def selected(self) -> View:
         """The selected folder. Raises BadSyntax where none is."""
         if self.view is None:
@@ -194,6 +204,7 @@ class Session:
             raise BadSyntax("log in first")
         if command.state == "selected":
             self.selected  # noqa: B018 - raises
+            await telling.ask_rights(self)
         self.server.counts["commands"] += 1
         answer = await command.run(self, cursor)
         if self.view is not None and command.state != "quiet":

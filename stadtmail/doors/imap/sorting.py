@@ -27,7 +27,7 @@ async def sort(session: "Session", cursor: Cursor, *, uid: bool) -> bytes:
     cursor.space()
     view, saves = session.selected, "SAVE" in (results or ())
     rows, with_modseq = await _found(session, cursor, saves=saves)
-    keys = await _collected(session, sorting.keys(session.box, view.folder.id, _numbered(rows, uid=uid), by))
+    keys = await _collected(session, sorting.keys(session.reader, view.folder.id, _numbered(rows, uid=uid), by))
     known = {row.uid: row for row in rows}
     ordered = [known[one] for one in await session.pool(partial(sorting.ordered, keys, by))]
     if results is None:
@@ -50,7 +50,7 @@ async def thread(session: "Session", cursor: Cursor, *, uid: bool) -> bytes:
         raise BadSyntax("no such algorithm")
     cursor.space()
     rows, _ = await _found(session, cursor)
-    facts = await _collected(session, sorting.facts(session.box, session.selected.folder.id, _numbered(rows, uid=uid)))
+    facts = await _collected(session, sorting.facts(session.reader, session.selected.folder.id, _numbered(rows, uid=uid)))
     threads = await session.pool(lambda: imapthread.written(algorithm(facts)))
     session.say(b"THREAD" + (b" " + threads if threads else b""))
     return b"OK Done"

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from stadtmail.doors.imap.numbers import View
 from stadtmail.doors.imap.replies import Bye
 from stadtmail.kit import clock
-from stadtmail.mail import queries, views
+from stadtmail.mail import queries, shares, views
 from stadtmail.mail.actions import foldering
-from stadtmail.mail.folders import KEYWORD_BITS, flag_names
+from stadtmail.mail.folders import FLAG_NAMES, KEYWORD_BITS, flag_names
+from stadtmail.mail.given import words
 from stadtmail.mail.views import Change, News
 from stadtmail.usage import recents
 from stadtmail.wire import imap
@@ -24,6 +25,7 @@ SYSTEM = b"\\Answered \\Flagged \\Deleted \\Seen \\Draft"
 async def catch_up(session: "Session", *, expunges: bool) -> None:
     """Tell what happened, and take it into the view. What the client has changed itself (View.own) it knows already."""
     view = session.selected
+    await ask_rights(session)
     news = await session.quick(partial(_news, view))
     if news is None and not (expunges and view.pending):
         return
@@ -51,6 +53,22 @@ async def catch_up(session: "Session", *, expunges: bool) -> None:
         if change[0] <= known and view.own.get(change[0]) != change:
             tell_flags(session, change)
     view.own.clear()
+
+
+async def ask_rights(session: "Session") -> None:
+    """What may be done in a folder of somebody else is asked anew each time; whoever may not read it any more is put out.
+
+    RFC 4314 5.1.1 leaves the choice between that and refusing each command.
+    """
+    view = session.selected
+    if view.given is None:
+        return
+    rights = await session.quick(view.given.guest.rights)
+    if "r" not in rights:
+        raise Bye("The mailbox is not shared any more")
+    if rights != view.rights:
+        view.rights = rights
+        say_flags(session)
 
 
 def _news(view: View) -> News | None:
@@ -89,7 +107,7 @@ async def say_recent(session: "Session") -> None:
 
 def _take(view: View) -> int:
     known, now = max(view.folder.recent, view.seen + 1), clock.now()
-    if view.read_only:
+    if view.read_only or view.given is not None:  # to its holder's programs they stay recent
         return recents.first(view.folder.id, at_least=known, now=now)
     return recents.claim(view.folder.id, before=view.newest + 1, at_least=known, now=now)
 
@@ -97,7 +115,7 @@ def _take(view: View) -> int:
 async def note_recent(session: "Session") -> None:
     """Note in the folder what this session has been told of, so that it stays known."""
     view = session.view
-    if view is not None and not view.read_only and view.recent and view.recent[-1][1] >= view.folder.recent:
+    if view is not None and not view.read_only and view.given is None and view.recent and view.recent[-1][1] >= view.folder.recent:
         before = view.recent[-1][1] + 1
         await session.pool(partial(foldering.tell_recent, session.box, view.folder.id, before=before, now=clock.now()))
         view.folder = replace(view.folder, recent=before)
@@ -130,16 +148,22 @@ async def know_keywords(session: "Session", changes: Sequence[Change]) -> None:
 
 
 async def learn_keywords(session: "Session") -> None:
-    """Read the holder's keywords."""
-    session.keywords = await session.quick(partial(queries.keywords, session.box))
+    """Read the holder's keywords; of somebody else's those that messages here have."""
+    given = session.view.given if session.view is not None else None
+    session.keywords = await session.quick(partial(queries.keywords, session.box) if given is None else partial(words, given))
 
 
 def say_flags(session: "Session") -> None:
     """FLAGS and PERMANENTFLAGS of the selected folder."""
-    words = "".join(f" {one}" for one in session.keywords.values()).encode("ascii")
-    session.say(b"FLAGS (%b%b)" % (SYSTEM, words))
-    if session.selected.read_only:
+    view = session.selected
+    named = "".join(f" {one}" for one in session.keywords.values()).encode("ascii")
+    session.say(b"FLAGS (%b%b)" % (SYSTEM, named))
+    if view.read_only:
         session.say(b"OK [PERMANENTFLAGS ()] Read-only")
-    else:
+    elif view.given is None:
         more = b" \\*" if len(session.keywords) < len(KEYWORD_BITS) else b""
-        session.say(b"OK [PERMANENTFLAGS (%b%b%b)] Kept" % (SYSTEM, words, more))
+        session.say(b"OK [PERMANENTFLAGS (%b%b%b)] Kept" % (SYSTEM, named, more))
+    else:
+        mask = shares.flags_of(view.rights)
+        kept = [name for bit, name in FLAG_NAMES.items() if bit & mask] + (list(session.keywords.values()) if "w" in view.rights else [])
+        session.say(b"OK [PERMANENTFLAGS (%b)] Kept" % " ".join(kept).encode("ascii"))

@@ -19,7 +19,7 @@ from stadtmail.doors.web.access import Box
 from stadtmail.doors.web.lines import Line, line
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.kit import errors
-from stadtmail.mail import listing, queries
+from stadtmail.mail import given, listing, queries
 from stadtmail.mail.actions import rules
 from stadtmail.usage import sessions
 
@@ -108,7 +108,11 @@ def folders(box: Box) -> list[Folder]:
 
 def side(box: Box, shown: list[Folder], current: Folder | None) -> dict[str, Any]:
     """What the side bar and the top of every mail page need."""
-    return {"folders": shown, "current": current, "storage": storage.of(box.mailbox), "role": box.role, "section": "mail"}
+    others = given.given(box.opened)
+    return {
+        "folders": shown, "current": current, "storage": storage.of(box.mailbox), "role": box.role, "section": "mail",
+        "theirs": [one for one in others if one.taken and "r" in one.rights], "offered": sum(not one.taken for one in others),
+    }  # fmt: skip
 
 
 def chosen(shown: list[Folder], number: int) -> Folder:

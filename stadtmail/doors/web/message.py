@@ -58,9 +58,9 @@ def message(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpResp
         **mailbox.side(box, shown, current), **_judged(request, box, view, (current, uid)), **_marks(box, view, shown, current),
         "uid": uid, "has_keys": mailbox.has_keys(request), "newer": newer, "older": older, "done": done.shown(request, box, shown),
         "subject": view.subject or _("(kein Betreff)"),
-        "people": _people(view),
+        "people": people_of(view),
         "at": view.received_at,
-        "claimed": _claimed(view),
+        "claimed": claimed(view),
         "files": attachments.files(view),
         "as_html": as_html,
         "has_both": view.html is not None and view.text is not None,
@@ -88,7 +88,7 @@ def printed(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpResp
     view = queries.message(box.opened, folder, mailbox.number(uid))
     files = ", ".join(f"{one.name} ({portal.size(one.size_bytes)})" for one in attachments.files(view))
     at = portal.moment({"policy": request.policy, "zone": viewing.zone(request)}, view.received_at)  # type: ignore[arg-type]
-    facts = [*((line["label"], _written(line["people"])) for line in _people(view)), (_("Eingang"), at), (_("Anhänge"), files)]
+    facts = [*((line["label"], _written(line["people"])) for line in people_of(view)), (_("Eingang"), at), (_("Anhänge"), files)]
     subject = view.subject or _("(kein Betreff)")
     rows = "".join(f"<tr><th>{escape(label)}</th><td>{escape(text)}</td></tr>" for label, text in facts if text)
     head = f'<header><h1>{escape(subject)}</h1><table class="facts">{rows}</table><hr></header>'
@@ -107,6 +107,11 @@ def _document(request: PortalRequest, box: Box, view: Any, folder: int, around: 
         response = remote.streamed(request, box, safe, around)
     else:
         response = HttpResponse(f"{begin}{safe.html}{end}")
+    return of_a_stranger(response)
+
+
+def of_a_stranger(response: HttpResponseBase) -> HttpResponseBase:
+    """The answer with the policy of the frame: what a sender wrote may load nothing and run nothing."""
     response.headers["Content-Security-Policy"] = mailhtml.FRAME_POLICY
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
     response.headers["Referrer-Policy"] = "no-referrer"
@@ -134,12 +139,12 @@ def _marks(box: Box, view: Any, shown: list[mailbox.Folder], current: mailbox.Fo
     }  # fmt: skip
 
 
-def _claimed(view: Any) -> datetime | None:
+def claimed(view: Any) -> datetime | None:
     """The date that the sender gives, where it differs from the arrival."""
     return view.date if view.date and abs(view.date - view.received_at) > DOUBTFUL else None
 
 
-def _people(view: Any) -> list[dict[str, Any]]:
+def people_of(view: Any) -> list[dict[str, Any]]:
     """Who wrote to whom. The address is always shown: a name alone could claim to be anybody."""
     named = ((_("Von"), view.sender), (_("An"), view.to), (_("Kopie"), view.cc))
     return [

@@ -50,6 +50,8 @@ from stadtmail.doors.web import (
     settings_scripts,
     settings_view,
     setup,
+    shared_mail,
+    sharing,
     unsubscribing,
 )
 
@@ -142,6 +144,11 @@ urlpatterns = [
     path("postfach/schreiben/<int:uid>", compose.draft, name="draft"),
     path("postfach/<int:folder>/<int:uid>/antworten", compose.answer, name="answer"),
     path("postfach/<int:folder>/<int:uid>/weiterleiten", compose.forward, name="forward"),
+    path("postfach/freigaben", sharing.page, name="shares"),
+    path("postfach/geteilt/<uuid:share>", shared_mail.folder, name="shared_folder"),
+    path("postfach/geteilt/<uuid:share>/<int:uid>", shared_mail.read, name="shared_message"),
+    path("postfach/geteilt/<uuid:share>/<int:uid>/html", shared_mail.frame, name="shared_html"),
+    path("postfach/geteilt/<uuid:share>/<int:uid>/teil/<str:part>", shared_mail.part, name="shared_part"),
     path("postfach/geplant", planned.planned, name="planned"),
     path("postfach/geplant/<uuid:message>", planned.waiting, name="waiting"),
     path("postfach/signatur", planned.signature, name="signature"),

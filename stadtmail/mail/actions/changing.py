@@ -76,13 +76,18 @@ def keyword_bits(o: Opened, names: Collection[str], *, now: datetime) -> int:  #
 
 
 def store_flags(
-    o: Opened, folder: UUID, uids: Sequence[int], *, how: str, flags: int, unchanged_since: int | None = None, now: datetime  # noqa: ARG001
+    o: Opened, folder: UUID, uids: Sequence[int], *, how: str, flags: int, among: int = -1, unchanged_since: int | None = None,
+    now: datetime,  # noqa: ARG001
 ) -> Stored:  # fmt: skip
-    """Add, remove or replace flags. What changed after `unchanged_since` is left alone and named. Raises NoSuchFolder."""
+    """Add, remove or replace flags, `among` those that may be changed (all). What changed after `unchanged_since` is left alone and
+    named. Raises NoSuchFolder, guests.NotShared.
+    """
     with store.writing():  # by hand: marking as read is what happens most, and others wait for the turn
         place = store.select(f"{_PLACE}{store.lock()}", [folder, o.mailbox.id])
         if not place:
             raise NoSuchFolder
+        if o.guest is not None:
+            o.guest.check(folder)
         modseq = place[0][0] + 1
         found: list[Change] = []
         modified: list[int] = []
@@ -92,7 +97,7 @@ def store_flags(
                 if unchanged_since is not None and at > unchanged_since:
                     modified.append(uid)
                     continue
-                new = {ADD: old | flags, REMOVE: old & ~flags, REPLACE: flags | old & LEARNED}[how]
+                new = {ADD: old | flags & among, REMOVE: old & ~(flags & among), REPLACE: flags & among | old & (LEARNED | ~among)}[how]
                 found.append((uid, new, at if new == old else modseq))
                 if new != old:
                     changed.append((new, modseq, store.as_id(message)))
@@ -134,7 +139,7 @@ def move(o: Opened, folder: UUID, uids: Sequence[int], *, to: UUID, now: datetim
 def _moved(o: Opened, folder: UUID, uids: Sequence[int], to: UUID, now: datetime) -> Moved:
     with store.writing():
         places = {row.id: row for row in store.locked(Folder.objects.filter(id__in=[folder, to], mailbox_id=o.mailbox.id))}
-        if folder not in places or to not in places:
+        if folder not in places or to not in places or o.guest is not None:  # guests move from mailbox to mailbox (crossing)
             raise NoSuchFolder
         target = places[to]
         rows = list(_rows(folder, uids, "id", "uid"))
@@ -153,10 +158,12 @@ def _moved(o: Opened, folder: UUID, uids: Sequence[int], to: UUID, now: datetime
 
 
 def locked(o: Opened, folder: UUID) -> Folder:
-    """A folder of the mailbox, locked. Raises NoSuchFolder."""
+    """A folder of the mailbox, locked. Raises NoSuchFolder, guests.NotShared."""
     found = store.locked(Folder.objects.filter(id=folder, mailbox_id=o.mailbox.id)).first()
     if found is None:
         raise NoSuchFolder
+    if o.guest is not None:
+        o.guest.check(folder)
     assert isinstance(found, Folder)
     return found
 

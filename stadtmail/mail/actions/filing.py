@@ -45,7 +45,7 @@ def append(o: Opened, folder: UUID, news: Sequence[New], *, now: datetime) -> Ap
     used, quota = views.quota(o)
     if used + sum(len(one.content) for one in news) > quota:  # asked again inside the transaction
         raise MailboxFull
-    target, private = _target(o)
+    target, private = target_of(o)
     sealed: list[tuple[sealing.Sealed, int]] = []
     try:
         sealed.extend((_sealed(one, target, private), one.flags) for one in news)
@@ -57,7 +57,7 @@ def append(o: Opened, folder: UUID, news: Sequence[New], *, now: datetime) -> Ap
 
 def sealed(o: Opened, new: New) -> sealing.Sealed:
     """A message of the holder's own before it is placed: whoever places it forgets it where that fails. Raises MailboxClosed."""
-    return _sealed(new, *_target(o))
+    return _sealed(new, *target_of(o))
 
 
 def boxed(o: Opened, new: New) -> sealing.Sealed:
@@ -81,15 +81,14 @@ def copy(o: Opened, folder: UUID, uids: Sequence[int], *, to: UUID, now: datetim
     old: list[int] = []
     new: list[int] = []
     validity = 0
-    sizes = views.numbers(folder, uids)
     try:
-        for part in _portions([uid for uid in sorted(set(uids)) if uid in sizes], {uid: size for uid, (size, _) in sizes.items()}):
+        for part in portions_of(folder, uids):
             copied = _copied(o, folder, part, to, now)
             old += copied.old
             new += copied.new
             validity = copied.uidvalidity
     except BaseException:
-        _take_back(o, to, new)
+        take_back(o, to, new)
         raise
     learning.moved(o, new, source=folder, to=to, now=now)
     if not old:
@@ -98,10 +97,12 @@ def copy(o: Opened, folder: UUID, uids: Sequence[int], *, to: UUID, now: datetim
     return Moved(validity, old, new)
 
 
-def _portions(uids: Sequence[int], sizes: dict[int, int]) -> list[list[int]]:
+def portions_of(folder: UUID, uids: Sequence[int]) -> list[list[int]]:
+    """Those of these messages that are there, in portions that fit into memory."""
+    sizes = {uid: size for uid, (size, _) in views.numbers(folder, uids).items()}
     portions: list[list[int]] = []
     room = 0
-    for uid in uids:
+    for uid in sorted(sizes):
         if not portions or len(portions[-1]) >= MOST_AT_ONCE or room < sizes[uid]:
             portions.append([])
             room = MOST_BYTES_AT_ONCE
@@ -111,7 +112,7 @@ def _portions(uids: Sequence[int], sizes: dict[int, int]) -> list[list[int]]:
 
 
 def _copied(o: Opened, folder: UUID, uids: Sequence[int], to: UUID, now: datetime) -> Moved:
-    target, private = _target(o)
+    target, private = target_of(o)
     sealed: list[tuple[sealing.Sealed, int]] = []
     old = []
     try:
@@ -127,7 +128,8 @@ def _copied(o: Opened, folder: UUID, uids: Sequence[int], to: UUID, now: datetim
     return Moved(there.uidvalidity, old, there.uids)
 
 
-def _take_back(o: Opened, folder: UUID, uids: Sequence[int]) -> None:
+def take_back(o: Opened, folder: UUID, uids: Sequence[int]) -> None:
+    """What came under these uids goes again: not all of it fitted."""
     if not uids:
         return
     with store.writing():
@@ -139,7 +141,8 @@ def _take_back(o: Opened, folder: UUID, uids: Sequence[int]) -> None:
         removing.remember(folder, uids, modseq=place.modseq + 1)
 
 
-def _target(o: Opened) -> tuple[sealing.Target, sealing.Private | None]:
+def target_of(o: Opened) -> tuple[sealing.Target, sealing.Private | None]:
+    """What new messages of a mailbox are sealed to, and the private half where it is open here. Raises MailboxClosed."""
     target = _public(o)
     try:
         return target, queries.privates(o).get(target.pair)

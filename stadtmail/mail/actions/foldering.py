@@ -8,8 +8,8 @@ from datetime import datetime
 from uuid import UUID
 
 from stadtmail.kit import errors, store
-from stadtmail.mail import queries, views
-from stadtmail.mail.actions import removing
+from stadtmail.mail import given, queries, views
+from stadtmail.mail.actions import removing, sharing
 from stadtmail.mail.actions.changing import StandardOnly, locked, move
 from stadtmail.mail.folders import INBOX
 from stadtmail.mail.models import Expunged, Folder, Mailbox, Message, Subscription
@@ -110,6 +110,7 @@ def delete(o: Opened, name: str, *, keep_subscription: bool = False, now: dateti
         ids = list(Message.objects.filter(folder=found.id).values_list("id", flat=True))
         removing.delete_ids(ids, mailbox=o.mailbox.id, halves=o.halves)
         Expunged.objects.filter(folder=found.id)._raw_delete("default")
+        sharing.end_of_folder(found.id)
         Folder.objects.filter(id=found.id)._raw_delete("default")
         if keep_subscription and found.subscribed:
             _remember(box, found.name)
@@ -179,6 +180,8 @@ def _unit(box: Mailbox):  # type: ignore[no-untyped-def]
 def _checked(name: str) -> str:
     wanted = canonical(unicodedata.normalize("NFC", name))
     levels = wanted.split("/")
+    if levels[0].strip().casefold() == given.OTHERS.casefold():  # there is what others share
+        raise BadName
     if not wanted or len(wanted) > MOST_NAME or len(levels) > MOST_LEVELS or any(not one.strip() for one in levels):
         raise BadName
     if any(unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") for sign in wanted) or any(sign in wanted for sign in "*%"):

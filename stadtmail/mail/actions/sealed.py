@@ -12,7 +12,7 @@ from uuid import UUID
 
 from stadtmail.kit import errors, store
 from stadtmail.mail import queries, sealing, trusted, wraps
-from stadtmail.mail.actions import indexing, moving
+from stadtmail.mail.actions import indexing, moving, sharing
 from stadtmail.mail.models import OPEN, Folder, Import, Keyword, Mailbox, MailboxKey, PictureSenders, Repeat, Signature, Subscription, Wrap
 from stadtmail.people import passwords, second_factor
 from stadtmail.people import queries as people
@@ -351,7 +351,12 @@ def _same(box: Mailbox, halves: wraps.Halves) -> dict[UUID, Unit]:
 
 
 def _take_place(box: Mailbox, old: Unit, unit: units.Prepared, *, public: bytes, private: bytes | None) -> None:
-    """A new unit and pair for the mailbox; names are sealed anew, what holds the old unit holds the new one. Inside `store.writing()`."""
+    """A new unit and pair for the mailbox; names are sealed anew, what holds the old unit holds the new one. Inside `store.writing()`.
+
+    What it shares with others ends; what others share with it stays.
+    """
+    sharing.end_of_mailbox(box.id)
+    sharing.follow(box.tenant_id, old.id, unit.id)
     units.save([unit])
     MailboxKey.objects.filter(mailbox=box, current=True).update(current=False)
     MailboxKey.objects.create(unit_id=unit.id, mailbox=box, public=public, private=private)

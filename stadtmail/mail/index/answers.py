@@ -42,7 +42,8 @@ def answers(o: Opened, folder: UUID, key: Key, *, size: int) -> dict[int, Answer
     asked = {id(one): one for one in _every(key) if _kind(one, size)}
     if not asked:
         return {}
-    indexing.follow(o, seconds=PATIENCE)
+    if o.guest is None:  # the whole mailbox is read for that; for a guest what is missing is opened in their folder
+        indexing.follow(o, seconds=PATIENCE)
     return answers_of(o, folder, asked, size)
 
 

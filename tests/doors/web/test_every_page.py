@@ -33,6 +33,7 @@ RESIDENTS = frozenset(
 READERS = frozenset(
     {"home", "mailbox", "folder", "message", "message_html", "attachment", "attachments_zip", "message_print", "source"}
 )
+SHARED = frozenset({"shares", "shared_folder", "shared_message", "shared_html", "shared_part"})  # of somebody else, or nothing
 HANDLING = frozenset(
     {"handle", "undo", "delete", "news", "labels", "folders", "folder_edit", "preview", "unsubscribe", "pictures"}
     # of a mailbox; GET shows no content
@@ -55,6 +56,7 @@ def address(pattern: URLPattern, folder: int = 1, uid: int = 2) -> str:
     given = {
         "<int:number>": "1", "<int:size>": "192", "<int:folder>": str(folder), "<int:uid>": str(uid), "<str:part>": "2",
         "<uuid:order>": ORDER, "<uuid:script>": ORDER, "<uuid:alias>": ORDER, "<str:rule>": "0123456789ab", "<uuid:message>": ORDER,
+        "<uuid:share>": ORDER,
     }  # fmt: skip
     for name, value in given.items():
         route = route.replace(name, value)
@@ -93,7 +95,7 @@ def assert_nothing(responses: list) -> None:
 
 
 def test_the_table_is_whole() -> None:
-    assert set(PAGES) == PUBLIC | LEADS_ON | RESIDENTS | READERS | HANDLING | WRITERS | SEARCH | DESK
+    assert set(PAGES) == PUBLIC | LEADS_ON | RESIDENTS | READERS | HANDLING | WRITERS | SEARCH | DESK | SHARED
 
 
 def test_anna_sees_her_pages(anna) -> None:
