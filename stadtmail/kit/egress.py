@@ -19,12 +19,13 @@ from urllib.parse import urlsplit
 from stadtmail.kit import config, instance, log
 
 # purposes of a role. A recipient's mail server can be anybody's: `mail` and `mail_policy` (MTA-STS, RFC 8461) go to any host, and so
-# does `import`, to the provider that a person names (mail/importing/guard.py refuses inner networks)
+# do `import`, to the provider that a person names, and `tls_report` (RFC 8460), to the host that a domain names: inner networks are
+# refused to both (mail/importing/guard.py)
 ROLES: Mapping[str, tuple[str, ...]] = {
     "web": ("database",),
     "doors": ("database", "resolver", "scanner"),
     "imap": ("database",),
-    "work": ("database", "resolver", "smarthost", "mail", "mail_policy", "import"),
+    "work": ("database", "resolver", "smarthost", "mail", "mail_policy", "tls_report", "import"),
     "console": ("database", "resolver"),
 }
 NAMES_SECONDS = 300.0
@@ -118,10 +119,11 @@ def _ways(role: str, chosen: config.Config) -> dict[str, frozenset[Way]]:
         "smarthost": {_relay(chosen.smarthost)} if chosen.smarthost else set(),
         "mail": {Way("", 25)} if not chosen.smarthost else set(),
         "mail_policy": {Way("", 443)},
+        "tls_report": {Way("", 443)} if not chosen.smarthost else set(),
         "import": {Way("", 993), Way("", 143)},
     }
     if _is_demo():
-        wanted |= {"mail": set(), "mail_policy": set(), "import": set()}
+        wanted |= {"mail": set(), "mail_policy": set(), "tls_report": set(), "import": set()}
     return {purpose: frozenset(wanted[purpose]) for purpose in found}
 
 

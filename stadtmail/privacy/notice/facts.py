@@ -216,6 +216,7 @@ def _order(policy: Policy, lang: str, known: Facts) -> Facts:
         "smallest_age": safe(policy.order.smallest_age),
         "disclosure": phrase(lang, f"disclosure.{policy.disclosure}"),
         "dmarc": phrase(lang, f"dmarc.{policy.mail.dmarc}"),
+        "tls_reports": phrase(lang, "tls_reports.yes" if policy.mail.tls_reports else "tls_reports.no"),
     }
 
 
