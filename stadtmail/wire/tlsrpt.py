@@ -6,6 +6,7 @@ for the sender's and the receiver's (4.4): who wrote when from where is nobody's
 
 import gzip
 import json
+import re
 from base64 import encodebytes
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +19,7 @@ TLSA, STS, NO_POLICY = "tlsa", "sts", "no-policy-found"
 SUCCESS = "success"
 MOST_PLACES = 2
 MOST_ADDRESS = 254
+_HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+\Z")
 _KIND = "application/tlsrpt+gzip"
 
 
@@ -77,7 +79,7 @@ def page(place: str) -> tuple[str, str] | None:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         return None
-    if parts.scheme.lower() != "https" or not host or port not in (None, 443) or parts.username is not None:
+    if parts.scheme.lower() != "https" or not _HOST.match(host) or port not in (None, 443) or parts.username is not None:
         return None
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return (host, target) if target.isascii() and target.isprintable() and " " not in target else None
