@@ -21,13 +21,13 @@ from urllib.parse import urlsplit
 from stadtmail.kit import config, instance, log
 
 # purposes of a role. A recipient's mail server can be anybody's: `mail` and `mail_policy` (MTA-STS, RFC 8461) go to any host, and so
-# do `import`, to the provider that a person names, and `pictures`, to the web servers that a message names, when its reader asks for
-# them (mail/importing/guard.py refuses inner networks for both)
+# do `import`, to the provider that a person names, `pictures`, to the web servers that a message names, when its reader asks for
+# them, and `tls_report` (RFC 8460), to the host that a domain names (mail/importing/guard.py refuses inner networks for all three)
 ROLES: Mapping[str, tuple[str, ...]] = {
     "web": ("database", "resolver", "pictures"),
     "doors": ("database", "resolver", "scanner"),
     "imap": ("database",),
-    "work": ("database", "resolver", "smarthost", "mail", "mail_policy", "import"),
+    "work": ("database", "resolver", "smarthost", "mail", "mail_policy", "tls_report", "import"),
     "console": ("database", "resolver"),
 }
 # what a role opens inside of `within` alone, in the thread that does it: for all other code of the process it is closed
@@ -153,11 +153,12 @@ def _ways(role: str, chosen: config.Config) -> dict[str, frozenset[Way]]:
         "smarthost": {_relay(chosen.smarthost)} if chosen.smarthost else set(),
         "mail": {Way("", 25)} if not chosen.smarthost else set(),
         "mail_policy": {Way("", 443)},
+        "tls_report": {Way("", 443)} if not chosen.smarthost else set(),
         "import": {Way("", 993), Way("", 143)},
         "pictures": {Way("", 443), Way("", 80)},
     }
     if _is_demo():
-        wanted |= {"mail": set(), "mail_policy": set(), "import": set(), "pictures": set()}
+        wanted |= {"mail": set(), "mail_policy": set(), "tls_report": set(), "import": set(), "pictures": set()}
     return {purpose: frozenset(wanted[purpose]) for purpose in found}
 
 

@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from stadtmail.kit import config
 
 M = TypeVar("M", bound=Model)
 ORDER = ("default", "evidence", "keys")
+SOON_MS = 250  # that the emptying of a log waits for readers, and writers for it
 _held, _later, _readers = threading.local(), threading.local(), threading.local()
 
 
@@ -136,6 +138,32 @@ def truncate_log(using: str) -> bool:
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return not cursor.fetchone()[0]
+
+
+def shorten_log(using: str = "default") -> bool:
+    """Empty the log of a SQLite database of what was deleted or overwritten since, and keep nobody waiting for long: most of it is moved
+    beside the writers, the rest in a turn of its own. False: somebody reads just now; the next call does it."""
+    connection = connections[using]
+    if connection.vendor != "sqlite" or not _log_bytes(using):
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        cursor.execute("PRAGMA busy_timeout")
+        (patience,) = cursor.fetchone()
+        cursor.execute(f"PRAGMA busy_timeout={SOON_MS}")
+        try:
+            with _turn(using):
+                return truncate_log(using)
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout={patience}")
+
+
+def _log_bytes(using: str) -> int:
+    """How long the log of a SQLite database is."""
+    try:
+        return Path(f"{connections.settings[using]['NAME']}-wal").stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 @contextmanager

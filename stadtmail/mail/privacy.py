@@ -4,7 +4,8 @@ A message hangs on its pair, and a pair is a unit: destroying one key ends a mai
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from datetime import datetime
+from functools import cached_property, partial
 from typing import Any
 from uuid import UUID
 
@@ -371,21 +372,27 @@ def _messages(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
 
 
 class _Record(Mapping[str, Any]):
-    """A message in the access file. When it came, and its bytes (`eml`, to be called), are opened when somebody asks for them."""
+    """A message in the access file. When it came, what was found about its sender then, and its bytes (`eml`, to be called), are opened
+    when somebody asks for them."""
 
     def __init__(self, o: queries.Opened, folder: int, known: Mapping[str, Any]) -> None:
         self._o, self._folder, self._known = o, folder, known
 
     def __getitem__(self, key: str) -> Any:
-        if key == "received":
-            return queries.received_at(self._o, self._folder, self._known["uid"]).isoformat()
+        if key in ("received", "found"):
+            at, found = self._arrival
+            return at.isoformat() if key == "received" else " ".join(found.split())
         return partial(queries.raw, self._o, self._folder, self._known["uid"]) if key == "eml" else self._known[key]
 
     def __iter__(self) -> Iterator[str]:
-        return iter((*self._known, "received", "eml"))
+        return iter((*self._known, "received", "found", "eml"))
 
     def __len__(self) -> int:
-        return len(self._known) + 2
+        return len(self._known) + 3
+
+    @cached_property
+    def _arrival(self) -> tuple[datetime, str]:
+        return queries.arrival(self._o, self._folder, self._known["uid"])
 
 
 def _opened(unit_id: UUID) -> Iterable[tuple[Unit, Mailbox]]:

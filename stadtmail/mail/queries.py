@@ -277,10 +277,11 @@ def uids(o: Opened, folder: int, *, pair: UUID) -> list[tuple[int, int]]:
     return list(_rows(o, folder).filter(pair=pair).order_by("uid").values_list("uid", "flags"))
 
 
-def received_at(o: Opened, folder: int, uid: int) -> datetime:
-    """The moment at which a message arrived. Raises NoSuchMessage, units.Gone."""
+def arrival(o: Opened, folder: int, uid: int) -> tuple[datetime, str]:
+    """(when a message arrived, what the door found out about its sender). Raises NoSuchMessage, units.Gone."""
     row, record = _one(o, folder, uid)
-    return record.envelope(bytes(row.envelope)).received_at
+    envelope = record.envelope(bytes(row.envelope))
+    return envelope.received_at, envelope.found
 
 
 def used(mailbox: Mailbox) -> tuple[int, int]:

@@ -52,6 +52,7 @@ class Envelope:
     ret: str = ""
     is_8bit: bool = False
     is_utf8: bool = False
+    is_tls_report: bool = False  # it has to arrive although TLS fails (RFC 8460 3)
 
 
 @dataclass(frozen=True, repr=False)

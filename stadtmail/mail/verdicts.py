@@ -6,6 +6,8 @@ A verdict names domains and no machine: a sender's address is used while the con
 from collections.abc import Container
 from dataclasses import dataclass, field, replace
 
+from stadtmail.wire import authres
+
 NONE, PASS, FAIL, TEMPERROR, PERMERROR = "none", "pass", "fail", "temperror", "permerror"
 QUARANTINE, REJECT = "quarantine", "reject"
 OBEY, JUNK, NOTE = "obey", "junk", "note"  # what a city does where a domain asks to refuse what fails (policy, [inbound] dmarc)
@@ -30,10 +32,13 @@ class Verdict:
     @property
     def told(self) -> str:
         """What the reader is told of it, beside the message: methods, results and domains (RFC 8601). Empty: nothing was looked for."""
-        if self.authentication_results:
-            return self.authentication_results.decode("ascii", "replace").partition(":")[2].strip()
-        words = {"spf": self.spf, "dkim": self.dkim, "dmarc": self.dmarc}
-        return "; ".join(["upstream", *(f"{name}={word}" for name, word in words.items())]) if set(words.values()) != {NONE} else ""
+        return self.authentication_results.decode("ascii", "replace").partition(":")[2].strip()
+
+    def vouched(self, server: str) -> bytes:
+        """The same for whoever a message is passed on to (ARC), without anything that can name a machine; of `server`, where nobody
+        looked for anything."""
+        field_ = self.authentication_results or f"Authentication-Results: {server}; none".encode()
+        return authres.vouched(field_)
 
 
 def in_city(verdict: Verdict, *, dmarc: str, sealers: Container[str] = ()) -> Verdict:

@@ -51,6 +51,8 @@ _LABELS = {
     "uid": ("Nummer der Nachricht", "number of the message"),
     "flags": ("Markierungen", "flags"),
     "received": ("Eingegangen", "received"),
+    "found": ("was bei der Zustellung über den Absender festgestellt wurde (RFC 8601); own: hier aufgegeben; leer: nichts",
+              "what was found about the sender at delivery (RFC 8601); own: handed over here; empty: nothing"),
     "keyword": ("Etikett oder Schlagwort im Postfach", "label or keyword in the mailbox"),
     "colour": ("Farbe des Etiketts", "colour of the label"),
     "shared_folder": ("geteilter Ordner", "shared folder"),

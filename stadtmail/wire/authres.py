@@ -12,6 +12,7 @@ _START = re.compile(rb"^(?:authentication-results|x-spam|x-rspamd)", re.I | re.M
 _WORD = re.compile(r"[A-Za-z0-9._/+=@-]{1,253}\Z")
 _COMMENT = re.compile(r"\([^()\\]*+\)")
 _RESULT = re.compile(r"\s*([A-Za-z][A-Za-z0-9-]*)\s*=\s*([A-Za-z]+)(.*)\Z", re.S)
+_DOMAINS = frozenset({"smtp.mailfrom", "header.from", "header.d", "header.i", "header.s", "header.b"})
 _PROPERTY = re.compile(r"([A-Za-z][A-Za-z0-9-]*\.[A-Za-z0-9-]+)\s*=\s*\"?([^\s\";]+)\"?")
 
 
@@ -33,6 +34,18 @@ def written(server: str, results: Sequence[Result]) -> bytes:
         words = "".join(f" {name}={value}" for name, value in one.properties if _WORD.match(value))
         lines.append(f"\t{one.method}={one.result}{comment}{words}")
     return (";\r\n".join(lines if results else [*lines, "\tnone"]) + "\r\n").encode()
+
+
+def vouched(field: bytes) -> bytes:
+    """The value of a field of ours as it may go on to others: methods, results and domains, without what can name a machine."""
+    value = field.partition(b":")[2].strip()
+    server = value.partition(b";")[0].decode("ascii", "replace").strip()
+    return written(server, plain(read(value, server=server) or [])).partition(b": ")[2].rstrip(b"\r\n")
+
+
+def plain(results: Iterable[Result]) -> list[Result]:
+    """Results without what can name a machine (smtp.helo, smtp.remote-ip, policy.iprev)."""
+    return [Result(one.method, one.result, tuple(pair for pair in one.properties if pair[0] in _DOMAINS)) for one in results]
 
 
 def read(value: bytes, *, server: str) -> list[Result] | None:

@@ -34,18 +34,33 @@ class Signer:
 
 def signatures(raw: bytes, signers: Sequence[Signer], *, at: int) -> bytes:
     """The DKIM-Signature fields of a message with CR LF line ends, one a signer, to be put before it. `at`: seconds since 1970."""
+    return b"".join(fields(raw, signers, at=at))
+
+
+def fields(
+    raw: bytes, signers: Sequence[Signer], *, at: int, name: bytes = b"DKIM-Signature", lead: str = "v=1", more: Sequence[bytes] = ()
+) -> list[bytes]:
+    """Fields that sign a message, one a signer: of DKIM, or of another that is made in the same way, beginning with the tag `lead`.
+
+    `more` names fields that it covers beside those of DKIM.
+    """
     head, body = _split(raw)
     present = _FIELD.findall(head)
-    names = [name for name in (*OVERSIGNED, *OTHERS) for _ in _count(present, name)]
+    names = [one for one in (*OVERSIGNED, *OTHERS, *more) for _ in _count(present, one)]
     names += list(OVERSIGNED)
     body_hash = b64encode(hashlib.sha256(Relaxed.canonicalize_body(body)).digest())
-    signed = b"".join(_chosen(present, names))
-    made = b""
+    covered = b"".join(_chosen(present, names))
+    made = []
     for signer in signers:
-        value = _value(signer, names, body_hash, at)
-        data = signed + b"".join(_canonical([(b"DKIM-Signature", value)]))[:-2]
-        made += b"DKIM-Signature:" + value + _folded(b64encode(signer.sign(data))) + b"\r\n"
+        value = f" {lead}; a={signer.algorithm}-sha256;".encode() + _value(signer, names, body_hash, at)
+        made.append(signed(name, value, signer, covered))
     return made
+
+
+def signed(name: bytes, value: bytes, signer: Signer, covered: bytes) -> bytes:
+    """A whole field whose value ends with an empty b=, signed together with what it covers in canonical form (RFC 6376 3.7)."""
+    data = covered + b"".join(_canonical([(name, value)]))[:-2]
+    return name + b":" + value + _folded(b64encode(signer.sign(data))) + b"\r\n"
 
 
 def record(algorithm: str, public: bytes) -> str:
@@ -79,7 +94,7 @@ def _canonical(fields: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
 def _value(signer: Signer, names: Sequence[bytes], body_hash: bytes, at: int) -> bytes:
     listed = b"".join(b":" + name if n % 5 else b":\r\n\t " + name for n, name in enumerate(names)).lstrip(b":\r\n\t ")
     return (
-        f" v=1; a={signer.algorithm}-sha256; c=relaxed/relaxed; d={signer.domain};\r\n\ts={signer.selector}; t={at};\r\n\th=".encode()
+        f" c=relaxed/relaxed; d={signer.domain};\r\n\ts={signer.selector}; t={at};\r\n\th=".encode()
         + listed + b";\r\n\tbh=" + body_hash + b";\r\n\tb="
     )  # fmt: skip
 

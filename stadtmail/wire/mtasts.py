@@ -19,6 +19,11 @@ class Policy:
     hosts: tuple[str, ...]
     max_age: int
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The policy as it stands in a file."""
+        return ("version: STSv1", f"mode: {self.mode}", *(f"mx: {one}" for one in self.hosts), f"max_age: {self.max_age}")
+
     def allows(self, host: str) -> bool:
         """Is that one of the domain's exchangers? `*.` stands for exactly one label (4.1)."""
         name = host.lower().rstrip(".")

@@ -22,7 +22,7 @@ _HELO = re.compile(r"[A-Za-z0-9._\[\]:-]{1,255}\Z")
 
 
 class Malformed(ValueError):
-    """Not SMTP. `kind` is a closed word: command, argument, address, parameter, value, utf8. Never carries what was sent."""
+    """Not SMTP. `kind` is a closed word: command, argument, address, parameter, value, utf8, binary. Never carries what was sent."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(kind)
@@ -93,6 +93,8 @@ def mail(rest: bytes, *, submitted: bool = False) -> Envelope:
     body, size = given.pop("BODY", "7BIT"), given.pop("SIZE", "0")
     if given:
         raise Malformed("parameter")
+    if body is not None and body.upper() == "BINARYMIME":
+        raise Malformed("binary")
     if body is None or body.upper() not in ("7BIT", "8BITMIME"):
         raise Malformed("value")
     if size is None or not re.fullmatch(r"[0-9]{1,20}", size, re.ASCII):

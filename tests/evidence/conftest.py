@@ -1,6 +1,10 @@
 """Units with something real behind them (people.Inventory), erased by the one path, so that receipts have something to prove."""
 
+import json
+import subprocess
+import sys
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +13,8 @@ from stadtmail.people.models import Contract, Inventory, Person
 from stadtmail.privacy import erasure, events, units
 from stadtmail.privacy.evidence import log, public, receipts
 from stadtmail.privacy.models import Unit
+
+VERIFIER = Path(__file__).resolve().parents[2] / "verifier" / "stadtmail_verify.py"
 
 
 @pytest.fixture
@@ -73,3 +79,19 @@ def papers(ahaus, make, end, erase, now):
     return paper, log.export(ahaus), public.proof_for(ahaus, receipts.commitments(paper), since=paper["head"]["size"])
 
 
+@pytest.fixture
+def verdict(tmp_path):
+    """Run the verifier on papers, in a Python without site-packages and without our environment: (exit code, output)."""
+
+    def run(*papers, language: str = "en", key: str = "") -> tuple[int, str]:
+        paths = []
+        for number, paper in enumerate(papers):
+            paths.append(tmp_path / f"{number}.json")
+            paths[-1].write_text(json.dumps(paper))
+        more = ["--key", key] if key else []
+        command = [sys.executable, "-I", "-S", str(VERIFIER), *map(str, paths), "--lang", language, *more]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env={})
+        assert not done.stderr, done.stderr
+        return done.returncode, done.stdout
+
+    return run

@@ -105,11 +105,12 @@ def _as_before(monkeypatch):
 def test_c12_each_role_has_its_own_purposes(monkeypatch) -> None:
     url = {"database_url": "postgresql://u:p@192.0.2.10:6432/x", "resolver": "192.0.2.53 trust-ad"}
     for role, open_to in {
-        "web": {"database"}, "doors": {"database", "resolver"}, "work": {"database", "resolver", "mail", "mail_policy"},
+        "web": {"database"}, "doors": {"database", "resolver"}, "work": {"database", "resolver", "mail", "mail_policy", "tls_report"},
         "console": {"database", "resolver"},
     }.items():  # fmt: skip
         given(monkeypatch, "production", role, **url)
-        places = {"database": ("192.0.2.10", 6432), "resolver": ("192.0.2.53", 53), "mail": (AWAY, 25), "mail_policy": (AWAY, 443)}
+        places = {"database": ("192.0.2.10", 6432), "resolver": ("192.0.2.53", 53), "mail": (AWAY, 25)}
+        places |= {"mail_policy": (AWAY, 443), "tls_report": (AWAY, 443)}
         assert {purpose for purpose, place in places.items() if egress.allowed(purpose, *place)} == open_to
         assert {purpose for purpose, place in places.items() if not egress.refuses(*place)} == open_to
         assert egress.refuses(AWAY, 80)

@@ -8,11 +8,14 @@ import pytest
 
 from stadtmail.kit import config
 from stadtmail.mail import queries
-from stadtmail.mail.actions import accounts, delivery, sealed
+from stadtmail.mail.actions import accounts, delivery, filters, sealed
 from stadtmail.mail.index import files
 from stadtmail.people import queries as people
 from stadtmail.people.orders import OrderForm
 from stadtmail.vault import blobs
+from tests.mail.outbox import Outbox
+
+FROM_BO = b"Return-Path: <bo@elsewhere.example>\r\nReceived: by ahaus.net\r\n"
 
 
 def form(**changes) -> OrderForm:
@@ -81,3 +84,39 @@ def every_byte() -> Iterator[tuple[str, bytes]]:
     for path in Path(config.load().data).rglob("*"):
         if path.is_file():
             yield path.name, path.read_bytes()
+
+
+@pytest.fixture
+def outbox():
+    return Outbox()
+
+
+@pytest.fixture
+def post(outbox, now):
+    """Deliver with an outgoing queue behind it."""
+    writer = delivery.Writer(enqueue=outbox)
+    writer.start()
+
+    def run(raw: bytes, *addresses: str, received: bytes = FROM_BO, at=None, verdict=None) -> list:
+        to = [delivery.recipient(address, now=at or now) for address in addresses or ("anna@ahaus.net",)]
+        return writer.submit(raw, to, received=received, now=at or now, verdict=verdict).result(timeout=30)
+
+    yield run
+    writer.stop()
+
+
+@pytest.fixture
+def box(ahaus, anna):
+    return opened(ahaus, anna)
+
+
+@pytest.fixture
+def script(box, outbox, now):
+    """Store a script and let it run."""
+
+    def run(text: str, *, o=box) -> list:
+        found = filters.put(o, "main", text.encode(), enqueue=outbox, now=now)
+        filters.activate(o, "main", now=now)
+        return found
+
+    return run

@@ -5,8 +5,8 @@ from email import message_from_bytes, policy
 
 import pytest
 
-from stadtmail.mail import checked, deciding, filtering, jobs, queries, replies, views
-from stadtmail.mail.actions import delivery, filters, foldering, forwarding
+from stadtmail.mail import checked, deciding, filtering, jobs, queries, views
+from stadtmail.mail.actions import delivery, filters, foldering
 from stadtmail.mail.models import DeliveryKey, Forward, Mailbox, Remembered, Script
 from stadtmail.mail.verdicts import Verdict
 from stadtmail.privacy import erasure, units
@@ -14,53 +14,15 @@ from stadtmail.privacy.models import ERASING, Unit
 from stadtmail.privacy.scan import opened as scanned
 from stadtmail.rights import archive, overview
 from stadtmail.usage import volatile
-from tests.mail.conftest import every_byte, opened
-from tests.mail.outbox import Outbox
+from tests.mail.conftest import FROM_BO, every_byte
 
 pytestmark = pytest.mark.postgres
-FROM_BO = b"Return-Path: <bo@elsewhere.example>\r\nReceived: by ahaus.net\r\n"
 HELLO = b"From: Bo <bo@elsewhere.example>\r\nTo: anna@ahaus.net\r\nSubject: Hallo\r\nMessage-ID: <1@elsewhere.example>\r\n\r\nText\r\n"
 
 
 @pytest.fixture(autouse=True)
 def _no_counts() -> None:
     volatile.clear()
-
-
-@pytest.fixture
-def outbox():
-    return Outbox()
-
-
-@pytest.fixture
-def post(outbox, now):
-    """Deliver with an outgoing queue behind it."""
-    writer = delivery.Writer(enqueue=outbox)
-    writer.start()
-
-    def run(raw: bytes, *addresses: str, received: bytes = FROM_BO, at=None, verdict=None) -> list:
-        to = [delivery.recipient(address, now=at or now) for address in addresses or ("anna@ahaus.net",)]
-        return writer.submit(raw, to, received=received, now=at or now, verdict=verdict).result(timeout=30)
-
-    yield run
-    writer.stop()
-
-
-@pytest.fixture
-def box(ahaus, anna):
-    return opened(ahaus, anna)
-
-
-@pytest.fixture
-def script(box, outbox, now):
-    """Store a script and let it run."""
-
-    def run(text: str, *, o=box) -> list:
-        found = filters.put(o, "main", text.encode(), enqueue=outbox, now=now)
-        filters.activate(o, "main", now=now)
-        return found
-
-    return run
 
 
 def subjects(o, name: str = "INBOX") -> list[str]:
@@ -150,82 +112,6 @@ def test_nobody_who_may_be_forged_is_told_and_the_message_is_kept(verdict, box, 
     assert post(HELLO, "anna@ahaus.net", "ben@ahaus.net", verdict=verdict) == [None, None]
     assert outbox == []
     assert subjects(box)[0] == "Hallo"
-
-
-def test_nothing_is_passed_on_before_the_address_has_agreed(box, post, script, outbox, now) -> None:
-    (remark,) = script('redirect "anna@private.example";')
-    assert (remark.kind, remark.line) == ("forward_asked", 1)
-    (question,) = outbox
-    assert (question.sender, question.to) == ("", "anna@private.example")
-    assert post(HELLO) == [None]
-    assert subjects(box)[0] == "Hallo", "kept"
-    assert len(outbox) == 1
-    confirm(outbox, box, now)
-    assert post(HELLO.replace(b"<1@", b"<2@").replace(b"Hallo", b"Zwei")) == [None]
-    assert subjects(box)[0] == "Hallo", "passed on and not kept"
-    (out,) = outbox
-    assert (out.sender, out.to, out.sign) == ("anna@ahaus.net", "anna@private.example", False)
-    assert out.raw.startswith(replies.PASSED.encode())
-    assert b"Return-Path" not in out.raw
-    assert out.raw.endswith(b"\r\n\r\nText\r\n")
-
-
-def test_a_code_in_the_script_confirms_and_is_asked_for_once(box, script, outbox, now) -> None:
-    script('redirect "anna@private.example";')
-    code = outbox[0].raw.split(b"# confirm ")[1].split()[0].decode()
-    assert [one.kind for one in script('redirect "anna@private.example";\n# confirm AAAA-BBBB')] == ["forward_asked", "wrong_code"]
-    assert len(outbox) == 1, "nobody is flooded"
-    assert script(f'redirect "Anna@private.example";\n# confirm {code}') == []
-    assert script(f'redirect "anna@private.example";\n# confirm {code}') == []
-    assert script("keep;") == []
-    assert Forward.objects.count() == 0, "what no script names is forgotten"
-
-
-def test_a_code_runs_out(box, script, outbox, now) -> None:
-    script('redirect "anna@private.example";')
-    code = outbox[0].raw.split(b"# confirm ")[1].split()[0].decode()
-    later = now + timedelta(days=8)
-    with pytest.raises(forwarding.WrongCode):
-        filters.confirm(box, code, now=later)
-    jobs.forget_for_filters(later)
-    assert Forward.objects.count() == 0
-
-
-def test_bens_code_confirms_nothing_of_anna(ahaus, ben, box, script, outbox, now) -> None:
-    script('redirect "anna@private.example";')
-    code = outbox[0].raw.split(b"# confirm ")[1].split()[0].decode()
-    bens = opened(ahaus, ben)
-    script('redirect "x@private.example";', o=bens)
-    with pytest.raises(forwarding.WrongCode):
-        filters.confirm(bens, code, now=now)
-
-
-def test_a_circle_ends(box, post, script, outbox, now) -> None:
-    script('redirect "anna@private.example";')
-    confirm(outbox, box, now)
-    assert post(HELLO) == [None]
-    (out,) = outbox
-    assert post(out.raw) == [None], "it came back"
-    assert len(outbox) == 1
-    assert subjects(box)[0] == "Hallo", "and is kept"
-    many = b"Received: by there\r\n" * 31 + HELLO.replace(b"<1@", b"<3@")
-    assert post(many) == [None]
-    assert len(outbox) == 1
-
-
-def test_what_cannot_go_out_is_kept(box, post, script, outbox, now) -> None:
-    script('redirect "anna@private.example";')
-    confirm(outbox, box, now)
-    outbox.fails = RuntimeError("the queue is down")
-    assert post(HELLO) == [None]
-    assert subjects(box)[0] == "Hallo"
-
-
-def test_a_message_that_comes_again_is_passed_on_once(box, post, script, outbox, now) -> None:
-    script('redirect "anna@private.example";')
-    confirm(outbox, box, now)
-    assert post(HELLO) == post(HELLO, received=FROM_BO + b"Received: again\r\n") == [None]
-    assert len(outbox) == 1
 
 
 def test_suspicious_mail_is_neither_passed_on_nor_answered(box, post, script, outbox, now) -> None:

@@ -15,7 +15,7 @@ PAPERS = (notice, register, annex, imprint)
 CODES = frozenset(
     {"code", "category", "start", "event", "kind", "purposes", "basis", "owner", "store", "clauses", "holds", "needs", "where", "article"}
     | {"lifetime", "purpose", "services", "land", "captcha", "captcha_consent", "analytics", "disclosure", "slug", "digest", "source", "tz"}
-    | {"dmarc", "sealers"}
+    | {"dmarc", "sealers", "tls_reports"}
     | {"domain", "mode", "reserved", "country", "hosts", "web", "consent", "agreement", "reasons", "host", "recipient", "version", "fields"}
 )
 # parts of a policy that none of the four papers shows: the terms have a page of their own, reasons are for the city's files

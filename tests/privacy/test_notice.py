@@ -10,14 +10,12 @@ import pytest
 from stadtmail.privacy import policy as policies
 from stadtmail.privacy.holds import TOLD_BEFORE
 from stadtmail.privacy.notice import annex, imprint, notice, register, words
-from stadtmail.privacy.notice.contacts import MEASURES
-from stadtmail.privacy.notice.register import START_TYPES
 from stadtmail.privacy.notice.texts import papers, sentences
 from stadtmail.privacy.periods import LATENESS, LATENESS_YEAR_END, Period
 from stadtmail.privacy.policy import published
 from stadtmail.privacy.policy.authorities import AUTHORITIES, LAENDER
 from stadtmail.privacy.policy.clauses import BY_ID, CLAUSES
-from stadtmail.privacy.policy.lint import DECISIONS, EVENTS
+from stadtmail.privacy.policy.lint import DECISIONS
 from stadtmail.privacy.policy.model import SubProcessor, Words
 from tests.privacy.papers import PAPERS, Unlike, clause, plain, said, text
 from tests.privacy.policy_files import changed, policy, without
@@ -261,6 +259,15 @@ def test_c12_pictures_from_the_internet_are_in_the_notice_as_they_are_loaded():
     assert never.pictures is None
 
 
+def test_the_notice_says_whether_other_domains_hear_of_tls():  # C-4.2
+    told, untold = policy(), policy(("tls_reports = true", "tls_reports = false"))
+    left_out = policy(("tls_reports = true", ""))
+    assert "erfährt sie von uns nach jedem Tag" in clause(told, "C-4.2").text
+    for silent in (untold, left_out):
+        assert "Anderen Domains melden wir nicht" in clause(silent, "C-4.2").text
+        assert "erfährt sie von uns" not in clause(silent, "C-4.2").text
+
+
 def test_a_narrow_wording_of_disclosure_is_possible():  # C-4.8
     narrow = policy(('wording = "law"', 'wording = "prosecution"'))
     assert "Gefahren" in clause(policy(), "C-4.8").text
@@ -341,75 +348,3 @@ def test_hostile_addresses_are_no_links():
     links = [attrs for tag, attrs in tags.found if tag == "a"]
     assert all(set(attrs) == {"href"} and attrs["href"].startswith("mailto:") and "?" not in attrs["href"] for attrs in links)
     assert "javascript:alert(1)" in shown
-
-
-# --- register, annex, imprint ---
-
-
-@pytest.mark.parametrize(("slug", "lang"), BOTH)
-def test_the_register_has_every_purpose_category_and_cookie(slug, lang):
-    compiled = policies.load(slug)
-    made = register(compiled, lang)
-    assert [a.code for a in made.activities] == list(compiled.purposes)
-    assert all(a.categories and a.basis and a.subjects and a.recipients and a.third_countries for a in made.activities)
-    assert [d.code for d in made.deletions] == list(compiled.categories)
-    assert [c.name for c in made.cookies] == [c.name for c in compiled.cookies]
-    for row in made.deletions:
-        rule = compiled.categories[row.code].rule
-        assert len(row.starts) == (len(rule.starts) if rule else 0)
-        assert row.rule == (words.due(rule, lang) if rule else row.rule)
-        assert row.lateness
-        assert row.holds
-
-
-def test_the_deletion_concept_tells_duty_and_promise_apart():
-    rows = {row.code: row for row in register(policy(), "de").deletions}
-    assert rows["BD-ID"].keep.startswith("aufzubewahren bis ein Jahr nach dem Ende des Kalenderjahres")
-    assert rows["BD-ID"].lateness == "24 Stunden"
-    assert rows["BD"].keep == "keine"
-    assert rows["BD"].lateness == "15 Minuten"
-    assert rows["BD-CRED"].holds == "keine"
-    assert [start.event for start in rows["BD-PAY"].starts] == ["letzter Einzug", "Vertragsende"]
-    assert rows["ND"].store == "nur im Arbeitsspeicher"
-
-
-def test_every_event_has_words_and_a_kind_of_start():
-    assert set(START_TYPES) == EVENTS == set(words.EVENTS) == set(papers("de")["start"])
-    assert set(START_TYPES.values()) == set(papers("de")["start_type"])
-
-
-def test_measures_refer_to_clauses_that_run():
-    assert set(MEASURES) == set(papers("de")["measure"])
-    assert all(BY_ID[id_].built for ids in MEASURES.values() for id_ in ids)
-    checks = [check for measure in register(policy(), "de").measures for check in measure.checks]
-    assert all(check.interval == "höchstens einen Tag alt" for check in checks)
-
-
-@pytest.mark.parametrize(("slug", "lang"), BOTH)
-def test_the_annex_has_what_article_28_asks_for(slug, lang):
-    compiled = policies.load(slug)
-    made = annex(compiled, lang)
-    assert compiled.parties.operator.contract.id in made.title
-    assert words.day(compiled.parties.operator.contract.ends, lang) in made.duration
-    assert [row.code for row in made.categories] == [c.code for c in compiled.categories.values() if c.person]
-    assert made.subjects
-    assert made.places
-    assert made.measures
-    assert made.third_countries
-    assert len(made.duties) == 7  # Art. 28(3)(a) to (h), of which (c) is the measures
-    assert len(made.sub_processors) == len(compiled.parties.operator.sub_processors)
-
-
-@pytest.mark.parametrize(("slug", "lang"), BOTH)
-def test_the_imprint_names_who_answers(slug, lang):
-    compiled = policies.load(slug)
-    made, controller = imprint(compiled, lang), compiled.parties.controller
-    assert made.controller.name == controller.name
-    assert made.controller.lines == controller.lines[1:]
-    assert made.controller.represented_by == controller.represented_by[lang]
-    assert controller.email in made.controller.email
-    assert made.controller.phone == controller.phone
-    assert controller.name in made.responsible
-    assert made.operator.name == compiled.parties.operator.party.name
-    assert "§" in made.law
-    assert len(made.authorities) == 2

@@ -63,7 +63,7 @@ def test_mail(rest: bytes, expected: smtp.Envelope) -> None:
         (b"FROM:<a@b.example> SIZE=-1", "value"),
         (b"FROM:<a@b.example> SIZE=" + b"9" * 21, "value"),
         (b"FROM:<a@b.example> SIZE=1 SIZE=2", "parameter"),
-        (b"FROM:<a@b.example> BODY=BINARYMIME", "value"),
+        (b"FROM:<a@b.example> BODY=BINARYMIME", "binary"),
         (b"FROM:<a@b.example> SMTPUTF8=1", "value"),
         (b"FROM:<a@b.example> AUTH=<>", "parameter"),
         ("FROM:<ä@b.example>".encode(), "utf8"),

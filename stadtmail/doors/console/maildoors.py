@@ -37,7 +37,7 @@ async def _run() -> None:
     chosen = config.load()
     name, chain, key = await loop.run_in_executor(None, certificate.of_instance)
     memory = await loop.run_in_executor(None, _memory_seconds)
-    writer = delivery.Writer(enqueue=outgoing.enqueue, names=await loop.run_in_executor(None, _own_names, name))
+    writer = delivery.Writer(enqueue=outgoing.enqueue, names=await loop.run_in_executor(None, _own_names, name, chosen.lmtp_trusts))
     writer.start()
     scanners = peers.configured({"clamd": chosen.clamd, "rspamd_url": chosen.rspamd_url})
     examiner = examining.Examiner(resolver.configured(chosen.resolver), name, scanners)
@@ -76,11 +76,12 @@ def _lmtp_places(chosen: config.Config) -> list[tuple[str, int] | str]:
     return [*tcp, *([chosen.lmtp_socket] if chosen.lmtp_socket else [])]
 
 
-def _own_names(name: str) -> list[str]:
-    """The names in which a stranger's message may not say what was found about it: the door's, and those of the cities."""
+def _own_names(name: str, front: str) -> list[str]:
+    """The names in which a message may not say what was found about it: the door's, those of the cities, and that of a trusted server in
+    front, whose word the door writes anew."""
     from stadtmail.tenants import queries as tenants
 
-    return [name, *(city.domain for city in tenants.cities())]
+    return [name, *(city.domain for city in tenants.cities()), *([front] if front else [])]
 
 
 def _memory_seconds() -> int:

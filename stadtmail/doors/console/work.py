@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from stadtmail.kit import clock, config, log
+from stadtmail.kit import clock, config, log, store
 from stadtmail.mail import jobs as mail_jobs
 from stadtmail.people import jobs as people_jobs
 from stadtmail.people import queries as people
@@ -93,6 +93,11 @@ def _prove(now: datetime) -> None:
             proofs.run(city, now)
 
 
+def _empty_log(now: datetime) -> None:  # noqa: ARG001
+    """A deleted message's mailbox keeps its key: the message must not stay in the database's log until the next sweep (C-4.7)."""
+    store.shorten_log()
+
+
 # the order of a round: ends first, because they make things due; proofs and the witness last, because they look at the rest
 TASKS = (
     Task("ends", ends_due, _end_contracts),
@@ -118,6 +123,7 @@ TASKS = (
     Task("evidence", each(timedelta(minutes=1)), evidence.move, by_date=False),
     Task("proofs", each(EVERY_PROOF), _prove, by_date=False, looks_only=True),
     Task("witness", each(timedelta(minutes=1)), witness.copy, by_date=False),
+    Task("log", each(timedelta(seconds=20)), _empty_log, by_date=False, looks_only=True),
 )
 
 

@@ -86,6 +86,7 @@ BARE_LINE_END = Reply(550, "5.6.11", "Bare CR or LF in the message")
 FULL = Reply(552, "5.2.2", "The mailbox is full and cannot take this message; please tell its owner another way")
 TOO_BIG = Reply(552, "5.3.4", "Message too big")
 NO_RECIPIENTS = Reply(554, "5.5.1", "No valid recipients")
+BINARY = Reply(554, "5.6.1", "BINARYMIME is not taken: send the message as 8BITMIME")
 NOT_SMTP = Reply(554, "5.5.1", "This is not that protocol")
 
 # the first kind that fits decides; anything else is a bug and answered "try later"
@@ -103,7 +104,9 @@ OF_ERROR: tuple[tuple[type[Exception], Reply], ...] = (
 
 MOST_LINES = 10  # of somebody's words
 _LETTERS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss", "–": "-", "„": '"', "“": '"'})
-OF_MALFORMED = {"argument": BAD_ARGUMENT, "parameter": BAD_PARAMETER, "value": BAD_ARGUMENT, "utf8": NEEDS_UTF8, "command": BAD_LINE}
+OF_MALFORMED = {
+    "argument": BAD_ARGUMENT, "parameter": BAD_PARAMETER, "value": BAD_ARGUMENT, "utf8": NEEDS_UTF8, "command": BAD_LINE, "binary": BINARY,
+}  # fmt: skip
 
 
 def of_error(error: Exception) -> Reply:

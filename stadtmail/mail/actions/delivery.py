@@ -233,7 +233,7 @@ class Writer:
             return found
         out = {"sender": sender, "enqueue": self._enqueue, "now": now}
         return {
-            mailbox: passing.carry_out(one, targets[mailbox], raw, **out)  # type: ignore[arg-type]
+            mailbox: passing.carry_out(one, targets[mailbox], raw, verdicts[mailbox], **out)  # type: ignore[arg-type]
             if one.reject is None
             else passing.refuse(one, targets[mailbox], raw, verdicts[mailbox], **out)  # type: ignore[arg-type]
             for mailbox, one in found.items()

@@ -63,7 +63,7 @@ def enqueue(
 
 def prepare(
     tenant: Tenant, *, sender: str, recipients: Sequence[To], raw: bytes, now: datetime, mailbox: UUID | None = None,
-    ret: str = "", envid: str = "", sign: bool = False, utf8: bool = False,
+    ret: str = "", envid: str = "", sign: bool = False, utf8: bool = False, is_tls_report: bool = False,
 ) -> Prepared:  # fmt: skip
     """Seal a message under a key of its own, one leg a destination. Call outside of any transaction. Raises Loop, NoRecipient."""
     if submitted.received_count(raw) > MOST_RECEIVED:
@@ -74,7 +74,7 @@ def prepare(
     (unit,) = units.prepare(tenant, [units.Wanted(transit.CATEGORY, transit.ANCHOR, uuid4(), subject)], now=now)
     is_utf8 = utf8 or not all(text.isascii() for text in (sender, *(one.address for one in recipients)))
     envid, ret = envid if dsn.is_xtext(envid) else "", ret if ret in ("FULL", "HDRS") else ""
-    envelope = transit.Envelope(sender, now, envid, ret, is_8bit=not raw.isascii(), is_utf8=is_utf8)
+    envelope = transit.Envelope(sender, now, envid, ret, is_8bit=not raw.isascii(), is_utf8=is_utf8, is_tls_report=is_tls_report)
     body, blob = transit.sealed_body(unit, raw, most_in_row=MOST_IN_ROW)
     row = Transit(
         unit_id=unit.id, tenant=tenant, mailbox=mailbox, size_bytes=len(raw), envelope=transit.sealed_envelope(unit, envelope), body=body,

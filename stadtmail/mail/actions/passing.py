@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 
 from stadtmail.kit import errors, log
 from stadtmail.mail import filtering, replies
-from stadtmail.mail.actions import remembering, repeats
+from stadtmail.mail.actions import remembering, repeats, signing
 from stadtmail.mail.deciding import Decision, Place, inbox_too
 from stadtmail.mail.models import DeliveryKey
 from stadtmail.mail.sealing import Target
@@ -43,14 +43,15 @@ class Enqueue(Protocol):
         """`sender` empty: what cannot be delivered is told to nobody; `sign`: we wrote it ourselves. Raises a StadtmailError."""
 
 
-def carry_out(decision: Decision, target: Target, raw: bytes, *, sender: str, enqueue: Enqueue | None, now: datetime) -> Decision:
+def carry_out(decision: Decision, target: Target, raw: bytes, verdict: Verdict | None, *, sender: str, enqueue: Enqueue | None,
+              now: datetime) -> Decision:  # fmt: skip
     """Send what a decision wants sent. Returns it with the inbox added where something could not go out."""
     if not decision.redirects and decision.reply is None:
         return decision
     assert decision.key is not None
     if enqueue is None:
         return inbox_too(decision) if any(one.keeps for one in decision.redirects) else decision
-    post = _Post(decision.key, target, tenants.city(target.tenant), enqueue, now)
+    post = _Post(decision.key, target, tenants.city(target.tenant), enqueue, now, verdict or Verdict())
     for one in decision.redirects:
         if not post.passed(one, raw, sender) and one.keeps:
             decision = inbox_too(decision)
@@ -92,6 +93,7 @@ class _Post:
     tenant: Tenant
     enqueue: Enqueue
     now: datetime
+    verdict: Verdict
 
     def passed(self, one: Redirect, raw: bytes, sender: str) -> bool:
         """Pass a message on, once. What goes out comes from the person: a failure comes back to them, not to a stranger."""
@@ -101,7 +103,7 @@ class _Post:
                 return True  # its delivery failed after this, and it comes again
             if not self._may("filter.passed", MOST_PASSED):
                 return False
-            self._send(self.target.address if sender else "", one.address, replies.passed_on(raw, self.key), sign=False)
+            self._send(self.target.address if sender else "", one.address, self._vouched(replies.passed_on(raw, self.key)), sign=False)
             remembering.remember(self.key, "passed", mark, seconds=PASSED_SECONDS, now=self.now)
         except Exception as error:  # noqa: BLE001 - it is kept instead
             _noted(error)
@@ -117,6 +119,11 @@ class _Post:
             self._send("", one.to, replies.written(one, now=self.now), sign=True)
         except Exception as error:  # noqa: BLE001 - the message itself goes its way
             _noted(error)
+
+    def _vouched(self, raw: bytes) -> bytes:
+        """Behind our word for what we found: whoever gets it from us cannot see where it came from (RFC 8617)."""
+        results = self.verdict.vouched(self.tenant.domain)
+        return signing.vouched(self.tenant, raw, results=results, status=self.verdict.arc, now=self.now)
 
     def _may(self, scope: str, most: int) -> bool:
         return limits.allow(scope, self.target.mailbox.hex, limit=most, per_seconds=DAY, now=self.now)

@@ -17,7 +17,7 @@ from stadtmail.mail.models import SigningKey
 from stadtmail.tenants.models import Tenant
 from stadtmail.vault import keys
 from stadtmail.vault.seal import open_sealed, seal
-from stadtmail.wire import dkim
+from stadtmail.wire import arc, dkim
 
 RSA, ED25519 = "rsa", "ed25519"
 KEPT = timedelta(days=7)  # a retired key's record stays for what is still on its way, and for readers that look late
@@ -68,6 +68,15 @@ def signed(tenant: Tenant, raw: bytes, *, now: datetime) -> bytes:
     """The message with the city's signatures before it; as it is where the city has no keys."""
     signers = _signers(tenant, now)
     return dkim.signatures(raw, signers, at=int(now.timestamp())) + raw if signers else raw
+
+
+def vouched(tenant: Tenant, raw: bytes, *, results: bytes, status: str, now: datetime) -> bytes:
+    """A message that is passed on, behind a set of ARC by the city (RFC 8617); as it is where it has no keys or may add none.
+
+    `results`: the value of Authentication-Results; `status`: none, pass or fail, what became of the message's own chain.
+    """
+    signer = next((one for one in _signers(tenant, now) if one.algorithm == RSA), None)  # what every reader of seals knows
+    return arc.added(raw, signer, results=results, status=status, at=int(now.timestamp())) + raw if signer is not None else raw
 
 
 def forget() -> None:

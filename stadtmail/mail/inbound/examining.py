@@ -91,7 +91,7 @@ class Examiner:
     async def _authenticated(self, client: Client, message: Message, fields: list[Field]) -> Verdict:
         verdict = Verdict(prior=structure.prior(fields))
         if self.trusted and (known := self._from_upstream(fields)) is not None:
-            told = _judged(known, fields)
+            told = replace(_judged(known, fields), authentication_results=authres.written(self.trusted, authres.plain(known)))
             return replace(told, prior=_with_results(verdict.prior, told.dmarc, told.spf))
         if not self.resolver.is_on:
             return verdict
@@ -111,7 +111,8 @@ class Examiner:
         )  # fmt: skip
 
     def _from_upstream(self, fields: list[Field]) -> list[Result] | None:
-        """What the server in front of this door has found: only its own field, and only the first, which is its youngest."""
+        """What the server in front of this door has found: only its own field, and only the first, which is its youngest. It is written
+        anew; every field of that name goes, whoever wrote it (actions/delivery.py)."""
         for name, value in fields:
             if name.lower() == b"authentication-results" and (found := authres.read(value, server=self.trusted)) is not None:
                 return found

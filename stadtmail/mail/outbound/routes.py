@@ -5,7 +5,7 @@ A destination that says it takes no mail (RFC 7505), or that does not exist, is 
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from ipaddress import ip_address
 from itertools import groupby
@@ -14,7 +14,7 @@ from stadtmail.kit import errors
 from stadtmail.kit.resolver import MX, TLSA, NoSuchName, Resolver, TemporaryFailure
 from stadtmail.kit.smarthost import Smarthost
 from stadtmail.mail.outbound.policies import Policies
-from stadtmail.wire import mtasts
+from stadtmail.wire import mtasts, tlsrpt
 from stadtmail.wire.smtpclient import Reply
 
 NULL_MX = Reply(556, ("5.1.10 the domain takes no mail (null MX)",))
@@ -44,12 +44,17 @@ class Host:
 
 @dataclass(frozen=True)
 class Route:
-    """Hosts in the order in which they are tried, and the domain's MTA-STS policy."""
+    """Hosts in the order in which they are tried, and the domain's MTA-STS policy. `sessions`: what came of TLS on it (RFC 8460)."""
 
     domain: str
     hosts: tuple[Host, ...]
     policy: mtasts.Policy | None = None
     relay: Smarthost | None = field(default=None, repr=False)
+    sessions: list[tlsrpt.Session] = field(default_factory=list, repr=False, compare=False)
+
+    def without_policies(self) -> "Route":
+        """The same way for a report about TLS: it must arrive although TLS fails, and is no part of the next one (RFC 8460 3)."""
+        return replace(self, hosts=tuple(replace(one, tlsa=()) for one in self.hosts), policy=None, sessions=[])
 
 
 class Routes:

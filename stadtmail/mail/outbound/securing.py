@@ -1,19 +1,21 @@
 """From a host to a connection that may be used: which TLS is demanded, tried or done without, and what came of it (RFC 7672, 8461, 3207).
 
 DANE before MTA-STS before opportunistic TLS. Where the destination demands TLS, nothing is said before it is there; where it
-does not, mail goes in the clear rather than not at all (BSI TR-03108). What failed is counted by kind (RFC 8460), never by domain.
+does not, mail goes in the clear rather than not at all (BSI TR-03108). What came of it is counted by kind, and noted on the route
+for the report that its domain may have asked for (RFC 8460).
 """
 
 import ssl
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from stadtmail.kit import instance
 from stadtmail.mail.outbound import bounds, dane
 from stadtmail.mail.outbound.client import Connection, Lost, Refused
 from stadtmail.mail.outbound.routes import Host, Route
-from stadtmail.wire import mtasts
+from stadtmail.wire import mtasts, tlsrpt
 from stadtmail.wire.smtpclient import Reply
 
 SMARTHOST, DANE, STS, TLS, PLAIN = "smarthost", "dane", "mta-sts", "tls", "plain"
@@ -51,16 +53,17 @@ class Securing:
         if policy is not None and policy.mode != mtasts.NONE:
             is_listed = policy.allows(host.name)
             if not is_listed:
-                self._count("sts", "validation-failure")
+                self._count("sts", "validation-failure", host, route)
             try:
                 if is_listed:
-                    return await self._checked_way(host, address, "sts", STS)
+                    return await self._checked_way(host, address, route, "sts", STS)
             except (Lost, Refused):
                 if policy.mode == mtasts.ENFORCE:
                     raise
             if policy.mode == mtasts.ENFORCE:
                 raise Lost(NOT_LISTED)
-        return await self._opportunistic(host, address)
+            return await self._opportunistic(host, address, replace(route, sessions=[]))  # noted by the policy that has failed
+        return await self._opportunistic(host, address, route)
 
     async def _relay(self, host: Host, address: str, route: Route) -> tuple[Connection, str]:
         relay = route.relay
@@ -69,11 +72,11 @@ class Securing:
             if relay.is_tls:
                 made = await self._open(host, address, tls=self._checked)
             elif relay.needs_trust:
-                made = (await self._checked_way(host, address, "smarthost", SMARTHOST))[0]
+                made = (await self._checked_way(host, address, route, "smarthost", SMARTHOST))[0]
             else:
-                made = (await self._opportunistic(host, address))[0]
+                made = (await self._opportunistic(host, address, route))[0]
         except ssl.SSLError as error:
-            self._count("smarthost", _result(error))
+            self._count("smarthost", _result(error), host, route)
             raise Lost(INSECURE) from None
         if relay.user:
             try:
@@ -88,58 +91,71 @@ class Securing:
         made = await self._open(host, address)
         try:
             if "STARTTLS" not in made.offers:
-                self._count("tlsa", "starttls-not-supported")
+                self._count("tlsa", "starttls-not-supported", host, route)
                 raise Lost(NO_TLS)
             await made.starttls(self._any, host.name)
             if records and not dane.matches(records, made.certificates, names=(host.name, route.domain), now=self._now()):
-                self._count("tlsa", "validation-failure")
+                self._count("tlsa", "validation-failure", host, route)
                 raise Lost(INSECURE)
         except ssl.SSLError as error:
             made.abort()
-            self._count("tlsa", _result(error))
+            self._count("tlsa", _result(error), host, route)
             raise Lost(INSECURE) from None
         except BaseException:
             made.abort()
             raise
-        self._count("tlsa", "success")
+        self._count("tlsa", "success", host, route)
         return made, DANE if records else TLS
 
-    async def _checked_way(self, host: Host, address: str, policy: str, way: str) -> tuple[Connection, str]:
+    async def _checked_way(self, host: Host, address: str, route: Route, policy: str, way: str) -> tuple[Connection, str]:
         """STARTTLS, and a certificate of that name from an authority that we know."""
         made = await self._open(host, address)
         try:
             if "STARTTLS" not in made.offers:
-                self._count(policy, "starttls-not-supported")
+                self._count(policy, "starttls-not-supported", host, route)
                 raise Lost(NO_TLS)
             await made.starttls(self._checked, host.name)
         except ssl.SSLError as error:
             made.abort()
-            self._count(policy, _result(error))
+            self._count(policy, _result(error), host, route)
             raise Lost(INSECURE) from None
         except BaseException:
             made.abort()
             raise
-        self._count(policy, "success")
+        self._count(policy, "success", host, route)
         return made, way
 
-    async def _opportunistic(self, host: Host, address: str) -> tuple[Connection, str]:
+    async def _opportunistic(self, host: Host, address: str, route: Route) -> tuple[Connection, str]:
         made = await self._open(host, address)
         if "STARTTLS" not in made.offers:
+            self._count("no-policy-found", "starttls-not-supported", host, route)
             return made, PLAIN
         try:
             await made.starttls(self._any, host.name or address)
         except (ssl.SSLError, Lost, Refused) as error:
             made.abort()
-            self._count("no-policy-found", _result(error) if isinstance(error, ssl.SSLError) else "validation-failure")
+            result = _result(error) if isinstance(error, ssl.SSLError) else "validation-failure"
+            self._count("no-policy-found", result, host, route)
             return await self._open(host, address), PLAIN
-        self._count("no-policy-found", "success")
+        self._count("no-policy-found", "success", host, route)
         return made, TLS
 
     async def _open(self, host: Host, address: str, tls: ssl.SSLContext | None = None) -> Connection:
         return await Connection.open(address, host.port, bounds=self._limits, helo=self._helo, tls=tls, name=host.name or None)
 
-    def _count(self, policy: str, result: str) -> None:
+    def _count(self, policy: str, result: str, host: Host, route: Route) -> None:
         self.counted[policy, result] += 1
+        if route.relay is None:
+            route.sessions.append(tlsrpt.Session(_applied(policy, host, route), host.name, result))
+
+
+def _applied(policy: str, host: Host, route: Route) -> tlsrpt.Applied:
+    """The policy as its domain has published it; of DANE the domain is the name where the records stand (RFC 8460 1.1)."""
+    if policy == tlsrpt.TLSA:
+        return tlsrpt.Applied(policy, host.name, tuple(f"{one.usage} {one.selector} {one.matching} {one.data.hex()}" for one in host.tlsa))
+    if policy == tlsrpt.STS and route.policy is not None:
+        return tlsrpt.Applied(policy, route.domain, route.policy.lines, route.policy.hosts)
+    return tlsrpt.Applied(tlsrpt.NO_POLICY, route.domain)
 
 
 def _result(error: ssl.SSLError) -> str:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -27,6 +27,7 @@ from stadtmail.mail.actions.legs import Try
 from stadtmail.mail.outbound import bounds, counts
 from stadtmail.mail.outbound.client import Connection, Lost, Refused
 from stadtmail.mail.outbound.policies import Policies
+from stadtmail.mail.outbound.reporting import Reports
 from stadtmail.mail.outbound.routes import NO_ANSWER, NoRoute, Route, Routes
 from stadtmail.mail.outbound.securing import Securing
 from stadtmail.mail.transit import Opened, To
@@ -52,12 +53,13 @@ class Worker:
 
     def __init__(
         self, *, hostname: str, resolver: Resolver, relay: Smarthost | None = None, limits: bounds.Bounds | None = None, port: int = 25,
-        https_port: int = 443, trust: ssl.SSLContext | None = None, now: Callable[[], datetime] = clock.now,
+        https_port: int = 443, trust: ssl.SSLContext | None = None, late: timedelta | None = None, now: Callable[[], datetime] = clock.now,
         step: Callable[[int], None] = lambda _: None,
     ) -> None:  # fmt: skip
         self._now, self._step, self._limits = now, step, limits or bounds.Bounds()
         self._routes = Routes(resolver, Policies(resolver, port=https_port, trust=trust), hostname=hostname, relay=relay, port=port)
         self.securing = Securing(helo=hostname, limits=self._limits, now=now, trust=trust)
+        self.reports = Reports(resolver, self._thread, port=https_port, trust=trust, late=late)
         self._most = self._limits.per_smarthost if relay else self._limits.per_destination
         self._id, self._lanes = uuid4(), dict[str, _Lane]()
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="outbound")  # its database connections are closed at the end
@@ -66,6 +68,7 @@ class Worker:
         self._places = asyncio.Semaphore(self._limits.connections)
         self._large = asyncio.Semaphore(self._limits.large)
         self._in_hand: set[UUID] = set()
+        self._reporting: asyncio.Task[int] | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; what has begun is finished, within reason."""
@@ -81,12 +84,18 @@ class Worker:
                         counted = moment
                         await self._thread(partial(counts.note, dict(self.securing.counted), self._now()))
                         self.securing.counted.clear()
+                    self._report()
                 except Exception as error:  # noqa: BLE001 - a database that is away for a moment must not end the worker
                     log.bug(error, role="work")
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), TICK_SECONDS)
         finally:
             await self.close()
+
+    def _report(self) -> None:
+        """Send the day's reports beside the mail: a host that a domain names may be slow."""
+        if self._reporting is None or self._reporting.done():
+            self._reporting = asyncio.get_running_loop().create_task(self.reports.send(now=self._now()))
 
     async def round(self) -> int:
         """Carry everything that is due now. Returns how many legs were tried."""
@@ -101,9 +110,10 @@ class Worker:
 
     async def close(self, *, seconds: float = 20.0) -> None:
         """Let sessions finish for a while, give the rest back."""
-        tasks = [task for lane in self._lanes.values() for task in lane.sessions]
+        tasks: list[asyncio.Task[Any]] = [task for lane in self._lanes.values() for task in lane.sessions]
         for lane in self._lanes.values():
             lane.waiting.clear()
+        tasks += [self._reporting] if self._reporting is not None else []
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=seconds)
             for task in late:
@@ -124,8 +134,13 @@ class Worker:
         for leg, is_here in found:
             if leg.id not in self._in_hand:  # a lease that ran out on ourselves
                 self._in_hand.add(leg.id)
-                self._put("@" if is_here else self._routes.lane(leg.destination), leg)
+                self._put("@" if is_here else self._lane(leg), leg)
         return len(found)
+
+    def _lane(self, leg: Opened) -> str:
+        """What shares connections. A report about TLS goes where TLS fails, too: nothing else may use its connection."""
+        name = self._routes.lane(leg.destination)
+        return f"{name} report" if leg.envelope.is_tls_report and name else name
 
     def _put(self, name: str, leg: Opened) -> None:
         lane = self._lanes.setdefault(name, _Lane())
@@ -163,8 +178,7 @@ class Worker:
 
     async def _travel(self, lane: _Lane, leg: Opened) -> None:
         try:
-            route = await self._routes.to(leg.destination, now=self._now())
-            connection, way, host = await self._connect(route)
+            connection, way, host = await self._connected(leg)
         except NoRoute as wrong:
             await self._answer(leg, [wrong.reply] * len(leg.waiting), way="", host="")
             await self._same_for_all(lane, wrong.reply)
@@ -179,6 +193,22 @@ class Worker:
         finally:
             if connection.is_open:
                 await connection.quit()
+
+    async def _connected(self, leg: Opened) -> tuple[Connection, str, str]:
+        """A connection to where a leg goes, as its domain wants it; noted for the report that the domain may want. Raises NoRoute."""
+        route = await self._routes.to(leg.destination, now=self._now())
+        if leg.envelope.is_tls_report:
+            return await self._connect(route.without_policies())
+        try:
+            return await self._connect(route)
+        finally:
+            await self._noted(leg, route)
+
+    async def _noted(self, leg: Opened, route: Route) -> None:
+        try:
+            await self.reports.note(leg.row.tenant_id, leg.destination, route.sessions, now=self._now())
+        except Exception as error:  # noqa: BLE001 - what is counted must not keep mail from being carried
+            log.bug(error, role="work")
 
     async def _same_for_all(self, lane: _Lane, reply: Reply) -> None:
         """What waits for the same destination need not find out for itself."""

@@ -217,6 +217,7 @@ def _order(policy: Policy, lang: str, known: Facts) -> Facts:
         "disclosure": phrase(lang, f"disclosure.{policy.disclosure}"),
         "dmarc": phrase(lang, f"dmarc.{policy.mail.dmarc}"),
         "pictures": phrase(lang, "pictures.asked" if policy.pictures else "pictures.never"),
+        "tls_reports": phrase(lang, "tls_reports.yes" if policy.mail.tls_reports else "tls_reports.no"),
     }
 
 

@@ -272,7 +272,7 @@ def _order(row: Table) -> model.OrderRules:
 
 def _mail(row: Table) -> model.MailRules:
     sealers = frozenset(name.lower() for name in row.texts("sealers", needed=False))
-    made = model.MailRules(row.choice("dmarc", DMARC), sealers, row.number("aliases"))
+    made = model.MailRules(row.choice("dmarc", DMARC), sealers, row.number("aliases"), row.truth("tls_reports", default=False))
     row.done()
     return made
 

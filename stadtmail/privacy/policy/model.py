@@ -300,6 +300,7 @@ class MailRules:
     dmarc: str
     sealers: frozenset[str]  # domains whose ARC seal makes good for a failure: mailing lists and forwarders that the city trusts
     aliases: int
+    tls_reports: bool  # are domains that ask for it told how TLS went with them (RFC 8460)?
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ def test_a_whole_mail(client, room) -> None:
         ([b"EHLO a", b"MAIL FROM:<> SIZE=52428801"], "552 5.3.4 Message too big"),
         ([b"EHLO a", b"MAIL FROM:<> SIZE=99999999999999999999"], "552 5.3.4 Message too big"),
         ([b"EHLO a", b"MAIL FROM:<> FOO=1"], "555 5.5.4 Parameter not known"),
+        ([b"EHLO a", b"MAIL FROM:<> BODY=BINARYMIME"], "554 5.6.1 BINARYMIME is not taken: send the message as 8BITMIME"),
         ([b"EHLO a", b"MAIL FROM:<x"], "501 5.1.7 Sender address not understood"),
         ([b"EHLO a", b"MAIL FROM:<\xc3\xa4@x.example>"], "553 5.6.7 Address beyond ASCII needs SMTPUTF8"),
         ([b"EHLO a", b"MAIL FROM:<>", b"RCPT TO:anna@ahaus.net"], "501 5.1.3 Recipient address not understood"),

@@ -59,8 +59,9 @@ def test_what_the_message_says_of_itself_counts_for_nothing(anna, now) -> None:
     assert "Absender" not in shown.partition("Eingang")[2].partition("Guten Tag")[0].replace("laut Absender", "")
 
 
-def test_an_upstream_servers_words_count_as_ours(anna, now) -> None:
-    assert "Absender bestätigt" in page(anna, now, verdict=Verdict(spf="pass", dkim="pass", dmarc="pass"))
+def test_the_words_of_a_server_in_front_count_as_ours(anna, now) -> None:
+    line = b"Authentication-Results: front.ahaus.net;\r\n\tdkim=pass header.d=news.example.org\r\n"
+    assert "Absender bestätigt" in page(anna, now, verdict=Verdict(authentication_results=line, dkim="pass"))
 
 
 def test_a_neighbour_who_hands_in_is_confirmed_and_a_forward_is_not(ahaus, anna, now) -> None:

@@ -3,10 +3,11 @@
 import pytest
 
 from stadtmail.kit import config, log
-from stadtmail.mail import queries
+from stadtmail.mail import queries, services
 from stadtmail.mail.actions import accounts, delivery
 from stadtmail.mail.inbound.examining import Examiner
 from stadtmail.privacy import policy
+from stadtmail.wire import tlsrpt
 from tests.doors.smtp.fakes import Client, Door, MailRoom
 from tests.mail.conftest import form, opened
 from tests.mail.inbound.test_examining import RAW
@@ -75,6 +76,20 @@ def test_c15_no_forgery_and_no_suspicion_keeps_an_enquiry_from_a_role(send, ahau
         assert send(FORGED, address).startswith("250")
         box = queries.opened_role(queries.role_mailbox(ahaus, role), role=role)
         assert len(queries.page(box, 1)) == 1
+
+
+def test_reports_of_others_lie_with_the_postmaster_whom_the_records_name(send, ahaus, now) -> None:
+    named = {one.value for one in services.records(ahaus, dkim=()) if one.name in ("_smtp._tls.ahaus.net", "_dmarc.ahaus.net")}
+    assert all(text.endswith("rua=mailto:postmaster@ahaus.net") for text in named)
+    assert len(named) == 2
+    session = tlsrpt.Session(tlsrpt.Applied(tlsrpt.STS, "ahaus.net"), "mx.ahaus.net", "certificate-expired")
+    report = tlsrpt.Report("1", "ahaus.net", "peer.example", "tls@peer.example", now.date(), {session: 3})
+    raw = tlsrpt.message(report, "postmaster@ahaus.net", now=now)
+    assert send(raw, b"postmaster@ahaus.net", sender=b"").startswith("250")
+    box = queries.opened_role(queries.role_mailbox(ahaus, "postmaster"), role="postmaster")
+    (row,) = queries.page(box, 1)
+    assert row.subject.startswith("Report Domain: ahaus.net Submitter: peer.example")
+    assert raw.splitlines()[-4] in b"".join(queries.raw(box, 1, row.uid))
 
 
 def test_to_a_role_and_a_resident_it_is_taken_and_lies_in_the_residents_junk(send, ahaus, anna) -> None:

@@ -245,6 +245,7 @@ def test_behind_another_server_its_results_count_and_a_strangers_do_not(examine)
     told = b"Authentication-Results: front.ahaus.net (x; y);\r\n\tspf=fail (no) smtp.mailfrom=peer.example; dkim=pass; dmarc=fail\r\n"
     verdict = examine(told + RAW, address="", trusted="front.ahaus.net")
     assert (verdict.spf, verdict.dkim, verdict.dmarc) == ("fail", "pass", "fail")
+    assert verdict.told == "front.ahaus.net;\r\n\tspf=fail smtp.mailfrom=peer.example;\r\n\tdkim=pass;\r\n\tdmarc=fail"
     forged = examine(told.replace(b"front.ahaus.net", b"evil.example") + RAW, address="", trusted="front.ahaus.net")
     assert (forged.spf, forged.dkim, forged.dmarc) == ("none", "none", "none")  # without an address nobody fails for SPF
 

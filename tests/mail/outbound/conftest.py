@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from stadtmail.mail.actions import signing
+from stadtmail.mail.actions import sending, signing
 from stadtmail.mail.outbound.bounds import Bounds
 from stadtmail.mail.outbound.worker import Worker
 from tests.dns import FakeDns
@@ -59,6 +59,16 @@ def carry(sink, dns, now) -> Callable[..., int]:
                 await worker.close()
 
         return asyncio.run(go())
+
+    return run
+
+
+@pytest.fixture
+def send(ahaus, anna, now):  # noqa: F811
+    """What Anna sends."""
+
+    def run(*to, raw=MAIL, at=None, **more):
+        return sending.send(ahaus, contract=anna.contract, sender="anna@ahaus.net", recipients=to, raw=raw, now=at or now, **more)
 
     return run
 

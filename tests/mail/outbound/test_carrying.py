@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from stadtmail.mail import transit
-from stadtmail.mail.actions import legs, outgoing, sending
+from stadtmail.mail.actions import legs, outgoing
 from stadtmail.mail.leaving import Leg, Transit
 from stadtmail.mail.outbound.bounds import Bounds
 from stadtmail.privacy import sweep
@@ -16,14 +16,6 @@ from tests.mail.outbound.test_sending import inbox
 
 pytestmark = pytest.mark.postgres
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-
-
-@pytest.fixture
-def send(ahaus, anna, now):
-    def run(*to, raw=MAIL, at=None, **more):
-        return sending.send(ahaus, contract=anna.contract, sender="anna@ahaus.net", recipients=to, raw=raw, now=at or now, **more)
-
-    return run
 
 
 def waiting() -> list[tuple[str, int, list[str]]]:
@@ -101,99 +93,6 @@ def test_each_recipient_has_an_answer_of_its_own(send, sink, carry, ahaus, anna,
     assert not Leg.objects.exists()
 
 
-def test_a_bounce_says_what_rfc_3464_wants(send, sink, carry, ahaus, anna) -> None:
-    import email
-
-    sink.answers = {"gone@example.org": "550 5.1.1 no such user\u00e4"}
-    to = outgoing.To("gone@example.org", ("FAILURE",), "rfc822;Gone+2Bold@example.org")
-    send(to, envid="QQ+3D314159", ret="FULL")
-    carry()
-    mail = email.message_from_bytes(inbox(ahaus, anna)[0])
-    assert mail["Return-Path"] == "<>"
-    assert mail["Auto-Submitted"] == "auto-replied"
-    assert mail.get_content_type() == "multipart/report"
-    text, status, original = mail.get_payload()
-    whole, one = status.get_payload()
-    assert whole["Reporting-MTA"] == "dns; ahaus.net"
-    assert whole["Original-Envelope-Id"] == "QQ=314159"
-    assert one["Original-Recipient"] == "rfc822; Gone+old@example.org"
-    assert one["Final-Recipient"] == "rfc822; gone@example.org"
-    assert (one["Action"], one["Status"], one["Remote-MTA"]) == ("failed", "5.1.1", "dns; mx.example.org")
-    assert str(one["Diagnostic-Code"]).startswith("smtp; 550 5.1.1 no such user")
-    assert original.get_content_type() == "message/rfc822"
-    assert "Inhaltskanarie" in original.as_string()
-    assert "nicht zugestellt" in text.get_payload(decode=True).decode()
-
-
-def test_without_ret_full_only_the_header_comes_back(send, sink, carry, ahaus, anna) -> None:
-    sink.mail_answer = "553 5.7.1 go away"
-    send("a@example.org")
-    carry()
-    (bounce,) = inbox(ahaus, anna)
-    assert b"Subject: Betreffkanarie" in bounce
-    assert b"Inhaltskanarie" not in bounce
-    assert b"5.7.1" in bounce
-
-
-@pytest.mark.parametrize(("notify", "told"), [(("NEVER",), 0), (("DELAY",), 0), (("FAILURE",), 1), ((), 1)])
-def test_notify_is_honoured(notify, told, send, sink, carry, ahaus, anna) -> None:
-    sink.answers = {"gone@example.org": "550 5.1.1 no"}
-    send(outgoing.To("gone@example.org", notify))
-    carry()
-    assert len(inbox(ahaus, anna)) == told
-    assert not Leg.objects.exists()
-
-
-def test_a_server_with_dsn_gets_the_parameters_and_confirms_itself(send, sink, carry, ahaus, anna) -> None:
-    send(outgoing.To("a@example.org", ("SUCCESS", "FAILURE"), "rfc822;a@example.org"), envid="E1", ret="HDRS")
-    carry()
-    assert sink.taken[0].mail.endswith("RET=HDRS ENVID=E1")
-    assert sink.taken[0].rcpts == ["RCPT TO:<a@example.org> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;a@example.org"]
-    assert inbox(ahaus, anna) == []
-
-
-def test_nothing_that_is_handed_in_becomes_a_command_of_its_own(send, sink, carry) -> None:
-    evil = "x\r\nRCPT TO:<evil@example.org>"
-    send(outgoing.To("a@example.org", ("SUCCESS", evil), f"rfc822;{evil}"), envid=evil, ret=evil)
-    carry()
-    assert not [line for line in sink.lines if "evil" in line]
-    with pytest.raises(sending.BadRecipient):
-        send(f"a@example.org>{evil}")
-
-
-def test_without_dsn_the_sender_hears_that_it_was_handed_over(send, sink, carry, ahaus, anna) -> None:
-    sink.offers = ("PIPELINING",)
-    send(outgoing.To("a@example.org", ("SUCCESS",)), "b@example.org")
-    carry()
-    (told,) = inbox(ahaus, anna)
-    assert b"Action: relayed" in told
-    assert b"b@example.org" not in told
-
-
-def test_success_here_is_confirmed_at_once(send, ahaus, anna, ben) -> None:
-    send(outgoing.To("ben@ahaus.net", ("SUCCESS",)))
-    assert b"Action: delivered" in inbox(ahaus, anna)[0]
-    assert len(inbox(ahaus, ben)) == 1
-
-
-def test_never_a_bounce_for_a_bounce(ahaus, sink, carry) -> None:
-    sink.answers = {"gone@example.org": "550 5.1.1 no"}
-    outgoing.enqueue(ahaus, sender="", recipients=["gone@example.org"], raw=MAIL, now=datetime(2026, 11, 23, 10, tzinfo=UTC))
-    assert carry() == 1
-    assert not Leg.objects.exists()
-    assert sink.taken == []
-
-
-def test_a_redirect_that_fails_is_bounced_to_its_sender_elsewhere(ahaus, anna, sink, carry, now) -> None:
-    sink.answers = {"gone@example.org": "550 5.1.1 no"}
-    outgoing.enqueue(ahaus, sender="them@example.org", recipients=["gone@example.org"], raw=MAIL, now=now)
-    assert carry() == 2
-    (bounce,) = sink.taken
-    assert bounce.sender == ""
-    assert bounce.recipients == ["them@example.org"]
-    assert b"gone@example.org" in bounce.data
-
-
 def test_what_is_enqueued_for_a_mailbox_here_is_placed_or_bounced(ahaus, anna, ben, carry, now) -> None:
     outgoing.enqueue(ahaus, sender="anna@ahaus.net", recipients=["ben@ahaus.net", "nobody@ahaus.net"], raw=MAIL, now=now)
     assert carry() == 1
@@ -211,24 +110,6 @@ def test_what_is_enqueued_for_a_mailbox_here_passes_its_filter(ahaus, anna, ben,
     assert inbox(ahaus, ben) == []
     assert b"Bitte nicht." in inbox(ahaus, anna)[0]
     assert not Leg.objects.exists()
-
-
-def test_a_sender_whose_mailbox_is_full_is_told_when_there_is_room(send, sink, carry, ahaus, anna, now) -> None:
-    from stadtmail.mail.models import Mailbox
-
-    sink.answers = {"gone@example.org": "550 5.1.1 no"}
-    send("gone@example.org", "a@example.org")
-    box = Mailbox.objects.filter(contract=anna.contract)
-    room = box.get().quota_bytes
-    box.update(quota_bytes=1)
-    carry()
-    assert waiting() == [("sender_full", 1, ["gone@example.org"])]
-    assert len(sink.taken) == 1
-    box.update(quota_bytes=room)
-    carry(now + HOUR)
-    assert len(inbox(ahaus, anna)) == 1
-    assert not Leg.objects.exists()
-    assert len(sink.taken) == 1
 
 
 def test_too_many_recipients_for_the_server_go_in_several_transactions(send, sink, carry) -> None:
