@@ -11,7 +11,20 @@ from django.shortcuts import render
 from django.utils.html import escape
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import access, attachments, done, headers, invitations, labels, mailbox, mailhtml, senders, unsubscribing, viewing
+from stadtmail.doors.web import (
+    access,
+    attachments,
+    done,
+    headers,
+    invitations,
+    labels,
+    mailbox,
+    mailhtml,
+    receipts,
+    senders,
+    unsubscribing,
+    viewing,
+)
 from stadtmail.doors.web.access import Box
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.doors.web.templatetags import portal
@@ -96,7 +109,8 @@ def _judged(request: PortalRequest, box: Box, view: Any, at: tuple[mailbox.Folde
         return {}
     return {
         "proof": senders.proof(view), "cautions": senders.cautions(request, box, view), "unsubscribe": unsubscribing.ways(view),
-        "invitation": invitations.of(request, box, (folder.number, uid), view),
+        "invitation": invitations.of(request, box, (folder.number, uid), view), "receipt": receipts.asked(request, box, folder, view),
+        "told": receipts.told(box, folder.number, uid, view),
     }  # fmt: skip
 
 

@@ -33,9 +33,10 @@ READERS = frozenset(
     {"home", "mailbox", "folder", "message", "message_html", "attachment", "attachments_zip", "message_print", "source"}
 )
 HANDLING = frozenset(
-    {"handle", "undo", "delete", "news", "labels", "folders", "folder_edit", "preview", "unsubscribe"}  # of a mailbox; GET shows no content
+    {"handle", "undo", "delete", "news", "labels", "folders", "folder_edit", "preview", "unsubscribe"}
+    # of a mailbox; GET shows no content
 )
-WRITERS = frozenset({"compose", "draft", "answer", "forward", "planned", "waiting", "signature"})  # residents who read
+WRITERS = frozenset({"compose", "draft", "answer", "forward", "planned", "waiting", "signature", "receipt"})  # residents who read
 SEARCH = frozenset({"find"})  # shows nothing before it is asked
 DESK = frozenset({"desk", "desk_order", "desk_contract", "desk_codes", "desk_reset"})
 SECRETS = ("Kanariengelb", "Marktstraße", "anna.k", "Zitronenbrief", "29. Februar 1980", "1980-02-29")
