@@ -33,7 +33,7 @@ READERS = frozenset(
     {"home", "mailbox", "folder", "message", "message_html", "attachment", "attachments_zip", "message_print", "source"}
 )
 HANDLING = frozenset(
-    {"handle", "undo", "delete", "news", "labels", "folders", "folder_edit", "preview", "unsubscribe"}
+    {"handle", "undo", "delete", "news", "labels", "folders", "folder_edit", "preview", "pdf", "unsubscribe"}
     # of a mailbox; GET shows no content
 )
 WRITERS = frozenset({"compose", "draft", "answer", "forward", "planned", "waiting", "signature", "receipt"})  # residents who read
