@@ -62,7 +62,7 @@ def view(row: Message, record: Record, root: Part) -> View:
     head = Part("", start=0, body=0, end=min(root.body, MOST_HEAD))
     heading, *cut = _cut(raw(row, record), [head, *chosen])
     opened = list(zip(chosen, cut, strict=True))
-    texts = [(part, mime.text(data, part.charset)) for part, data in opened if part.type == "text/plain"]
+    texts = [(part, mime.said(part, data)) for part, data in opened if part.type == "text/plain"]
     htmls = [mime.text(data, part.charset) for part, data in opened if part.type == "text/html"]
     pictures = {part.cid: (part.type, data) for part, data in opened if part.type.startswith("image/")}
     attachments = [Attachment(part.id, part.saved_as, part.type, part.size_bytes) for part in (*shown.attachments, *left_out)]

@@ -22,7 +22,7 @@ from stadtmail.mail.views import Mail
 from stadtmail.privacy import units
 from stadtmail.privacy.models import ERASING
 from stadtmail.vault.seal import Unreadable
-from stadtmail.wire import compose, mime, mimewords, quoting, typed
+from stadtmail.wire import compose, mdn, mime, mimewords, quoting, typed
 
 DRAFTS, SENT = "drafts", "sent"
 REPLY, FORWARD = "reply", "forward"
@@ -50,6 +50,7 @@ class Draft:
     files: tuple[Attachment, ...] = ()
     planned: "Plan | None" = None
     html: str = ""  # what was written with a design, as it lies there: whoever shows or keeps it cleans it
+    receipt: bool = False  # a notice that it was shown is asked for
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,8 @@ def draft(o: Opened, uid: int) -> Draft:
     envelope = record.envelope(bytes(row.envelope))
     head = b"".join(bodies.between(bodies.raw(row, record), 0, envelope.root.body))
     kept, view, parts = _kept(head), bodies.view(row, record, envelope.root), mime.shown(envelope.root)
-    bcc = mimewords.addresses(mime.parse(head).first(b"bcc"))
+    header = mime.parse(head)
+    bcc = mimewords.addresses(header.first(b"bcc"))
     return Draft(
         sender=kept.get("sender") or next((address for _, address in envelope.sender), ""),
         to=kept.get("to") or typed.shown(envelope.to),
@@ -111,12 +113,14 @@ def draft(o: Opened, uid: int) -> Draft:
         files=tuple(Attachment(one.id, one.saved_as, one.type, one.size_bytes) for one in (*parts.attachments, *parts.pictures)),
         planned=plan(row.id),
         html=view.html or "",
+        receipt=bool(header.first(mdn.ASKS)),
     )
 
 
 def kept_fields(values: Mapping[str, str]) -> str:
     """Fields as they were typed, for the draft's own header."""
-    return b64encode(json.dumps({name: value for name, value in values.items() if value}).encode()).decode()
+    given = json.dumps({name: value for name, value in values.items() if value}, ensure_ascii=False)
+    return b64encode(given.encode("utf-8", "replace")).decode()
 
 
 def _kept(head: bytes) -> dict[str, str]:
@@ -187,6 +191,11 @@ def sent(o: Opened, ident: UUID) -> tuple[UUID, queries.MessageView] | None:
     if mail is None:
         return None
     return UUID(mail.email_id[1:]), queries.message(o, folder(o, SENT).number, mail.uid)
+
+
+def sent_as(o: Opened, message_id: str) -> str | None:
+    """The subject of what the person sent under this Message-ID; None where it is not among the newest in Sent. Raises units.Gone."""
+    return next((mail.envelope.subject for mail in _newest(o, SENT, NEWEST) if mail.envelope.message_id == message_id), None)
 
 
 def correspondents(o: Opened) -> list[str]:

@@ -213,7 +213,7 @@ class _Content:
         content = self._mail.content
         for part in self._mail.envelope.root.walk():
             if part.type.startswith("text/"):
-                shown = mime.text(mime.content(part, content[part.body : part.end]), part.charset)
+                shown = mime.said(part, mime.content(part, content[part.body : part.end]))
                 if text in shown.casefold():
                     return True
         return False

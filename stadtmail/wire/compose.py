@@ -1,4 +1,4 @@
-"""A message that a person writes, as bytes (RFC 5322, 2045 to 2047, 2231, 6532). Pure.
+"""A message that a person writes, as bytes (RFC 5322, 2045 to 2047, 2231, 3676, 6532). Pure.
 
 Whatever was typed becomes text here and nothing else: no value ends its header line, no name of a file leaves its quotes, and
 no content can hold the boundary, which is random.
@@ -14,7 +14,7 @@ from mimetypes import MimeTypes
 from quopri import encodestring
 from urllib.parse import quote
 
-from stadtmail.wire import mimewords
+from stadtmail.wire import flowed, mimewords
 from stadtmail.wire.typed import Person
 
 MOST_SUBJECT = 900  # signs
@@ -42,6 +42,7 @@ class Letter:
     in_reply_to: str = ""
     references: str = ""
     draft: str = ""
+    receipt: bool = False  # the sender asks for a notice that it was shown (RFC 8098 2.1)
 
 
 @dataclass(frozen=True, repr=False)
@@ -140,6 +141,7 @@ def first_id(value: str) -> str:
 
 def _header(letter: Letter, now: datetime) -> bytes:
     lines = [
+        _folded("X-Stadtmail-Draft", [letter.draft[at : at + 70] for at in range(0, len(letter.draft), 70)]),  # first: it is found
         _folded("From", [_mailbox(letter.sender)]),
         *(_folded(name, [*map(_mailbox, people)], ",") for name, people in (("To", letter.to), ("Cc", letter.cc), ("Bcc", letter.bcc))),
         _folded("Subject", _words(mimewords.cleaned(letter.subject)[:MOST_SUBJECT]), always=True),
@@ -147,7 +149,7 @@ def _header(letter: Letter, now: datetime) -> bytes:
         f"Message-ID: {letter.message_id}\r\n",
         _folded("In-Reply-To", [first_id(letter.in_reply_to)]),
         _folded("References", _ID.findall(letter.references)),
-        _folded("X-Stadtmail-Draft", [letter.draft[at : at + 70] for at in range(0, len(letter.draft), 70)]),
+        _folded("Disposition-Notification-To", [f"<{letter.sender[1]}>"] if letter.receipt else []),
         "MIME-Version: 1.0\r\n",
     ]
     return "".join(lines).encode("utf-8", "replace")
@@ -201,6 +203,8 @@ def _lines(text: str) -> list[str]:
 
 def _text(text: str, *, kind: str = "text/plain") -> Iterator[bytes]:
     plain = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
+    if kind == "text/plain":
+        plain, kind = flowed.written(plain), f"{kind}; format=flowed"
     if not plain.endswith("\n"):
         plain += "\n"
     octets = plain.encode("utf-8", "replace")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from stadtmail.wire import mimewords
+from stadtmail.wire import flowed, mimewords
 
 MOST_PARTS = 500
 MOST_DEPTH = 12
@@ -38,6 +38,7 @@ class Part:
     body: int = 0
     end: int = 0
     root: str = ""  # multipart/related: content id of the part to begin with
+    flow: str = ""  # text/plain: how its lines are wrapped (flowed.kind)
     parts: list["Part"] = field(default_factory=list)
 
     def walk(self) -> Iterator["Part"]:
@@ -61,7 +62,7 @@ class Part:
     def packed(self) -> list[Any]:
         """The part as a plain list, for sealing."""
         return [self.id, self.type, self.charset, self.encoding, self.disposition, self.filename, self.cid, self.start, self.body,
-                self.end, self.root, [part.packed() for part in self.parts]]  # fmt: skip
+                self.end, self.root, self.flow, [part.packed() for part in self.parts]]  # fmt: skip
 
     @classmethod
     def unpacked(cls, packed: list[Any]) -> "Part":
@@ -137,6 +138,12 @@ def text(raw: bytes, charset: str) -> str:
     return mimewords.decoded(raw, charset).replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "\ufffd")
 
 
+def said(part: Part, content: bytes) -> str:
+    """Decoded content of a part as a person reads it: paragraphs that were wrapped on their way are whole again (RFC 3676)."""
+    found = text(content, part.charset)
+    return flowed.read(found, delsp=part.flow == flowed.DELSP) if part.flow else found
+
+
 def _headers(raw: bytes, start: int, end: int, budget: _Budget) -> tuple[list[tuple[bytes, bytes]], int]:
     """Headers of a part and where its body begins."""
     if raw[start : start + 1] == b"\n" or raw[start : start + 2] == b"\r\n":
@@ -182,6 +189,7 @@ def _describe(part: Part, headers: list[tuple[bytes, bytes]]) -> str:
         part.type = kind if _TYPE.match(kind) else "text/plain" if "/" in kind else "application/octet-stream"
     part.charset = params.get("charset", "")[:40]
     part.root = params.get("start", "").strip("<>")[:200]
+    part.flow = flowed.kind(params) if part.type == "text/plain" else ""
     encoding = found.get(b"content-transfer-encoding", b"").strip().lower()
     part.encoding = encoding.decode() if encoding in (b"base64", b"quoted-printable") else ""
     if b"content-disposition" in found:

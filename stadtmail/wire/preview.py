@@ -19,7 +19,7 @@ def preview(raw: bytes, root: Part) -> str:
         return ""
     is_html = part.type == "text/html"
     body = raw[part.body : min(part.end, part.body + (MOST_HTML if is_html else MOST_TEXT))]
-    text = mime.text(mime.content(part, body), part.charset)
+    text = mime.said(part, mime.content(part, body))
     text = html.unescape(_without_tags(text)) if is_html else _without_quotes(text)
     return mimewords.cleaned(text)[:MOST]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from stadtmail.wire import mimewords, smtp
 
-MOST_SIGNS = 32 * 1024  # of one field
+MOST_OCTETS = 32 * 1024  # of one field: what is longer is not read at all, so that nothing of it is lost unseen
 _CLOSED = {'"': '"', "<": ">", "(": ")"}
 Person = tuple[str, str]  # name (may be empty), address
 
@@ -18,13 +18,16 @@ class Read:
 
     people: list[Person]
     wrong: list[str]
+    is_too_long: bool = False  # then nobody is in it
 
 
 def read(text: str) -> Read:
     """Read a field. An address beyond ASCII is taken as it is, its domain as A-labels (RFC 6531, RFC 5891)."""
     found: dict[str, Person] = {}
     wrong: list[str] = []
-    for piece in _pieces(text[:MOST_SIGNS]):
+    if len(text.encode("utf-8", "replace")) > MOST_OCTETS:
+        return Read([], [], is_too_long=True)
+    for piece in _pieces(text):
         person = _person(piece)
         if person is None:
             wrong.append(mimewords.cleaned(piece))

@@ -10,8 +10,7 @@ from typing import Any, Never
 from stadtmail.doors.smtp.bounds import Bounds
 from stadtmail.doors.smtp.listener import Deliver, Examine, Recipient, Server
 from stadtmail.doors.smtp.submission import Submission
-
-RECIPIENTS = 250  # of one submitted message
+from stadtmail.mail.actions.rates import MOST_RECIPIENTS
 
 
 async def start(
@@ -41,7 +40,7 @@ async def start_submission(
 ) -> Server:
     """Open the door for residents' mail programs: with STARTTLS (RFC 6409) and over TLS (RFC 8314); None: not this port."""
     server = Server(
-        recipient=_nobody, deliver=_nothing, hostname=hostname, tls=tls, bounds=bounds or Bounds(recipients=RECIPIENTS),
+        recipient=_nobody, deliver=_nothing, hostname=hostname, tls=tls, bounds=bounds or Bounds(recipients=MOST_RECIPIENTS),
         service="submission", converse=Submission,
     )  # fmt: skip
     for number, is_tls in ((port, False), (tls_port, True)):

@@ -1,8 +1,8 @@
 """Attachments: each as a download, all as one ZIP, pictures as a preview. What leaves here runs nowhere in the portal's origin.
 
 A picture is shown where its bytes are one of four kinds, whatever the sender called it: it is told to the browser as that kind and
-nothing else, in a document that may load and run nothing. A PDF is a download: no browser's viewer for it works in a sandbox, and
-without one it would open in the portal's origin.
+nothing else, in a document that may load and run nothing. A PDF is never given to a browser to be opened: no browser's viewer for it
+works in a sandbox, and without one it would open in the portal's origin. It is shown as pictures of its pages (`pdf.py`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import access, downloads, headers, mailbox, mailhtml
+from stadtmail.doors.web import access, downloads, headers, mailbox, mailhtml, pdf
 from stadtmail.doors.web.access import Box
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.kit import errors
@@ -30,13 +30,14 @@ PICTURE_POLICY = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline';
 
 @dataclass(frozen=True)
 class File:
-    """An attachment as the page shows it; `is_picture`: there is a preview of it."""
+    """An attachment as the page shows it; `is_picture`, `is_pdf`: there is a preview of it."""
 
     id: str
     name: str
     kind: str
     size_bytes: int
     is_picture: bool
+    is_pdf: bool
 
 
 class NoPicture(errors.NotFound):
@@ -47,8 +48,12 @@ def files(view: Any) -> list[File]:
     """The attachments of a message."""
     shown = [part.id for part in view.parts if part.type in mailhtml.PICTURES and part.size_bytes <= MOST_PREVIEW][:MOST_PREVIEWS]
     return [
-        File(part.id, part.filename or _("anhang"), shown_type(part.type), part.size_bytes, part.id in shown) for part in view.parts
-    ]
+        File(
+            part.id, part.filename or _("anhang"), shown_type(part.type), part.size_bytes, part.id in shown,
+            pdf.is_one(part.type, part.filename, part.size_bytes),
+        )
+        for part in view.parts
+    ]  # fmt: skip
 
 
 @access.reader
@@ -92,7 +97,7 @@ def all_as_zip(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpR
 
 def shown_type(kind: str) -> str:
     """A media type in a word that people know."""
-    if kind == "application/pdf":
+    if kind == pdf.KIND:
         return _("PDF-Dokument")
     if kind == "text/calendar":
         return _("Termin")

@@ -93,15 +93,17 @@ def _done(request: PortalRequest, box: Box, sent: Sent) -> HttpResponse:
         return HttpResponseRedirect(reverse("mailbox"))
     known = compose_form.identities(request, box)
     sender = compose_form.chosen(known, sent.written.sender)
-    problems = [_too_large(drafting.TooLarge())] if sent.is_too_large else []
+    problems = long = compose_form.too_long(sent.written)
     if sent.step in ("send", "plan"):
         repeated = planning.repeated(box.opened, sent.written) if not sent.uploads else None
         if repeated is not None:
             return HttpResponseRedirect(reverse("waiting", args=[repeated]))
-        problems = [*compose_form.problems(request, box, sent, sender), *problems]
+        problems = compose_form.problems(request, box, sent, sender)
+    problems = [*problems, *([_too_large(drafting.TooLarge())] if sent.is_too_large else [])]
     try:
+        kept = compose_form.without(sent.written, {problem.field for problem in long})
         saved = drafting.save(
-            box.opened, sent.written, sender=(sender or known[0]).person, drop=sent.drop, uploads=sent.uploads, now=request.now
+            box.opened, kept, sender=(sender or known[0]).person, drop=sent.drop, uploads=sent.uploads, now=request.now
         )
     except (drafting.TooLarge, MailboxFull) as error:
         return _refused(request, box, sent, [*problems, _too_large(error)])
@@ -111,7 +113,7 @@ def _done(request: PortalRequest, box: Box, sent: Sent) -> HttpResponse:
 def _saved(request: PortalRequest, box: Box, sent: Sent, saved: drafting.Saved, problems: list[Problem]) -> HttpResponse:
     """It is a draft. Now what was asked for is done."""
     if sent.step == "auto":
-        return _said(request, saved)
+        return _said(request, saved, problems)
     if saved.apart or problems:
         return _again(request, box, sent, saved, problems)
     if sent.step in ("send", "plan"):
@@ -154,12 +156,13 @@ def _refused(request: PortalRequest, box: Box, sent: Sent, problems: list[Proble
     return _page(request, box, written, problems=problems, sent=sent)
 
 
-def _said(request: PortalRequest, saved: drafting.Saved) -> HttpResponse:
+def _said(request: PortalRequest, saved: drafting.Saved, problems: list[Problem]) -> HttpResponse:
     """What the script is told after it has saved by itself."""
     at = format_time(request.now.astimezone(request.policy.tz), "short", tzinfo=request.policy.tz, locale=region())
     text = _("Entwurf gespeichert um %(time)s") % {"time": at}
     if saved.apart:
         text = _("Dieser Entwurf wurde auch anderswo geändert oder gesendet. Ihr Text liegt jetzt als eigener Entwurf da.")
+    text = " ".join([*(problem.text for problem in problems), text])
     return JsonResponse({"draft": saved.uid, "ident": str(saved.ident), "said": text})
 
 

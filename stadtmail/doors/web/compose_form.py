@@ -4,21 +4,23 @@ A file never lies anywhere as it is and never whole in memory while its sender i
 what was typed beside it stays.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from babel.numbers import format_decimal
 from django.core.exceptions import BadRequest, RequestDataTooBig
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from stadtmail.doors.web import bodies, mailbox, mailhtml, origin
 from stadtmail.doors.web.access import Box
 from stadtmail.doors.web.fields import Problem, refuse_surplus
 from stadtmail.doors.web.places import Place
 from stadtmail.doors.web.request import PortalRequest
+from stadtmail.doors.web.templatetags.portal import region
 from stadtmail.kit import errors
 from stadtmail.mail.actions import delivery, drafting, planning, rates, sending
 from stadtmail.mail.drafts import Draft
@@ -27,7 +29,7 @@ from stadtmail.wire import compose as wire
 from stadtmail.wire import mimewords, quoting, typed
 
 RECIPIENTS = ("to", "cc", "bcc")
-FIELDS = ("sender", *RECIPIENTS, "subject", "text", "html", "ident", "draft", "original", "day", "time", "step", "remove")
+FIELDS = ("sender", *RECIPIENTS, "subject", "text", "html", "receipt", "ident", "draft", "original", "day", "time", "step", "remove")
 MOST_UPLOAD = drafting.MOST_BYTES * 57 // 78 - 256 * 1024  # of all files of a form: 57 bytes are a line of 78 (RFC 2045 6.8)
 MOST_REQUEST = 4 * drafting.MOST_BYTES  # what is larger is not even read
 
@@ -129,6 +131,7 @@ def _sent(request: PortalRequest, handler: _Sealing) -> Sent:
             subject=mimewords.cleaned(given["subject"])[: wire.MOST_SUBJECT],
             text=quoting.of_html(html, links=True) if html else given["text"], html=html, ident=_ident(given["ident"]),
             original=given["original"][:80], uid=uid if uid <= mailbox.LARGEST else 0,
+            receipt=bool(given["receipt"]),
         ),
         drop=(given["remove"][:80],) if given["remove"] else (),
         uploads=handler.uploads, day=given["day"].strip(), time=given["time"].strip(), is_too_large=handler.is_too_large,
@@ -174,14 +177,33 @@ def problems(request: PortalRequest, box: Box, sent: Sent, sender: Identity | No
         for piece in typed.read(getattr(sent.written, name)).wrong[:5]:
             found.append(Problem(name, _("„%(text)s“ ist keine vollständige E-Mail-Adresse.") % {"text": piece[:80]}))
     addresses = recipients(sent.written)
+    found += too_long(sent.written)
     if sent.step == "plan" and moment(request, sent) is None:
         found.append(Problem("day", _("Bitte wählen Sie einen Zeitpunkt, der noch kommt, höchstens ein Jahr voraus.")))
     if not addresses and not any(problem.field in RECIPIENTS for problem in found):
         found.append(Problem("to", _("Bitte geben Sie mindestens eine Adresse an.")))
-    if len(addresses) > planning.MOST_RECIPIENTS:
-        most = planning.MOST_RECIPIENTS
-        found.append(Problem("to", ngettext("Höchstens %(most)d Adresse.", "Höchstens %(most)d Adressen.", most) % {"most": most}))
+    if len(addresses) > rates.MOST_RECIPIENTS:
+        text = _("Das sind %(count)d Adressen. Eine Nachricht darf an höchstens %(most)d gehen, alle Felder zusammen.")
+        found.append(Problem(_longest(sent.written), text % {"count": len(addresses), "most": rates.MOST_RECIPIENTS}))
     return found or _refusals(request, box, sent, sender, addresses)
+
+
+def too_long(written: Draft) -> list[Problem]:
+    """The fields of addresses that are too long to be kept, each with what helps."""
+    text = _("In dieses Feld passen rund %(signs)s Zeichen, das reicht für %(most)d Adressen. Gespeichert wurde davon nichts.")
+    words = {"signs": format_decimal(typed.MOST_OCTETS // 1000 * 1000, locale=region()), "most": rates.MOST_RECIPIENTS}
+    return [Problem(name, text % words) for name in RECIPIENTS if typed.read(getattr(written, name)).is_too_long]
+
+
+def without(written: Draft, fields: Collection[str]) -> Draft:
+    """The draft with these of its fields of addresses empty."""
+    to, cc, bcc = ("" if name in fields else getattr(written, name) for name in RECIPIENTS)
+    return replace(written, to=to, cc=cc, bcc=bcc)
+
+
+def _longest(written: Draft) -> str:
+    """The field that names most."""
+    return max(RECIPIENTS, key=lambda name: len(typed.read(getattr(written, name)).people))
 
 
 def _refusals(request: PortalRequest, box: Box, sent: Sent, sender: Identity | None, addresses: list[str]) -> list[Problem]:

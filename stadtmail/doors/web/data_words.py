@@ -19,6 +19,10 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d\Z")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 MOST = 20  # records of one category that the page spells out; the download has all of them
 NOT_OF_A_CONTRACT = frozenset({"ORD", "CONT", "STAFF"})  # before it, or of somebody else
+MOMENTS = frozenset(  # keys whose values are days and moments
+    {"birth_date", "until", "concluded", "ended", "given_at", "withdrawn_at", "at", "accepted_at", "received", "began_at", "seen_at",
+     "reset_from", "reset_until", "made_on", "planned_for"}
+)  # fmt: skip
 CORRECTABLE = ("name", "street", "postcode", "town")
 
 
@@ -97,14 +101,14 @@ def lines(record: Mapping[str, Any], *, policy: Policy, lang: str) -> Iterable[L
         elif key == "colour":
             yield Line(labels[key], colours().get(value, value))
         else:
-            yield Line(labels.get(key, key), _readable(value, policy=policy, lang=lang))
+            yield Line(labels.get(key, key), _readable(key, value, policy=policy, lang=lang))
 
 
 def access(seen: Mapping[str, Any], *, policy: Policy, lang: str) -> dict[str, str]:
     """One look of the staff at this person's data."""
     categories = [policy.categories[code].name[lang] for code in seen["categories"] if code in policy.categories]
     return {
-        "at": _readable(seen["at"], policy=policy, lang=lang),
+        "at": _readable("at", seen["at"], policy=policy, lang=lang),
         "role": roles().get(seen["role"], seen["role"]),
         "purpose": purposes().get(seen["purpose"], seen["purpose"]) + (f": {seen['case']}" if seen.get("case") else ""),
         "what": ", ".join(categories),
@@ -211,20 +215,21 @@ def details(records: Iterable[Mapping[str, Any]]) -> tuple[Voluntary, ...]:
 
 def _voluntary(record: Mapping[str, Any]) -> Voluntary:
     field = str(record.get("field", ""))
-    return Voluntary(field, codewords().get(field, field), str(record.get("value", "")))
+    return Voluntary(field, codewords("field").get(field, field), str(record.get("value", "")))
 
 
-def _readable(value: Any, *, policy: Policy, lang: str) -> str:
+def _readable(key: str, value: Any, *, policy: Policy, lang: str) -> str:
+    """A value as people read it. What it is follows from its key: a person's own text stays as it is, whatever it looks like."""
     if isinstance(value, (list, tuple, set, frozenset)):
-        return ", ".join(_readable(one, policy=policy, lang=lang) for one in value)
+        return ", ".join(_readable(key, one, policy=policy, lang=lang) for one in value)
     if isinstance(value, bool):
         return _("ja") if value else _("nein")
-    at = _at(value)
+    at = _at(value) if key in MOMENTS or not isinstance(value, str) else None
     if isinstance(at, datetime):
         return str(format_datetime(at.astimezone(policy.tz), "medium", tzinfo=policy.tz, locale=lang))
     if at is not None:
         return str(format_date(at, "long", locale=lang))
-    return codewords().get(str(value), str(value))
+    return codewords(key).get(str(value), str(value))
 
 
 def _at(value: Any) -> datetime | date | None:
@@ -239,26 +244,28 @@ def _at(value: Any) -> datetime | date | None:
     return value if isinstance(value, (datetime, date)) else None
 
 
-def codewords() -> dict[str, str]:
-    """Stored codes in words."""
+def codewords(key: str) -> dict[str, str]:
+    """The codes that can stand under a key, in words; nothing for a key whose values are no codes."""
+    kinds = {"person": _("Person"), "organisation": _("Organisation")}
+    fields = {"nickname": _("Anrede"), "contact_mail": _("Andere E-Mail-Adresse")}
     return {
-        "person": _("Person"),
-        "organisation": _("Organisation"),
-        "de": _("Deutsch"),
-        "en": _("Englisch"),
-        "nickname": _("Anrede"),
-        "contact_mail": _("Andere E-Mail-Adresse"),
-        "order_form": _("Bestellformular"),
-        "clerk": _("Schreibtisch der Stadt"),
-        "import": _("Übernahme aus dem früheren System"),
-        "cookie": _("Browser mit Cookie"),
-        "url": _("Browser ohne Cookie"),
-        "app": _("Code-App"),
-        "passkey": _("Passkey"),
-        "imap": _("E-Mail lesen und ordnen (IMAP)"),
-        "submission": _("E-Mail senden (SMTP)"),
-        "sieve": _("Filter bearbeiten (ManageSieve)"),
-    }
+        "salutation": kinds,
+        "kind": {**kinds, "cookie": _("Browser mit Cookie"), "url": _("Browser ohne Cookie")},
+        "language": {"de": _("Deutsch"), "en": _("Englisch")},
+        "field": fields,
+        "purpose": fields,  # of a consent: the detail that it is for
+        "source": {
+            "order_form": _("Bestellformular"),
+            "clerk": _("Schreibtisch der Stadt"),
+            "import": _("Übernahme aus dem früheren System"),
+        },
+        "second_factor": {"app": _("Code-App"), "passkey": _("Passkey")},
+        "scopes": {
+            "imap": _("E-Mail lesen und ordnen (IMAP)"),
+            "submission": _("E-Mail senden (SMTP)"),
+            "sieve": _("Filter bearbeiten (ManageSieve)"),
+        },
+    }.get(key, {})
 
 
 def _labels() -> dict[str, str]:

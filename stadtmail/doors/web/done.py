@@ -69,6 +69,12 @@ def _words(state: dict[str, Any], folder: str) -> str:
         "label": ngettext("%(count)s Nachricht hat das Etikett.", "%(count)s Nachrichten haben das Etikett.", count),
         "unlabel": ngettext("Von %(count)s Nachricht ist das Etikett weg.", "Von %(count)s Nachrichten ist das Etikett weg.", count),
         "unsubscribed": _("Ihre Abbestellung ist unterwegs."),
+        "receipt_sent": _("Ihre Lesebestätigung ist unterwegs."),
+        "receipt_refused": _("Es wird keine Lesebestätigung gesendet. Danach gefragt werden Sie nicht noch einmal."),
+        "receipt_answered": _("Das war schon beantwortet. Es wurde nichts noch einmal gesendet."),
+        "receipt_full": _("Die Antwort ließ sich nicht vermerken: Ihr Postfach nimmt keine weiteren Etiketten auf. Gesendet wurde nichts."),
+        "receipt_later": _("Sie haben in kurzer Zeit sehr viel gesendet. Die Lesebestätigung wurde nicht gesendet."),
+        "receipt_failed": _("An diese Adresse kann nichts gesendet werden."),
     }
     return texts.get(what, "") % {"count": count, "folder": folder}
 

@@ -39,9 +39,9 @@ def of(box: Box) -> dict[int, Label]:
     return {one.bit: one for one in sorted(found, key=lambda one: one.name.casefold())}
 
 
-@access.reader
+@access.writer
 def labels(request: PortalRequest, box: Box) -> HttpResponse:
-    """/postfach/etiketten: the labels with their colours; POST makes, colours or removes one."""
+    """/postfach/etiketten: the labels with their colours; POST makes, colours or removes one. A role's mailbox has none."""
     if request.method != "POST":
         return _page(request, box)
     refuse_surplus(request.POST, FIELDS)

@@ -139,7 +139,7 @@ def back(done: str = "") -> HttpResponse:
 
 def scope_words() -> dict[str, str]:
     """What an app password may be for, in words."""
-    return {name: data_words.codewords()[name] for name in people.SCOPES}
+    return {name: data_words.codewords("scopes")[name] for name in people.SCOPES}
 
 
 def _unclear(label: str, wanted: list[str]) -> list[Problem]:

@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import unescape
+from itertools import groupby
+from operator import itemgetter
 from secrets import token_hex
 from urllib.parse import unquote
 
@@ -27,6 +29,7 @@ PICTURE_BYTES = 3_000_000
 # what the cleaner costs grows with the square of nesting and of attributes: measured, these bounds keep it about a second
 HTML_CHARS = 500_000  # without the pictures that it carries
 MOST_TAGS = 12_000
+MOST_DEPTH = 8  # of quotations in each other that the page shows
 TAGS = nh3.ALLOWED_TAGS - {"map", "area", "details", "summary"} | {"font", "tfoot"}
 ATTRIBUTES = {tag: set(names) - {"cite", "headers"} for tag, names in nh3.ALLOWED_ATTRIBUTES.items()}
 for _tag in ("table", "td", "th", "tr", "div", "p", "span", "font", "h1", "h2", "h3", "body"):
@@ -53,6 +56,7 @@ _ANY_TAG = re.compile(r"<[^>]*>")
 _TINY = re.compile(r'\s(?:width|height)="\s*[012](?:px)?\s*"')
 _PICTURE = re.compile(r'<img\b[^>]*\b(?:src|alt)="[^"]')
 _TAG = re.compile(r"<[a-zA-Z]")
+_MARKS = re.compile(r"(?:> ?)*")
 _LINK = re.compile(r"https?://[^\s<>\"'\x00-\x20]{1,2000}")
 
 
@@ -150,12 +154,20 @@ def around(*, lang: str, title: str = "Nachricht") -> tuple[str, str]:
 
 
 def plain(text: str) -> SafeString:
-    """Plain text for the page: escaped, addresses of the web as links, quoted lines paler."""
-    lines = []
-    for line in text.splitlines():
-        shown = _LINK.sub(_link, str(escape(line)))
-        lines.append(f'<span class="quote">{shown}</span>' if line.startswith(">") else shown)
-    return mark_safe("\n".join(lines))  # noqa: S308 - every line is escaped above
+    """Plain text for the page: escaped, addresses of the web as links, what is quoted as quotations in each other."""
+    out, level = [], 0
+    for depth, lines in groupby(map(_quoted, text.splitlines()), key=itemgetter(0)):
+        out.append("<blockquote>" * (depth - level) or "</blockquote>" * (level - depth))
+        out.append("\n".join(_LINK.sub(_link, str(escape(line))) for _, line in lines))
+        level = depth
+    return mark_safe("".join([*out, "</blockquote>" * level]))  # noqa: S308 - every line is escaped above
+
+
+def _quoted(line: str) -> tuple[int, str]:
+    """(depth, text) of a line: the marks of quoting in front of it, with blanks between them or not (RFC 3676 4.5)."""
+    found = _MARKS.match(line)
+    marks = found[0] if found else ""
+    return min(marks.count(">"), MOST_DEPTH), line[len(marks) :]
 
 
 def _link(match: re.Match[str]) -> str:

@@ -22,6 +22,7 @@ from stadtmail.doors.web import (
     labels,
     mailbox,
     mailhtml,
+    receipts,
     remote,
     senders,
     unsubscribing,
@@ -126,7 +127,8 @@ def _judged(request: PortalRequest, box: Box, view: Any, at: tuple[mailbox.Folde
         return {}
     return {
         "proof": senders.proof(view), "cautions": senders.cautions(request, box, view), "unsubscribe": unsubscribing.ways(view),
-        "invitation": invitations.of(request, box, (folder.number, uid), view),
+        "invitation": invitations.of(request, box, (folder.number, uid), view), "receipt": receipts.asked(request, box, folder, view),
+        "told": receipts.told(box, folder.number, uid, view),
     }  # fmt: skip
 
 

@@ -229,6 +229,6 @@ def _raw(o: Opened, written: Draft, sender: typed.Person, files: Sequence[compos
     letter = compose.Letter(
         sender=sender, to=to, cc=cc, bcc=bcc, subject=written.subject, text=written.text, html=written.html,
         message_id=f"<{written.ident}@{o.mailbox.tenant.domain}>", in_reply_to=written.in_reply_to, references=written.references,
-        draft=drafts.kept_fields(kept),
+        draft=drafts.kept_fields(kept), receipt=written.receipt,
     )  # fmt: skip
     return compose.message(letter, files, now=now, boundary=f"=_{uuid4().hex}")

@@ -31,11 +31,11 @@ from stadtmail.privacy import policy, units
 from stadtmail.privacy.models import ERASING
 from stadtmail.usage import limits
 from stadtmail.vault import seal
-from stadtmail.wire import compose
+from stadtmail.wire import compose, flowed
 
 UNDO = timedelta(seconds=10)
 FARTHEST = timedelta(days=366)
-MOST_RECIPIENTS, MOST_PLANNED = 100, 200  # of one message; of one mailbox
+MOST_PLANNED = 200  # of one mailbox
 MOST_UNKNOWN = 50  # addresses here that nobody has, named by one person within the city's `throttle`: nobody lists residents
 AT_ONCE, PAUSE, MOST_TRIES = 20, timedelta(minutes=5), 288  # of a round; between two tries; a day of them
 FORWARDED = "$Forwarded"
@@ -147,12 +147,13 @@ def repeated(o: Opened, written: Draft) -> UUID | None:
 
 
 def _same(one: Draft, other: Draft) -> bool:
-    fields = ("sender", "to", "cc", "bcc", "subject")
+    fields = ("sender", "to", "cc", "bcc", "subject", "receipt")
     return all(getattr(one, name) == getattr(other, name) for name in fields) and _lines(one.text) == _lines(other.text)
 
 
 def _lines(text: str) -> str:
-    return "\n".join(line.rstrip() for line in text.splitlines()).rstrip()
+    """The text as it comes back from a message."""
+    return "\n".join(line.rstrip() for line in flowed.settled(text.replace("\r\n", "\n")).splitlines()).rstrip()
 
 
 def stop(o: Opened, message: UUID, *, now: datetime) -> int:  # noqa: ARG001

@@ -11,6 +11,7 @@ from stadtmail.kit import errors
 from stadtmail.usage import limits
 
 HOUR, DAY = 3_600, 86_400
+MOST_RECIPIENTS = 250  # of one message, however it is handed over
 
 
 @dataclass(frozen=True)

@@ -63,12 +63,13 @@ class _Here:
 def send(
     tenant: Tenant, *, contract: UUID, sender: str, recipients: Sequence[str | To], raw: bytes, now: datetime, ret: str = "",
     envid: str = "", utf8: bool = False, limits: rates.Rates = rates.USUAL, still: Callable[[], bool] = lambda: True,
-    along: Callable[[], None] = lambda: None,
+    along: Callable[[], None] = lambda: None, is_silent: bool = False,
 ) -> Sent:  # fmt: skip
     """Send a message of the contract's holder. Durable when this returns.
 
     `still`: may they still? It is asked in the transaction that takes the message, after all that takes time (MayNotSend).
     `along`: what is written in the same transaction; where it raises, nothing is sent.
+    `is_silent`: from the null path, so that nobody answers it by itself (RFC 8098 3).
 
     Raises NotYourAddress, MayNotSend, TooOften, BadRecipient, Loop, outgoing.NoRecipient, and TryLater of a city that is
     closed.
@@ -88,7 +89,7 @@ def send(
     rates.count(who.person_id, len(to), rates=limits, now=now)
     raw = submitted.completed(raw, sender=sender, domain=tenant.domain, now=now, new_id=lambda: uuid4().hex)
     raw = signing.signed(tenant, raw, now=now)
-    of = transit.Envelope(sender, now, envid, ret, is_utf8=utf8)
+    of = transit.Envelope("" if is_silent else sender, now, envid, ret, is_utf8=utf8)
     return _take(mailbox, of, (here, away), raw, still=lambda: people.contract(tenant, contract).state == "active" and still(), along=along)
 
 

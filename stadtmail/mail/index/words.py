@@ -89,7 +89,7 @@ def texts(envelope: Envelope, content: bytes) -> str:
     for part in envelope.root.walk():
         if part.type in ("text/plain", "text/html") and part.disposition != "attachment":
             end = min(part.end, part.body + 4 * MOST_TEXT)
-            said = mime.text(mime.content(part, content[part.body : end]), part.charset)[:MOST_TEXT]
+            said = mime.said(part, mime.content(part, content[part.body : end]))[:MOST_TEXT]
             (plain if part.type == "text/plain" else html).append(said if part.type == "text/plain" else visible(said))
     known = set(folded(" ".join(plain)).split()) if html and plain else set()
     seen = "\n".join(html)

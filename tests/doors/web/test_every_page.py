@@ -35,10 +35,10 @@ READERS = frozenset(
 )
 SHARED = frozenset({"shares", "shared_folder", "shared_message", "shared_html", "shared_part"})  # of somebody else, or nothing
 HANDLING = frozenset(
-    {"handle", "undo", "delete", "news", "labels", "folders", "folder_edit", "preview", "unsubscribe", "pictures"}
+    {"handle", "undo", "delete", "news", "labels", "folders", "folder_edit", "preview", "pdf", "unsubscribe", "pictures"}
     # of a mailbox; GET shows no content
 )
-WRITERS = frozenset({"compose", "draft", "answer", "forward", "planned", "waiting", "signature"})  # residents who read
+WRITERS = frozenset({"compose", "draft", "answer", "forward", "planned", "waiting", "signature", "receipt"})  # residents who read
 SEARCH = frozenset({"find"})  # shows nothing before it is asked
 DESK = frozenset({"desk", "desk_order", "desk_contract", "desk_codes", "desk_reset"})
 SECRETS = ("Kanariengelb", "Marktstraße", "anna.k", "Zitronenbrief", "29. Februar 1980", "1980-02-29")

@@ -84,7 +84,7 @@ def test_plain_text_can_be_chosen_and_has_its_links(anna, now) -> None:
     assert not any(tag == "iframe" for tag, _ in page.tags)
     (link,) = [given for tag, given in page.tags if tag == "a" and given.get("href") == "https://example.org/a?b=1&c=2"]
     assert "noopener" in link["rel"]
-    assert any(tag == "span" and given.get("class") == "quote" for tag, given in page.tags)
+    assert any(tag == "blockquote" for tag, _ in page.tags)
 
 
 def test_an_attachment_is_always_a_download(anna, now) -> None:

@@ -9,10 +9,11 @@ import pytest
 from stadtmail.doors.web import compose_form
 from stadtmail.kit import clock
 from stadtmail.mail import drafts, queries
-from stadtmail.mail.actions import drafting
+from stadtmail.mail.actions import drafting, rates
 from stadtmail.mail.folders import ANSWERED
 from stadtmail.mail.models import Mailbox, Message, Planned
 from stadtmail.vault import blobs
+from stadtmail.wire import typed
 from tests.doors.web import cast
 from tests.doors.web.browsing import Browser
 from tests.doors.web.writing import Writer, opened, raws, send_due, writer
@@ -165,7 +166,7 @@ def test_a_file_that_does_not_fit_into_the_mailbox_is_said_and_the_text_stays(ah
         ({"to": "niemand@ahaus.net"}, "niemand@ahaus.net gibt es nicht"),
         ({"to": "ben.b@ahaus.net", "cc": "kaputt@"}, "„kaputt@“ ist keine vollständige"),
         ({"to": "ben.b@ahaus.net", "sender": "ben.b@ahaus.net without"}, "Von dieser Adresse können Sie nicht senden"),
-        ({"to": ", ".join(f"a{n}@example.org" for n in range(101))}, "Höchstens 100"),
+        ({"to": ", ".join(f"a{n}@example.org" for n in range(251))}, "Das sind 251 Adressen. Eine Nachricht darf an höchstens 250 gehen"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(ahaus, anna, ben, account, given, said) -> None:
@@ -175,6 +176,82 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(ahaus, anna, 
     assert anna.values["to"] == given["to"]
     assert Planned.objects.count() == 0
     assert len(raws(opened(ahaus, account), DRAFTS)) == 1
+
+
+def test_as_many_blind_copies_as_a_message_may_have_go_out_and_lie_in_the_draft(ahaus, anna, account) -> None:
+    people = [f"Vorname Nachname-Doppelname {n} <vorname.nachname{n}@stadtverwaltung.example>" for n in range(rates.MOST_RECIPIENTS)]
+    anna.press("save", subject="Rundbrief", text="x", bcc=", ".join(people))
+    assert typed.read(anna.values["bcc"]).people == typed.read(", ".join(people)).people
+    anna.press("send")
+    assert send_due(later()) == 1
+    asked = {one for leg in drafts.on_the_way(opened(ahaus, account)) for one in leg.to}
+    assert len(asked) == rates.MOST_RECIPIENTS
+    (raw,) = raws(opened(ahaus, account), SENT)
+    assert len(re.findall(rb"vorname\.nachname\d+@", raw)) == rates.MOST_RECIPIENTS
+
+
+@pytest.mark.parametrize("step", ["send", "save", "plan", "attach"])
+@pytest.mark.parametrize("field", ["to", "cc", "bcc"])
+def test_a_field_is_never_cut_in_silence(ahaus, anna, account, step, field) -> None:
+    """Too long to be kept: said beside it with the numbers, and everything else is safe, the files as well."""
+    given = ", ".join(f"a{n}@example.org" for n in range(3000))
+    anna.press(step, ("a.txt", b"inhalt"), status=400, subject="Betreff", text="Mein langer Text", **{field: given})
+    assert "passen rund 32.000 Zeichen, das reicht für 250 Adressen" in anna.text
+    assert anna.values[field] == given
+    assert (anna.values["subject"], anna.values["text"].strip(), anna.files()) == ("Betreff", "Mein langer Text", ["a.txt"])
+    assert Planned.objects.count() == 0
+    anna.press("save", **{field: "ben@example.org"})
+    assert anna.values[field] == "ben@example.org"
+
+
+def test_what_is_saved_by_itself_says_what_it_did_not_save(anna) -> None:
+    given = {**anna.values, "text": "Mein Text", "to": "ä" * 20_000, "step": "auto", "file": ""}
+    answer = anna.browser.client.post(anna.action, given).json()
+    assert "Gespeichert wurde davon nichts" in answer["said"]
+    assert Writer(anna.browser).open(f"/postfach/schreiben/{answer['draft']}").values["text"].strip() == "Mein Text"
+
+
+def test_the_browser_cuts_no_field_either(anna) -> None:
+    form = anna.page.response.content.decode().partition("data-compose")[2]
+    assert "maxlength" not in "".join(re.findall(r'<input[^>]*name="(?:to|cc|bcc)"[^>]*>', form))
+
+
+def test_names_beyond_ascii_fill_a_field_to_its_end_and_come_back(ahaus, anna) -> None:
+    given = ", ".join(f'"漢字かな {n}" <a{n}@example.org>' for n in range(900))[:32_000].rpartition(",")[0]
+    while len(given.encode()) > typed.MOST_OCTETS:
+        given = given.rpartition(",")[0]
+    anna.press("save", to=given, cc=given, bcc=given, subject="S", text="x")
+    assert (anna.values["to"], anna.values["cc"], anna.values["bcc"]) == (given, given, given)
+
+
+def test_long_paragraphs_go_out_in_lines_of_78_and_come_back_whole(ahaus, anna, account, ben) -> None:
+    paragraph = " ".join(f"Wort{n}" for n in range(60))
+    text = f"{paragraph}\n\n> {paragraph}\n-- \nAnna"
+    anna.press("save", to="ben.b@ahaus.net", subject="Lang", text=text)
+    assert anna.values["text"].strip() == text
+    anna.press("send")
+    assert send_due(later()) == 1
+    raw = raws(opened(ahaus, ben), INBOX)[0]
+    assert b"format=flowed" in raw
+    body = raw.partition(b"\r\n\r\n")[2]
+    assert max(map(len, body.split(b"\r\n"))) <= 78
+    assert b"\r\n-- \r\nAnna" in body
+    o = opened(ahaus, ben)
+    uid = queries.page(o, INBOX)[0].uid
+    assert queries.message(o, INBOX, uid).text.strip() == text
+    answer = drafts.answer(o, INBOX, uid, to_all=False, own=[], said="Anna schrieb:").text
+    assert f"> {paragraph}\n>\n>> {paragraph}\n" in answer
+
+
+def test_a_flowed_letter_is_shown_in_paragraphs_with_its_quotations(ahaus, anna, account, now) -> None:
+    letter = (b"From: x@example.org\r\nSubject: S\r\nContent-Type: text/plain; charset=utf-8; format=flowed; delsp=yes\r\n\r\n"
+              b"Donau \r\ndampfschiff\r\n>> tief  \r\n>> unten\r\n> <b>flach</b>\r\n-- \r\nK.\r\n")  # fmt: skip
+    cast.deliver(letter, "anna.k@ahaus.net", now=now)
+    uid = queries.page(opened(ahaus, account), INBOX)[0].uid
+    body = anna.browser.get(f"/postfach/1/{uid}").response.content.decode()
+    assert (
+        "Donaudampfschiff<blockquote><blockquote>tief unten</blockquote>&lt;b&gt;flach&lt;/b&gt;</blockquote>-- \nK." in body
+    )
 
 
 def test_too_many_messages_are_refused_before_anything_is_promised(anna, ben, monkeypatch) -> None:

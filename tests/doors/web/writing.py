@@ -68,7 +68,8 @@ class Writer:
             self.action, form = unescape(found[1]), found[0]
             hidden = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form)
             inputs = re.findall(r'<input class="kern-form-input__input"[^>]*name="(\w+)" type="text"[^>]*?value="([^"]*)"', form)
-            self.values = {name: unescape(value) for name, value in (*hidden, *inputs)}
+            ticks = re.findall(r'<input class="[^"]*" type="checkbox"[^>]*name="(\w+)" value="([^"]*)" checked', form)
+            self.values = {name: unescape(value) for name, value in (*hidden, *inputs, *ticks)}
             self.values["text"] = unescape(re.search(r"<textarea[^>]*>\n(.*?)</textarea>", form, re.S)[1])
             self.values["sender"] = unescape(re.search(r'<option value="([^"]*)" selected', form)[1])
         return self

@@ -12,6 +12,7 @@ from stadtmail.mail.leaving import Leg, Transit
 from stadtmail.mail.models import Message
 from stadtmail.people.actions import contracts
 from stadtmail.people.models import Contract
+from stadtmail.wire import compose
 from tests.mail.conftest import form, opened
 from tests.mail.outbound.conftest import MAIL
 
@@ -144,6 +145,18 @@ def test_dkim_both_keys_sign_and_dkimpy_agrees(ahaus, anna, ben, now, ed25519_fo
     assert b"d=ahaus.net" in raw
     for changed in (raw.replace(b"Betreff", b"Betrug!"), b"From: x@y.z\r\n" + raw, raw + b"more"):
         assert not any(verified(changed, records, n) for n in (0, 1))
+
+
+def test_dkim_holds_for_text_whose_lines_flow(ahaus, anna, ben, now, ed25519_for_dkimpy) -> None:
+    """Soft line ends, stuffed blanks and a signature's line are signed as they are sent (RFC 3676)."""
+    records = {f"{one.name}.".encode(): one.text.encode() for one in signing.rotate(ahaus, now=now)}
+    text = f"{'Wort ' * 60}\n From hier, ä\n> {'Zitat ' * 40}\n-- \nAnna"
+    letter = compose.Letter(("Anna", "anna@ahaus.net"), [("", "ben@ahaus.net")], [], [], "S", text, "<flow@ahaus.net>", receipt=True)
+    send(ahaus, anna, "ben@ahaus.net", raw=compose.message(letter, [], now=now, boundary="b"), now=now)
+    raw = inbox(ahaus, ben)[0].partition(b"\r\n")[2]
+    assert b"format=flowed" in raw
+    assert verified(raw, records, 0)
+    assert verified(raw, records, 1)
 
 
 def test_dkim_after_a_rotation_the_new_keys_sign_and_the_old_records_stay_for_a_week(ahaus, anna, now) -> None:
