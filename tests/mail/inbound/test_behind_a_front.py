@@ -6,6 +6,7 @@ import zipfile
 
 import pytest
 
+from stadtmail.doors.console import maildoors
 from stadtmail.mail import queries
 from stadtmail.mail.actions import accounts, delivery
 from stadtmail.mail.inbound.examining import Examiner
@@ -35,7 +36,7 @@ def doors(dns, anna):
     ended = []
 
     def run(*, lmtp: bool, trusted: str = FRONT) -> Client:
-        writer, room = delivery.Writer(names=["mx.ahaus.net", "ahaus.net", *([trusted] if trusted else [])]), MailRoom()
+        writer, room = delivery.Writer(names=maildoors._own_names("mx.ahaus.net", trusted)), MailRoom()
         writer.start()
         examiner = Examiner(dns.resolver(), "mx.ahaus.net", trusted=trusted if lmtp else "")
         room.recipient, room.deliver, room.examine = delivery.recipient, writer.submit, examiner.look  # type: ignore[method-assign,attr-defined]

@@ -175,7 +175,7 @@ def test_a_report_arrives_although_tls_fails_and_is_no_part_of_the_next(
     dns.secure, sink.tls = True, authority.context(MX)
 
     async def go() -> None:
-        async with work() as (worker, moment):
+        async with work(limits=replace(QUICK, per_destination=1)) as (worker, moment):
             await sent(ahaus, now)
             await worker.round()
             assert sink.taken == []
