@@ -1,6 +1,10 @@
 """Shared folders in the room: rights that stand at a moment, every end of either side, and not a byte left of it."""
 
+import threading
+import time
+
 import pytest
+from django.db import connections
 
 from stadtmail.kit import store
 from stadtmail.mail import given, guests, listing, queries, shares, views
@@ -107,6 +111,35 @@ def test_taken_back_it_is_gone_in_the_middle_of_a_read_and_of_a_write(a, b, fold
     assert guest.guest.rights() == ""
     assert given.given(b) == []
     assert not Share.objects.exists()
+
+
+def test_of_taking_away_and_writing_one_comes_first(a, b, folder, share, now) -> None:
+    """Once it is taken away nothing more is written, however many were just writing."""
+    row = share(shares.MANAGE)
+    (one,) = given.given(b)
+    begun, refused = threading.Barrier(3), []
+
+    def write() -> None:
+        try:
+            begun.wait(20)
+            for _ in range(1000):
+                filing.append(one.opened("i"), folder, [filing.New(MAIL, 0, now)], now=now)
+        except guests.NotShared:
+            refused.append(True)
+        finally:
+            connections.close_all()
+
+    writing = [threading.Thread(target=write) for _ in range(2)]
+    for thread in writing:
+        thread.start()
+    begun.wait(20)
+    time.sleep(0.2)
+    sharing.withdraw_one(a, row.id, now=now)
+    there = views.position(folder)
+    for thread in writing:
+        thread.join(60)
+    assert refused == [True, True]
+    assert views.position(folder) == there
 
 
 def test_whom_nothing_can_be_shared_with_cannot_be_told_apart(ahaus, musterstadt, a, ben, folder, now) -> None:
