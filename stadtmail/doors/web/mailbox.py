@@ -14,7 +14,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import access, done, headers, labels, lines, storage
+from stadtmail.doors.web import access, done, headers, labels, lines, rows, storage
 from stadtmail.doors.web.access import Box
 from stadtmail.doors.web.lines import Line, line
 from stadtmail.doors.web.request import PortalRequest
@@ -108,7 +108,10 @@ def folders(box: Box) -> list[Folder]:
 
 def side(box: Box, shown: list[Folder], current: Folder | None) -> dict[str, Any]:
     """What the side bar and the top of every mail page need."""
-    return {"folders": shown, "current": current, "storage": storage.of(box.mailbox), "role": box.role, "section": "mail"}
+    return {
+        "folders": shown, "folder_links": rows.folders(shown, current), "current": current, "storage": storage.of(box.mailbox),
+        "role": box.role, "section": "mail",
+    }  # fmt: skip
 
 
 def chosen(shown: list[Folder], number: int) -> Folder:
@@ -151,7 +154,10 @@ def page(request: PortalRequest, box: Box, shown: list[Folder], current: Folder,
     groups = listing.conversations(found.rows) if is_grouped else [[row] for row in found.rows]
     context = {
         **side(box, shown, current), **_pages(at, found), "at": at, "is_grouped": is_grouped, "labels": list(marks.values()),
-        "lines": [lines.conversation(request, group, marks, receivers=current.shows_receivers) for group in groups],
+        "lines": rows.listed(
+            [lines.conversation(request, group, marks, receivers=current.shows_receivers) for group in groups],
+            reverse("folder", args=[current.number]),
+        ),
         "seite": ".".join(str(row.uid) for row in found.rows), "filters": _filters(at, current), "handle": at.address("handle"),
         "targets": [one for one in shown if one.number != current.number],
         "views": {name: Where(at.folder, only=at.only).address(ansicht=name) for name in VIEWS},
