@@ -51,8 +51,7 @@ class Browser:
         sent = {"Host": self._host, "Accept-Encoding": "gzip", "User-Agent": "Mozilla/5.0 (bench)", "Cookie": cookies, **headers}
         if method == "POST":
             sent |= {"Origin": f"http://{self._host}", "Content-Length": str(len(body))}
-        self._connection.request(method, path, body or None, sent)
-        answer = self._connection.getresponse()
+        answer = self._answer(method, path, body, sent)
         raw = answer.read()
         for name, value in answer.getheaders():
             if name.lower() == "set-cookie":
@@ -63,6 +62,18 @@ class Browser:
         packed = answer.getheader("Content-Encoding", "") == "gzip"
         text = (zlib.decompress(raw, zlib.MAX_WBITS | 16) if packed else raw).decode("utf-8", "replace")
         return Reply(answer.status, len(raw), text, answer.getheader("Location", ""))
+
+
+    def _answer(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> http.client.HTTPResponse:
+        for is_last in (False, True):
+            try:
+                self._connection.request(method, path, body or None, headers)
+                return self._connection.getresponse()
+            except ConnectionError:  # the server has ended it while the other side had its turn: once anew, as browsers do
+                self._connection.close()
+                if is_last:
+                    raise
+        raise AssertionError
 
 
 class Ours(Browser):
