@@ -43,7 +43,9 @@ def folder(**settings: str) -> Iterator[Path]:
         from django.db import connections
 
         connections.close_all()
-        shutil.rmtree(ram.current(), ignore_errors=True)
+        volatile = ram.current()
+        for place in (volatile, volatile.with_name(f"{volatile.name}-bells")):  # of the IMAP door's processes (usage/bell.py)
+            shutil.rmtree(place, ignore_errors=True)
         shutil.rmtree(data, ignore_errors=True)
 
 

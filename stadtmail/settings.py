@@ -86,7 +86,10 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "APP_DIRS": True,
-        "OPTIONS": {"context_processors": ["stadtmail.doors.web.context.portal"]},
+        "OPTIONS": {
+            "context_processors": ["stadtmail.doors.web.context.portal"],
+            "builtins": ["stadtmail.doors.web.templatetags.addresses"],  # every template's tag for addresses
+        },
     }
 ]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024

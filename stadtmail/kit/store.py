@@ -11,13 +11,16 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connections, transaction
-from django.db.models import Model, QuerySet
+from django.db.models import BooleanField, DateField, DateTimeField, Model, QuerySet, UUIDField
+from django.db.utils import OperationalError
 
 from stadtmail.kit import config
 
@@ -73,7 +76,10 @@ def select(sql: str, values: Sequence[str | bytes | int | UUID], using: str = "d
     """
     if not _held.__dict__.get(using) and is_near(using):
         plain = [value.hex if isinstance(value, UUID) else value for value in values]
-        return _reader(using).execute(sql.replace("%s", "?"), plain).fetchall()
+        try:
+            return _reader(using).execute(sql.replace("%s", "?"), plain).fetchall()
+        except (FileNotFoundError, sqlite3.OperationalError) as error:  # as Django says it: the store is away
+            raise OperationalError(str(error)) from error
     native = connections[using].features.has_native_uuid_field
     with connections[using].cursor() as cursor:
         cursor.execute(sql, values if native else [value.hex if isinstance(value, UUID) else value for value in values])
@@ -125,9 +131,46 @@ def close_reader(using: str = "default") -> None:
         kept[1].close()
 
 
+def rows_of(model: type[M], where: str, values: Sequence[str | bytes | int | UUID], using: str = "default") -> list[M]:
+    """A model's rows by a condition of ours by hand: what `select` is for, where the callers want rows and not values."""
+    names, columns, makers = _form(model)
+    sql = f"SELECT {columns} FROM {model._meta.db_table} WHERE {where}"  # noqa: S608 - our own names
+    return [
+        model.from_db(using, names, [make(value) if make and value is not None else value for make, value in zip(makers, row, strict=True)])
+        for row in select(sql, values, using)
+    ]
+
+
 def as_id(value: "UUID | str") -> UUID:
     """An id as `select` gives it: PostgreSQL knows ids, SQLite their digits."""
     return value if isinstance(value, UUID) else UUID(hex=value)
+
+
+def as_moment(value: "datetime | str") -> datetime:
+    """A moment as `select` gives it: PostgreSQL knows moments, SQLite their text in UTC (inside of `writing` a moment without zone)."""
+    found = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+def as_day(value: "date | str") -> date:
+    """A day as `select` gives it."""
+    return value if isinstance(value, date) else date.fromisoformat(value)
+
+
+@cache
+def _form(model: type[Model]) -> tuple[list[str], str, list[Callable[[Any], Any] | None]]:
+    """A model's attributes, its columns, and what makes a value of each, as `select` gives it, the model's own."""
+    makers: list[tuple[type, Callable[[Any], Any]]] = [
+        (UUIDField, as_id), (DateTimeField, as_moment), (DateField, as_day), (BooleanField, bool)
+    ]  # fmt: skip
+    fields = model._meta.concrete_fields
+    made = [next((make for kind, make in makers if isinstance(_own(field), kind)), None) for field in fields]
+    return [field.attname for field in fields], ", ".join(f"{field.column}" for field in fields), made
+
+
+def _own(field: Any) -> Any:
+    """The field whose values a reference has: a row's key may be another's."""
+    return _own(field.target_field) if field.is_relation else field
 
 
 def truncate_log(using: str) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from itertools import chain
 
+from stadtmail.kit import store
 from stadtmail.mail.models import Body, Message
 from stadtmail.mail.sealing import Record
 from stadtmail.wire import mime, mimewords
@@ -43,7 +44,10 @@ def raw(row: Message, record: Record) -> Iterator[bytes]:
     """The bytes of a message as they were received."""
     if row.blob is not None:
         return record.blob(row.blob)
-    return iter([record.body(bytes(Body.objects.values_list("sealed", flat=True).get(message=row.id)))])
+    found = store.select("SELECT sealed FROM mail_body WHERE message_id = %s", [row.id])
+    if not found:  # deleted meanwhile
+        raise Body.DoesNotExist
+    return iter([record.body(bytes(found[0][0]))])
 
 
 def content(row: Message, record: Record, part: Part) -> Iterator[bytes]:

@@ -9,18 +9,23 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from uuid import UUID
 
+from stadtmail.kit import store
 from stadtmail.mail import queries
 from stadtmail.mail.actions import indexing
 from stadtmail.mail.folders import FLAGGED, SEEN
 from stadtmail.mail.index import files, looking
 from stadtmail.mail.index.looking import Wish
-from stadtmail.mail.models import Folder, Message
+from stadtmail.mail.models import Folder
 from stadtmail.mail.queries import MessageRow, Opened
 
 __all__ = ["Found", "FoundRow", "Page", "Wish", "find"]
 PATIENCE = 1.0  # seconds for taking in what the index does not know yet
 PORTION = 200  # messages asked for at once
 MOST_LOOKED_AT = 5_000  # of one page, where flags sort out what the index gave
+_PLACES = """
+    SELECT message.id, folder.number, message.uid, message.flags
+    FROM mail_message message JOIN mail_folder folder ON folder.id = message.folder_id
+    WHERE folder.mailbox_id = %s AND message.id IN ({ids})"""
 
 
 @dataclass(frozen=True, repr=False)
@@ -86,12 +91,14 @@ def _flags(unseen: bool, flagged: bool) -> tuple[int, int]:
 
 
 def _rows(o: Opened, numbers: Sequence[tuple[int, UUID]], flags: tuple[int, int], most: int) -> list[FoundRow]:
+    if not numbers:
+        return []
     mark_of = {message: mark for mark, message in numbers}
     mask, wanted = flags
-    rows = Message.objects.filter(id__in=list(mark_of), folder__mailbox=o.mailbox)
+    sql = _PLACES.format(ids=store.marks(numbers))
     places = [
-        (mark_of[message], folder, uid)
-        for message, folder, uid, bits in rows.values_list("id", "folder__number", "uid", "flags")
+        (mark_of[store.as_id(message)], folder, uid)
+        for message, folder, uid, bits in store.select(sql, [o.mailbox.id, *mark_of])
         if bits & mask == wanted
     ]
     chosen = sorted(places, reverse=True)[:most]

@@ -1,15 +1,16 @@
 """Has somebody written to this person before, or been written to? Asked of the mailbox's index, which knows it already."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
+from functools import partial
 from itertools import islice
 from uuid import UUID
 
+from stadtmail.kit import store
 from stadtmail.mail import queries
 from stadtmail.mail.actions import indexing
 from stadtmail.mail.index import files, looking
 from stadtmail.mail.index.looking import Wish
 from stadtmail.mail.index.tables import Index
-from stadtmail.mail.models import Message
 from stadtmail.mail.queries import Opened
 
 PATIENCE = 0.2  # seconds for taking in what the index does not know yet, where nothing was found
@@ -25,18 +26,22 @@ def is_known(o: Opened, address: str, *, besides: UUID) -> bool | None:
 
 def _is_found(o: Opened, address: str, besides: UUID) -> bool:
     wanted = f'"{address}"'
-    found: set[UUID] = set()
+    found: dict[UUID, None] = {}  # in this order, each once
     for place in indexing.places(o):
-        for wish in (Wish(sender=wanted), Wish(receiver=wanted)):
-            found.update(files.ask(place, lambda index, wish=wish: _some(index, wish)) or ())  # type: ignore[misc]
-    return _is_named(o, address.lower(), found - {besides})
+        found |= dict.fromkeys(files.ask(place, partial(_some, address=wanted)) or ())
+    return _is_named(o, address.lower(), [one for one in found if one != besides])
 
 
-def _some(index: Index, wish: Wish) -> list[UUID]:
-    return [message for _, message in islice(looking.meant(index, wish), MOST_LOOKED_AT)]
+def _some(index: Index, *, address: str) -> list[UUID]:
+    wishes = Wish(sender=address), Wish(receiver=address)
+    return [message for wish in wishes for _, message in islice(looking.meant(index, wish), MOST_LOOKED_AT)]
 
 
-def _is_named(o: Opened, address: str, messages: Collection[UUID]) -> bool:
-    rows = Message.objects.filter(id__in=messages, folder__mailbox_id=o.mailbox.id)
-    people = [one for row in queries.shown(o, queries.privates(o), rows) for one in (row.envelope.sender, row.envelope.to, row.envelope.cc)]
-    return any(address == known.lower() for part in people for _, known in part)
+def _is_named(o: Opened, address: str, messages: Sequence[UUID]) -> bool:
+    halves = queries.privates(o)
+    for some in (messages[:1], messages[1:]):  # the first one that is opened mostly answers it
+        rows = queries.shown(o, halves, f"message.id IN ({store.marks(some)})", some) if some else []
+        people = [one for row in rows for one in (row.envelope.sender, row.envelope.to, row.envelope.cc)]
+        if any(address == known.lower() for part in people for _, known in part):
+            return True
+    return False

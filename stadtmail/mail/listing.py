@@ -10,7 +10,6 @@ from uuid import UUID
 from stadtmail.kit import store
 from stadtmail.mail import queries
 from stadtmail.mail.folders import FLAGGED, SEEN
-from stadtmail.mail.models import Message
 from stadtmail.mail.queries import MessageRow, Opened
 from stadtmail.wire import imapthread
 from stadtmail.wire.imapthread import Facts, Node
@@ -47,10 +46,10 @@ def page(o: Opened, folder: UUID, *, before: int | None = None, after: int | Non
 
 def rows(o: Opened, folder: UUID, uids: Sequence[int]) -> list[MessageRow]:
     """Those of these messages that are there, newest first. Raises units.Gone."""
-    here = Message.objects.filter(folder_id=folder, folder__mailbox_id=o.mailbox.id, uid__in=list(uids))
     if o.guest is not None:
         o.guest.check(folder)
-    return queries.shown(o, queries.privates(o), here.order_by("-uid"))
+    where = f"folder.id = %s AND message.uid IN ({store.marks(uids)}) ORDER BY message.uid DESC"
+    return queries.shown(o, queries.privates(o), where, [folder, *uids]) if uids else []
 
 
 def beside(folder: UUID, uid: int) -> tuple[int | None, int | None]:

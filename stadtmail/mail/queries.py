@@ -29,8 +29,10 @@ _PAIRS = """
     FROM mail_mailboxkey pair JOIN privacy_unit unit ON unit.id = pair.unit_id
     WHERE pair.mailbox_id = %s AND unit.state <> %s
     ORDER BY pair.current DESC"""
-
-
+_LISTED = """
+    SELECT message.id, message.pair_id, message.uid, message.flags, message.size_bytes, message.record_key, message.envelope
+    FROM mail_message message JOIN mail_folder folder ON folder.id = message.folder_id
+    WHERE {reach} AND {where}"""
 _brought: ContextVar[Mapping[UUID, bytes]] = ContextVar("brought", default={})  # noqa: B039 - never changed
 
 
@@ -124,7 +126,7 @@ class MessageView:
 
 def mailbox_of(tenant: Tenant, contract_id: UUID) -> Mailbox:
     """The mailbox of a contract. Raises NoSuchMailbox."""
-    return _mailbox(Mailbox.objects.filter(tenant=tenant, contract_id=contract_id).first())
+    return _mailbox(next(iter(store.rows_of(Mailbox, "tenant_id = %s AND contract_id = %s", [tenant.id, contract_id])), None))
 
 
 def role_mailbox(tenant: Tenant, role: str) -> Mailbox:
@@ -202,7 +204,7 @@ def folders(o: Opened) -> list[FolderRow]:
     """All folders with their counts; a guest is shown none. Raises units.Gone."""
     pairs = pairs_of(o)
     unit = next(iter(pairs.values())).unit
-    rows = list(Folder.objects.filter(mailbox=o.mailbox).order_by("number")) if o.guest is None else []
+    rows = store.rows_of(Folder, "mailbox_id = %s ORDER BY number", [o.mailbox.id]) if o.guest is None else []
     counts = counting.counts([(row.id, row.modseq) for row in rows], pairs, is_whole=not o.mailbox.role)
     found = []
     for row in rows:
@@ -214,16 +216,16 @@ def folders(o: Opened) -> list[FolderRow]:
 
 def page(o: Opened, folder: int, *, before: int | None = None, count: int = 50) -> list[MessageRow]:
     """The newest messages of a folder, or those older than uid `before`. Raises units.Gone."""
-    rows = _rows(o, folder)
-    if before is not None:
-        rows = rows.filter(uid__lt=before)
     halves = privates(o)
-    return shown(o, halves, rows.filter(pair__in=list(halves)).order_by("-uid")[: max(0, min(count, MOST_IN_PAGE))])
+    where = f"folder.number = %s AND message.uid < %s AND message.pair_id IN ({store.marks([*halves])}) ORDER BY message.uid DESC LIMIT %s"
+    return shown(o, halves, where, [folder, 2**32 if before is None else before, *halves, max(0, min(count, MOST_IN_PAGE))])
 
 
 def some(o: Opened, folder: int, uids: Sequence[int]) -> list[MessageRow]:
     """These messages of a folder (at most a page of them), those that are there. Raises units.Gone."""
-    return shown(o, privates(o), _rows(o, folder).filter(uid__in=uids[:MOST_IN_PAGE]).order_by("-uid"))
+    chosen = uids[:MOST_IN_PAGE]
+    where = f"folder.number = %s AND message.uid IN ({store.marks(chosen)}) ORDER BY message.uid DESC"
+    return shown(o, privates(o), where, [folder, *chosen]) if chosen else []
 
 
 def message(o: Opened, folder: int, uid: int) -> MessageView:
@@ -286,8 +288,8 @@ def arrival(o: Opened, folder: int, uid: int) -> tuple[datetime, str]:
 
 def used(mailbox: Mailbox) -> tuple[int, int]:
     """(bytes used, quota in bytes) at this moment."""
-    found = Mailbox.objects.filter(id=mailbox.id).values_list("used_bytes", "quota_bytes").first()
-    return found or (0, mailbox.quota_bytes)
+    found = store.select("SELECT used_bytes, quota_bytes FROM mail_mailbox WHERE id = %s", [mailbox.id])
+    return found[0] if found else (0, mailbox.quota_bytes)
 
 
 def keywords(o: Opened) -> dict[int, str]:
@@ -361,27 +363,36 @@ def _half(o: Opened, unit: UUID, pair: Pair) -> bytes | None:
     return o.halves.get(unit) or _brought.get().get(unit)
 
 
+def _reach(o: Opened) -> tuple[str, list[UUID]]:
+    """Which folders are in reach: a condition of `folder`, with its values. Whatever is read by hand has it, as `_rows` has."""
+    if o.guest is not None:
+        return "folder.mailbox_id = %s AND folder.id = %s", [o.mailbox.id, o.guest.folder]
+    return "folder.mailbox_id = %s", [o.mailbox.id]
+
+
 def _rows(o: Opened, folder: int):  # type: ignore[no-untyped-def]
     rows = Message.objects.filter(folder__mailbox_id=o.mailbox.id, folder__number=folder)
     return rows if o.guest is None else rows.filter(folder=o.guest.folder)
 
 
-def shown(o: Opened, halves: Mapping[UUID, sealing.Private], rows) -> list[MessageRow]:  # type: ignore[no-untyped-def]
-    """These rows of messages as a list has them; those whose pair does not open are left out."""
-    columns = ("id", "pair_id", "uid", "flags", "size_bytes", "record_key", "envelope")
+def shown(o: Opened, halves: Mapping[UUID, sealing.Private], where: str, values: Sequence[int | UUID]) -> list[MessageRow]:
+    """Messages as a list has them, those whose pair opens: `where` is a condition of `message` and `folder`, in our own words."""
+    reach, mine = _reach(o)
     return [
-        _row(uid, flags, size, _record(o, halves[pair], key, message).envelope(envelope))
-        for message, pair, uid, flags, size, key, envelope in rows.values_list(*columns)
-        if pair in halves
+        _row(uid, flags, size, _record(o, half, key, store.as_id(message)).envelope(envelope))
+        for message, pair, uid, flags, size, key, envelope in store.select(_LISTED.format(reach=reach, where=where), [*mine, *values])
+        if (half := halves.get(store.as_id(pair))) is not None
     ]
 
 
 def _one(o: Opened, folder: int, uid: int) -> tuple[Message, sealing.Record]:
     halves = privates(o)
-    row = _rows(o, folder).filter(uid=uid, pair__in=list(halves)).first()
-    if row is None:
+    reach, values = _reach(o)
+    place = f"folder_id IN (SELECT folder.id FROM mail_folder folder WHERE {reach} AND folder.number = %s) AND uid = %s"  # noqa: S608
+    found = store.rows_of(Message, place, [*values, folder, uid])
+    if not found or found[0].pair_id not in halves:
         raise NoSuchMessage
-    return row, _record(o, halves[row.pair_id], row.record_key, row.id)
+    return found[0], _record(o, halves[found[0].pair_id], bytes(found[0].record_key), found[0].id)
 
 
 def _record(o: Opened, private: sealing.Private, box: bytes, message_id: UUID) -> sealing.Record:

@@ -63,13 +63,21 @@ class Sealed:
 
 
 class Private:
-    """The private half of a pair while somebody reads, and the key of the folded record keys that follows from it."""
+    """The private half of a pair while somebody reads, and what follows from it: what opens boxes, the key of the folded record keys."""
 
-    __slots__ = ("_fold", "half")
+    __slots__ = ("_fold", "_holder", "half")
 
     def __init__(self, half: bytes) -> None:
         self.half = half
         self._fold = b""
+        self._holder: boxes.Holder | None = None
+
+    @property
+    def holder(self) -> boxes.Holder:
+        """What opens boxes that were sealed to this pair."""
+        if self._holder is None:
+            self._holder = boxes.Holder(self.half)
+        return self._holder
 
     @property
     def fold(self) -> bytes:
@@ -136,7 +144,7 @@ def record(private: Private, box: bytes, *, tenant: UUID, mailbox: UUID, role: s
     if is_folded(box):
         key = open_sealed(private.fold, box[1:], tenant=tenant, category=category, object=f"{mailbox}/{message}/record")
     else:
-        key = boxes.open_with(private.half, box, context=context(tenant, mailbox, message))
+        key = private.holder.opened(box, context=context(tenant, mailbox, message))
     return Record(message, tenant, category, key)
 
 

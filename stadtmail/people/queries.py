@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from stadtmail.kit import errors
+from stadtmail.kit import errors, store
 from stadtmail.people import passwords
 from stadtmail.people.models import (
     Access,
@@ -62,10 +62,10 @@ class AppPasswordRow:
 
 def contract(tenant: Tenant, contract_id: UUID) -> Contract:
     """One contract of the city. Raises NoSuchContract."""
-    found = Contract.objects.filter(tenant=tenant, id=contract_id).first()
-    if found is None:
+    found = store.rows_of(Contract, "tenant_id = %s AND id = %s", [tenant.id, contract_id])
+    if not found:
         raise NoSuchContract
-    return found
+    return found[0]
 
 
 def holder(tenant: Tenant, of: Contract) -> Holder:

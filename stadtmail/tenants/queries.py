@@ -24,13 +24,13 @@ def city_of_host(host: str) -> Tenant:
     The bare address (loopback, localhost, the configured STADTMAIL_HOST) leads to the first city. Raises NoSuchCity, CityClosed.
     """
     name = host.strip().lower().rstrip(".").removeprefix("[").removesuffix("]")
-    rows = Host.objects.filter(bare=True) if is_bare(name) else Host.objects.filter(name=name)
-    found = rows.select_related("tenant").first()
-    if found is None and is_for_machines(name):
+    where, values = ("bare", []) if is_bare(name) else ("name = %s", [name])
+    found = store.rows_of(Tenant, f"id IN (SELECT tenant_id FROM tenants_host WHERE {where})", values)  # noqa: S608 - our own words
+    if not found and is_for_machines(name):
         return city_of_domain(name.partition(".")[2])
-    if found is None:
+    if not found:
         raise NoSuchCity("no city on this host name")
-    return _opened(found.tenant)
+    return _opened(found[0])
 
 
 def is_for_machines(host: str) -> bool:
@@ -59,10 +59,10 @@ def is_bare(name: str) -> bool:
 
 def city(tenant_id: UUID) -> Tenant:
     """The city with this id. Raises NoSuchCity."""
-    found = Tenant.objects.filter(pk=tenant_id).first()
-    if found is None:
+    found = store.rows_of(Tenant, "id = %s", [tenant_id])
+    if not found:
         raise NoSuchCity("no city with this id")
-    return found
+    return found[0]
 
 
 def cities() -> list[Tenant]:
@@ -80,17 +80,16 @@ def city_of_slug(slug: str) -> Tenant:
 
 def city_of_domain(domain: str) -> Tenant:
     """The city whose residents have addresses in this mail domain. Raises NoSuchCity, CityClosed."""
-    sql = "SELECT id, slug, domain, is_open FROM tenants_tenant WHERE domain = %s"
-    found = store.select(sql, [domain.strip().lower().rstrip(".")])
+    found = store.rows_of(Tenant, "domain = %s", [domain.strip().lower().rstrip(".")])
     if not found:
         raise NoSuchCity("no city with this domain")
-    ((identity, slug, name, is_open),) = found
-    return _opened(Tenant(id=store.as_id(identity), slug=slug, domain=name, is_open=bool(is_open)))
+    return _opened(found[0])
 
 
 def hosts_of(tenant: Tenant) -> list[str]:
     """Host names of one city, the one it also answers on the bare address with first."""
-    return list(Host.objects.filter(tenant=tenant).order_by("-bare", "name").values_list("name", flat=True))
+    sql = "SELECT name FROM tenants_host WHERE tenant_id = %s ORDER BY bare DESC, name"
+    return [name for (name,) in store.select(sql, [tenant.id])]
 
 
 def _opened(found: Tenant) -> Tenant:

@@ -30,18 +30,30 @@ def seal_to(public: bytes, plain: bytes, *, context: bytes) -> bytes:
     return _VERSION + own + AESGCM(_key(shared, own, bytes(public), context)).encrypt(_ZERO, plain, None)
 
 
+class Holder:
+    """A private half that opens many boxes: what follows from it is made once, and lives as long as this object."""
+
+    __slots__ = ("_private", "_public")
+
+    def __init__(self, private: bytes) -> None:
+        self._private = X25519PrivateKey.from_private_bytes(private)
+        self._public = self._private.public_key().public_bytes_raw()
+
+    def opened(self, box: bytes, *, context: bytes) -> bytes:
+        """Open a box. Raises Unreadable."""
+        if len(box) < 49 or box[:1] != _VERSION:
+            raise Unreadable
+        own = box[1:33]
+        try:
+            shared = self._private.exchange(X25519PublicKey.from_public_bytes(own))
+            return AESGCM(_key(shared, own, self._public, context)).decrypt(_ZERO, box[33:], None)
+        except (InvalidTag, ValueError):
+            raise Unreadable from None
+
+
 def open_with(private: bytes, box: bytes, *, context: bytes) -> bytes:
-    """Open a box. Raises Unreadable."""
-    box = bytes(box)
-    if len(box) < 49 or box[:1] != _VERSION:
-        raise Unreadable
-    holder = X25519PrivateKey.from_private_bytes(private)
-    own = box[1:33]
-    try:
-        shared = holder.exchange(X25519PublicKey.from_public_bytes(own))
-        return AESGCM(_key(shared, own, holder.public_key().public_bytes_raw(), context)).decrypt(_ZERO, box[33:], None)
-    except (InvalidTag, ValueError):
-        raise Unreadable from None
+    """Open one box. Raises Unreadable."""
+    return Holder(private).opened(bytes(box), context=context)
 
 
 def _key(shared: bytes, own: bytes, public: bytes, context: bytes) -> bytes:

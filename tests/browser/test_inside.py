@@ -65,6 +65,26 @@ def test_no_page_is_heavy(chromium: Driver) -> None:
     assert {path: size for path, size in weights.items() if not 5_000 < size < MOST_BYTES} == {}
 
 
+MAIN = ["/postfach/start", "/postfach", "/postfach/1/2", "/postfach/schreiben", "/postfach/suchen", "/postfach/einstellungen",
+        "/postfach/etiketten", "/postfach/ordner", "/datenschutz/meine-daten"]  # fmt: skip
+
+
+def test_what_a_screen_reader_is_told(chromium: Driver) -> None:
+    seen = chromium("tree", paths=["/anmelden", "/bestellen", "/hilfe"])
+    inside = chromium("tree", paths=MAIN, live=["/postfach", "/postfach/schreiben"], **ANNA)
+    assert seen["steps"] + inside["steps"] == []
+    assert min((seen["statuses"] | inside["statuses"]).values()) > 10, "there were controls to look at"
+    planted = chromium("tree", paths=["/hilfe"], plant="<h4>x</h4><button></button><h1>y</h1>")
+    assert len(planted["steps"]) == 3
+
+
+def test_at_400_percent_nothing_is_covered_and_nothing_goes_sideways(chromium: Driver) -> None:
+    public = chromium("zoom", paths=["/anmelden", "/bestellen", "/hilfe", "/datenschutz", "/datenschutz/nachweis"])
+    inside = chromium("zoom", paths=MAIN, **ANNA)
+    assert public["overflow"] + inside["overflow"] == []
+    assert public["steps"] + inside["steps"] == []
+
+
 def test_on_paper_there_is_what_was_meant_and_black_on_white(chromium: Driver) -> None:
     seen = chromium("print", paths=["/postfach/1/2", "/postfach", "/datenschutz/meine-daten"], **ANNA)
     assert seen["steps"] == ["title"] * 3

@@ -573,6 +573,41 @@ const tasks = {
     }
   },
 
+  async tree(browser) {
+    // what a screen reader is told: steps are "path: problem"; statuses are how many controls each page has
+    const [context, page] = await open(browser);
+    if (options.address) await enter(page);
+    const ears = await context.newCDPSession(page);
+    const CONTROLS = ["button", "link", "textbox", "searchbox", "combobox", "checkbox", "radio", "DisclosureTriangle", "Iframe", "meter", "navigation", "img", "image"];
+    for (const path of options.paths) {
+      await page.goto(base + path);
+      if (options.plant) await page.evaluate((html) => document.querySelector("main").insertAdjacentHTML("beforeend", html), options.plant);
+      const { nodes } = await ears.send("Accessibility.getFullAXTree");
+      const told = nodes.filter((node) => !node.ignored).map((node) => ({ role: node.role?.value, name: (node.name?.value || "").trim(), is: Object.fromEntries((node.properties || []).map((one) => [one.name, one.value.value])) }));
+      const controls = told.filter((one) => CONTROLS.includes(one.role));
+      for (const one of controls) if (!one.name) seen.steps.push(`${path}: a ${one.role} without a name`);
+      const levels = told.filter((one) => one.role === "heading").map((one) => Number(one.is.level));
+      if (levels.filter((level) => level === 1).length !== 1) seen.steps.push(`${path}: headings of level 1: ${levels}`);
+      levels.forEach((level, at) => { if (level > (levels[at - 1] || 0) + 1) seen.steps.push(`${path}: a level of headings is left out: ${levels}`); });
+      for (const landmark of ["banner", "main", "contentinfo"]) if (told.filter((one) => one.role === landmark).length !== 1) seen.steps.push(`${path}: not one ${landmark}`);
+      if (options.live?.includes(path) && !told.some((one) => one.is.live === "polite")) seen.steps.push(`${path}: nothing that is announced`);
+      for (const one of told) if (one.role === "button" && one.name.startsWith("Markiert:") && one.is.pressed === undefined) seen.steps.push(`${path}: a star without a state`);
+      seen.statuses[path] = controls.length;
+    }
+  },
+
+  async zoom(browser) {
+    // 1280 by 1024 at 400 percent: nothing to scroll sideways, and no bar that stays over what is read (WCAG 2.2, 1.4.10)
+    const [, page] = await open(browser, { viewport: { width: 320, height: 256 } });
+    if (options.address) await enter(page);
+    for (const path of options.paths) {
+      await page.goto(base + path);
+      await overflows(page, path);
+      const stays = await page.evaluate(() => [...document.querySelectorAll("body *")].filter((one) => ["fixed", "sticky"].includes(getComputedStyle(one).position)).map((one) => one.className));
+      if (stays.length) seen.steps.push(`${path}: ${stays}`);
+    }
+  },
+
   async planted(browser) {
     // what must be seen: a walk that finds nothing proves something only because it finds these
     const [context, page] = await open(browser);

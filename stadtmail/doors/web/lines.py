@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, date, datetime, time
+from functools import lru_cache
 from typing import Any
 
 from babel.dates import format_date, format_skeleton, format_time
@@ -33,6 +34,11 @@ class Line:
     labels: tuple[Label, ...] = ()
     choice: str = ""
     below: tuple["Line", ...] = field(default=())
+
+    @property
+    def iso(self) -> str:
+        """The moment as programs read it."""
+        return self.at.astimezone(UTC).isoformat(timespec="seconds") if self.at else ""
 
     @property
     def count(self) -> int:
@@ -85,7 +91,16 @@ def _when(request: PortalRequest, at: datetime | None) -> str:
     zone, lang = viewing.zone(request), "en_GB" if request.language == "en" else "de"
     local, today = at.astimezone(zone), request.now.astimezone(zone).date()
     if local.date() == today:
-        return str(format_time(local, "short", tzinfo=zone, locale=lang))
-    if local.year == today.year:
-        return str(format_skeleton("MMMd", local, tzinfo=zone, locale=lang))
-    return str(format_date(local.date(), "medium", locale=lang))
+        return _hour(local.hour, local.minute, lang)
+    return _day(local.date(), lang, is_this_year=local.year == today.year)
+
+
+@lru_cache(maxsize=2 * 24 * 60)
+def _hour(hour: int, minute: int, lang: str) -> str:
+    return str(format_time(time(hour, minute), "short", locale=lang))
+
+
+@lru_cache(maxsize=4096)
+def _day(day: date, lang: str, *, is_this_year: bool) -> str:
+    """A day as people write it: formatting is slow, and a list has few days."""
+    return str(format_skeleton("MMMd", day, locale=lang) if is_this_year else format_date(day, "medium", locale=lang))

@@ -14,7 +14,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import access, done, headers, labels, lines, storage
+from stadtmail.doors.web import access, done, headers, labels, lines, rows, storage
 from stadtmail.doors.web.access import Box
 from stadtmail.doors.web.lines import Line, line
 from stadtmail.doors.web.request import PortalRequest
@@ -110,8 +110,9 @@ def side(box: Box, shown: list[Folder], current: Folder | None) -> dict[str, Any
     """What the side bar and the top of every mail page need."""
     others = given.given(box.opened)
     return {
-        "folders": shown, "current": current, "storage": storage.of(box.mailbox), "role": box.role, "section": "mail",
-        "theirs": [one for one in others if one.taken and "r" in one.rights], "offered": sum(not one.taken for one in others),
+        "folders": shown, "folder_links": rows.folders(shown, current), "current": current, "storage": storage.of(box.mailbox),
+        "role": box.role, "section": "mail", "theirs": [one for one in others if one.taken and "r" in one.rights],
+        "offered": sum(not one.taken for one in others),
     }  # fmt: skip
 
 
@@ -155,7 +156,10 @@ def page(request: PortalRequest, box: Box, shown: list[Folder], current: Folder,
     groups = listing.conversations(found.rows) if is_grouped else [[row] for row in found.rows]
     context = {
         **side(box, shown, current), **_pages(at, found), "at": at, "is_grouped": is_grouped, "labels": list(marks.values()),
-        "lines": [lines.conversation(request, group, marks, receivers=current.shows_receivers) for group in groups],
+        "lines": rows.listed(
+            [lines.conversation(request, group, marks, receivers=current.shows_receivers) for group in groups],
+            reverse("folder", args=[current.number]),
+        ),
         "seite": ".".join(str(row.uid) for row in found.rows), "filters": _filters(at, current), "handle": at.address("handle"),
         "targets": [one for one in shown if one.number != current.number],
         "views": {name: Where(at.folder, only=at.only).address(ansicht=name) for name in VIEWS},

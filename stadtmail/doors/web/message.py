@@ -34,7 +34,7 @@ from stadtmail.doors.web.templatetags import portal
 from stadtmail.kit import errors
 from stadtmail.mail import listing, queries
 from stadtmail.mail.actions import messages
-from stadtmail.mail.folders import FLAGGED
+from stadtmail.mail.folders import FLAGGED, SEEN
 
 DOUBTFUL = timedelta(hours=1)  # a sender's date that differs by more from the arrival is shown beside it
 
@@ -47,7 +47,7 @@ class NoHtml(errors.NotFound):
 def message(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpResponse:
     """GET /postfach/<folder>/<uid>: the message; ?als=text shows its plain text where it has both."""
     view = queries.message(box.opened, folder, mailbox.number(uid))
-    if request.method == "GET":
+    if request.method == "GET" and not view.bits & SEEN:
         messages.mark_seen(box.opened, folder, uid, now=request.now)
     as_html = view.html is not None and (view.text is None or request.GET.get("als") != "text")
     shown = mailbox.folders(box)

@@ -4,7 +4,6 @@ What somebody looks for stands in no address and in no log: it is sent in a form
 for this mailbox, so that "back" and "older" work.
 """
 
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -13,7 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import access, mailbox, tokens
+from stadtmail.doors.web import access, mailbox, rows, tokens
 from stadtmail.doors.web.access import Box
 from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus, texts
 from stadtmail.doors.web.request import PortalRequest
@@ -23,14 +22,6 @@ FORM, STATE = "find", "suche"
 TEXTS = ("text", "sender", "receiver", "subject", "name", "since", "until", "folder")
 MARKS = ("attached", "unread")
 MOST = 200  # signs of a field
-
-
-@dataclass(frozen=True)
-class Line:
-    """A message that was found, as the list shows it, and the folder in which it lies."""
-
-    line: mailbox.Line
-    folder: mailbox.Folder
 
 
 @access.reader
@@ -79,8 +70,8 @@ def _found(request: PortalRequest, box: Box, shown: list[mailbox.Folder], state:
         box.opened, _wish(request, given), folder=int(given["folder"]) if "folder" in given else None,
         page=finding.Page(before=state.get("before"), count=mailbox.PAGE), unseen="unread" in given,
     )  # fmt: skip
-    folders = {one.number: one for one in shown}
-    lines = [Line(mailbox.line(request, one.row), folders[one.folder]) for one in found.rows if one.folder in folders]
+    places = {one.number: (reverse("folder", args=[one.number]), one.name) for one in shown}
+    lines = rows.found((mailbox.line(request, one.row), *places[one.folder]) for one in found.rows if one.folder in places)
     older = _address(request, box, given, before=found.rows[-1].mark) if found.has_more else ""
     return _page(request, box, shown, given, lines=lines, older=older, is_first="before" not in state, is_whole=found.is_whole)
 
@@ -109,7 +100,7 @@ def _midnight(request: PortalRequest, day: date) -> datetime:
 
 
 def _page(
-    request: PortalRequest, box: Box, shown: list[mailbox.Folder], given: dict[str, str], *, lines: list[Line] | None = None,
+    request: PortalRequest, box: Box, shown: list[mailbox.Folder], given: dict[str, str], *, lines: str | None = None,
     problems: list[Problem] | None = None, status: int = 200, **more: Any,
 ) -> HttpResponse:  # fmt: skip
     wrong = errors_of(problems or [])

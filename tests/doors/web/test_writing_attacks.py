@@ -11,6 +11,7 @@ from stadtmail.mail import drafts, queries
 from stadtmail.mail.actions import filing
 from stadtmail.mail.models import Message, Planned, Signature
 from stadtmail.wire import typed
+from tests import statements
 from tests.doors.web import cast
 from tests.doors.web.browsing import Browser
 from tests.doors.web.test_writing import BEN, DRAFTS, INBOX, later
@@ -253,11 +254,8 @@ def test_no_address_of_a_page_says_anything_of_the_message(anna, ben) -> None:
 
 
 def test_the_number_of_queries_does_not_grow_with_what_was_sent(ahaus, anna, account, ben, now) -> None:
-    from django.db import connections
-    from django.test.utils import CaptureQueriesContext
-
     def cost() -> int:
-        with CaptureQueriesContext(connections["default"]) as seen:
+        with statements.seen() as seen:
             anna.browser.get("/postfach/schreiben")
         return len(seen)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from babel.dates import format_date, format_datetime
 from django import template
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -41,6 +42,18 @@ def token_of(context: template.Context, form: str) -> str:
 def asset(path: str) -> str:
     """Address of a static file, with its digest, so that browsers may keep it."""
     return f"{static(path)}?v={_digest(path)}"
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """A drawing of ours, by its name: each is made once a process."""
+    return _drawn("web/icon.html", name)
+
+
+@register.simple_tag
+def place_icon(name: str) -> SafeString:
+    """The drawing of a place of the portal."""
+    return _drawn("web/place_icon.html", name)
 
 
 @register.simple_tag(takes_context=True)
@@ -106,6 +119,11 @@ def _pattern(form: str) -> str:
     if form != "long":
         return form
     return "d MMMM y, HH:mm zzz" if _locale() == "en" else "d. MMMM y, HH:mm 'Uhr' (zzz)"
+
+
+@cache
+def _drawn(template_name: str, name: str) -> SafeString:
+    return render_to_string(template_name, {"icon": name})
 
 
 @cache
