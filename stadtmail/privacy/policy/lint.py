@@ -271,8 +271,8 @@ def _recipients(policy: Policy) -> Iterator[Finding]:
     for entry in policy.egress:
         if entry.recipient in wanted and entry.purpose != wanted[entry.recipient]:
             yield _error("egress_for_other_purpose", f"egress.{entry.host}")
-    contents = policy.categories.get(CONTENTS)
-    if policy.pictures and contents and policy.pictures.purpose not in contents.purposes:
+    contents, pictures = policy.categories.get(CONTENTS), policy.pictures
+    if pictures and contents and pictures.purpose in policy.purposes and pictures.purpose not in contents.purposes:
         yield _error("egress_for_other_purpose", "pictures")  # it is done to show a message, and for nothing else
     for recipient in policy.recipients:
         if not recipient.fields:
