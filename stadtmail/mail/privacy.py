@@ -4,8 +4,7 @@ A message hangs on its pair, and a pair is a unit: destroying one key ends a mai
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,9 +13,8 @@ from django.db import transaction
 from django.db.models import F, Q, Sum
 
 from stadtmail.kit.holdings import Column, Holding
-from stadtmail.mail import filtering, labels, queries, shares_held, transit, trusted, views
+from stadtmail.mail import filtering, labels, messages_held, queries, shares_held, transit, trusted, views
 from stadtmail.mail.actions import gone, importing, indexing, planning
-from stadtmail.mail.folders import flag_names
 from stadtmail.mail.index import files
 from stadtmail.mail.leaving import Leg, Transit
 from stadtmail.mail.models import (
@@ -106,7 +104,7 @@ def register() -> None:
             harmless={"id": ID, "folder": REF, "pair": REF, "uid": NUMBER, "modseq": NUMBER, "flags": "marks on a random id",
                       "size_bytes": NUMBER, "arrived_on": "day, on a random id", "filed_on": "day, on a random id",
                       "blob": "random id of sealed bytes"},
-            purge=_purge_messages, find=_messages_left, export=_messages,
+            purge=_purge_messages, find=_messages_left, export=messages_held.messages,
         ),
         _holding("Body", lambda ids: Body.objects.filter(message__in=Message.objects.filter(pair__in=ids).values("id")),
                  sealed={"sealed": "eml"}, harmless={"message": REF}),
@@ -295,7 +293,7 @@ def opened_indexes(unit: Unit) -> Iterator[bytes]:
 
 def _folders(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
     """Names of the empty folders; the others show with their messages."""
-    for _, mailbox in _opened(unit_id):
+    for _, mailbox in messages_held.opened(unit_id):
         for row in queries.folders(queries.Opened(mailbox)):
             if not row.total:
                 yield {"folder": row.name}
@@ -303,14 +301,14 @@ def _folders(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
 
 def _subscriptions(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
     """Subscribed names of folders that were deleted."""
-    for _, mailbox in _opened(unit_id):
+    for _, mailbox in messages_held.opened(unit_id):
         for name in views.subscriptions(queries.Opened(mailbox)).values():
             yield {"subscribed_name": name}
 
 
 def _keywords(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
     """The holder's own keywords, those that are labels with their colour; which message has which shows with the messages."""
-    for _, mailbox in _opened(unit_id):
+    for _, mailbox in messages_held.opened(unit_id):
         for name, colour in queries.labelled(queries.Opened(mailbox)).values():
             yield {"keyword": name, "colour": colour} if labels.is_label(name) else {"keyword": name}
 
@@ -351,54 +349,6 @@ def _learned(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
     for row in JunkFilter.objects.filter(delivery=unit_id).select_related("delivery__unit"):
         state = filters.state(row.delivery)
         yield {"learned_spam": state.spam, "learned_good": state.good}
-
-
-def _messages(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
-    """Each message: where it lies, when it came, and `eml`, which opens its bytes when it is called.
-
-    Of a sealed mailbox that nobody has opened (queries.bringing) only how many there are.
-    """
-    for unit, mailbox in _opened(unit_id):
-        o = queries.Opened(mailbox)
-        words = queries.keywords(o)
-        is_open = queries.opens(o, unit_id)
-        for folder in Folder.objects.filter(mailbox=mailbox).order_by("number"):
-            name = queries.folder_name(mailbox, unit, folder)
-            found = queries.uids(o, folder.number, pair=unit_id)
-            if found and not is_open:
-                yield {"folder": name, "messages": len(found), "sealed": "yes"}
-            for uid, flags in found if is_open else ():
-                yield _Record(o, folder.number, {"folder": name, "uid": uid, "flags": flag_names(flags, words)})
-
-
-class _Record(Mapping[str, Any]):
-    """A message in the access file. When it came, what was found about its sender then, and its bytes (`eml`, to be called), are opened
-    when somebody asks for them."""
-
-    def __init__(self, o: queries.Opened, folder: int, known: Mapping[str, Any]) -> None:
-        self._o, self._folder, self._known = o, folder, known
-
-    def __getitem__(self, key: str) -> Any:
-        if key in ("received", "found"):
-            at, found = self._arrival
-            return at.isoformat() if key == "received" else " ".join(found.split())
-        return partial(queries.raw, self._o, self._folder, self._known["uid"]) if key == "eml" else self._known[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter((*self._known, "received", "found", "eml"))
-
-    def __len__(self) -> int:
-        return len(self._known) + 3
-
-    @cached_property
-    def _arrival(self) -> tuple[datetime, str]:
-        return queries.arrival(self._o, self._folder, self._known["uid"])
-
-
-def _opened(unit_id: UUID) -> Iterable[tuple[Unit, Mailbox]]:
-    for pair in MailboxKey.objects.filter(unit=unit_id).select_related("unit", "mailbox"):
-        units.key(pair.unit)  # raises Gone
-        yield pair.unit, pair.mailbox
 
 
 def _parts(ids: Sequence[UUID]) -> Iterable[list[UUID]]:
