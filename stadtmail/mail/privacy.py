@@ -284,7 +284,7 @@ def _indexes_left(ids: Sequence[UUID]) -> int:
 
 def opened_indexes(unit: Unit) -> Iterator[bytes]:
     """All that the search index of a unit holds, for the scan: what its tables say, and its pages as they lie."""
-    for _, mailbox in _opened(unit.id):
+    for _, mailbox in messages_held.opened(unit.id):
         place = next((one for one in indexing.places(queries.Opened(mailbox)) if one.pair == unit.id), None)
         if place is not None:
             yield from files.ask(place, lambda index: list(index.everything())) or ()

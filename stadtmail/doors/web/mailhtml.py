@@ -158,7 +158,8 @@ def plain(text: str) -> SafeString:
     out, level = [], 0
     for depth, lines in groupby(map(_quoted, text.splitlines()), key=itemgetter(0)):
         out.append("<blockquote>" * (depth - level) or "</blockquote>" * (level - depth))
-        out.append("\n".join(_LINK.sub(_link, str(escape(line))) for _, line in lines))
+        shown = [_LINK.sub(_link, str(escape(line))) for _, line in lines]
+        out.append("\n".join(shown) + ("" if shown[-1] else "\n"))  # an empty line in front of a quotation is one
         level = depth
     return mark_safe("".join([*out, "</blockquote>" * level]))  # noqa: S308 - every line is escaped above
 
