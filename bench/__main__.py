@@ -16,9 +16,10 @@ from bench import table
 from bench.servers import NotThere
 
 TITLES = {
-    "delivery": "Delivery of 10 KB messages, 16 sessions",
+    "delivery": "Delivery of 10 KB messages, 16 sessions, 1 and 400 mailboxes",
     "outgoing": "Mail out: taken, carried, erased (10 KB)",
     "imap": "IMAP: the session mix beside Dovecot",
+    "idle": "IMAP: clients that wait, over TLS",
     "large": "IMAP: a folder of 200,000 messages",
     "together": "Delivery and page writes at the same time",
     "submission": "Submission: processor time of a login and of a 10 KB message",

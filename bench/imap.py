@@ -92,19 +92,14 @@ def _ours(boxes: int, count: int) -> Iterator[Side]:
 
 def fill(address: str, count: int) -> None:
     """Put so many messages into an inbox, and let mail programs in."""
-    from stadtmail.mail import queries, views
+    from stadtmail.mail import views
     from stadtmail.mail.actions import filing
-    from stadtmail.people import queries as known
+    from stadtmail.people import queries as people
     from stadtmail.people.actions import credentials
-    from stadtmail.tenants import queries as tenants
 
-    localpart, _, domain = address.partition("@")
-    tenant = tenants.city_of_domain(domain)
-    found = known.address(tenant, localpart)
-    assert found is not None
-    assert found.contract_id is not None
-    credentials.set_mail_login(known.contract(tenant, found.contract_id), tenant=tenant, on=True)
-    o = queries.opened(queries.mailbox_of(tenant, found.contract_id), holder=found.contract_id)
+    o = world.opened(address)
+    tenant = o.mailbox.tenant
+    credentials.set_mail_login(people.contract(tenant, o.mailbox.contract_id), tenant=tenant, on=True)
     folder = views.named(o, "INBOX").id
     for at in range(0, count, 500):
         news = [filing.New(message(number), 0, world.NOW) for number in range(at, min(count, at + 500))]

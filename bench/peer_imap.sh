@@ -1,8 +1,13 @@
 #!/usr/bin/env bash
 # The peer: Debian's Dovecot with its IMAP service, in a folder of its own on loopback.
-# usage: peer_imap.sh start FOLDER PORT FORMAT [TLSPORT CERT KEY] | stop FOLDER    (root; FORMAT maildir or sdbox; any name, password "x")
+# usage: peer_imap.sh start FOLDER PORT FORMAT [TLSPORT CERT KEY SECURITY] | stop FOLDER    (root; FORMAT maildir or sdbox; any name,
+# password "x"; SECURITY high-security: a login process for each connection, as Debian has it, or high-performance: two for all)
 set -euo pipefail
-action=$1 folder=$2 port=${3:-} format=${4:-maildir} tls=${5:-0} cert=${6:-} key=${7:-}
+action=$1 folder=$2 port=${3:-} format=${4:-maildir} tls=${5:-0} cert=${6:-} key=${7:-} security=${8:-high-performance}
+case $security in
+high-security) logins=$'service_count = 1\n  process_limit = 3000' ;;
+*) logins=$'service_count = 0\n  process_min_avail = 2\n  client_limit = 3000' ;;
+esac
 
 start() {
     mkdir -p "$folder"/{mail,run}
@@ -28,9 +33,7 @@ userdb {
   args = uid=vmailbench gid=vmailbench home=$folder/mail/%u
 }
 service imap-login {
-  service_count = 0
-  process_min_avail = 2
-  client_limit = 3000
+  $logins
   inet_listener imap {
     port = $port
   }

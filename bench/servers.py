@@ -34,31 +34,58 @@ class Peer:
         """Messages that lie in mailboxes."""
         return sum(sum(1 for _ in os.scandir(new)) for new in self.mail.glob("*/new"))
 
+    def empty(self) -> None:
+        """Remove all mail, so that counting it costs the next run no processor."""
+        for new in self.mail.glob("*/new"):
+            for one in os.scandir(new):
+                os.unlink(one)  # noqa: PTH108 - thousands of them
 
-def has_peer() -> bool:
+
+@dataclass(frozen=True)
+class Checks:
+    """What the peer checks mail with: the keys of senders for OpenDKIM (name, record), and everybody's script of Sieve."""
+
+    keys: tuple[tuple[str, str], ...]
+    script: str
+
+
+def has_peer(*more: str) -> bool:
     """Are Debian's packages there?"""
-    return all(shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin") for name in ("postfix", "dovecot", CLIENT))
+    places = f"{os.environ.get('PATH', '')}:/usr/sbin"
+    return all(shutil.which(name, path=places) for name in ("postfix", "dovecot", CLIENT, *more))
 
 
 @contextmanager
-def peer() -> Iterator[Peer]:
-    """Postfix and Dovecot in a folder of their own, stopped and gone at the end. Raises NotThere."""
-    if not has_peer() or os.geteuid() != 0:
-        raise NotThere("the peer needs root, and: apt-get install postfix dovecot-lmtpd")
+def peer(checks: Checks | None = None, **slow: Path) -> Iterator[Peer]:
+    """Postfix and Dovecot in a folder of their own, stopped and gone at the end. `slow`: libraries for postfix and dovecot.
+
+    Raises NotThere.
+    """
+    if os.geteuid() != 0 or not has_peer(*(["opendkim", "sievec"] if checks else [])):
+        raise NotThere(f"the peer needs root, and: apt-get install postfix dovecot-lmtpd{' opendkim dovecot-sieve' if checks else ''}")
     folder, port = Path(tempfile.mkdtemp(prefix="bench-peer-")), free_port()
     folder.chmod(0o755)
+    wanted = {f"SLOW_{name.upper()}": str(library) for name, library in slow.items()}
     try:
-        subprocess.run([PEER, "start", folder, str(port)], check=True, stdin=subprocess.DEVNULL)
-        pids = (folder / "queue/pid/master.pid", folder / "run/master.pid")
+        if checks is not None:
+            wanted["CHECKED"] = "1"
+            (folder / "dns").write_text("".join(f"{name} {record}\n" for name, record in checks.keys))
+            (folder / "filter.sieve").write_text(checks.script)
+        subprocess.run([PEER, "start", folder, str(port)], check=True, stdin=subprocess.DEVNULL, env=os.environ | wanted)
+        pids = [folder / "queue/pid/master.pid", folder / "run/master.pid", *([folder / "milter/pid"] if checks else [])]
         yield Peer(port, tuple(int(path.read_text()) for path in pids), folder / "mail")
     finally:
         subprocess.run([PEER, "stop", folder], check=False, stdin=subprocess.DEVNULL)
 
 
 @contextmanager
-def ours(role: str, port: int) -> Iterator[int]:
-    """One role of `stadtmail serve` on this process's data folder, up when its port answers. Gives its process id."""
-    process = subprocess.Popen([sys.executable, "-m", "stadtmail.doors.console.main", "serve", role], stdin=subprocess.DEVNULL)
+def ours(role: str, port: int, **settings: str) -> Iterator[int]:
+    """One role of `stadtmail serve` on this process's data folder, up when its port answers. Gives its process id.
+
+    `settings`: more of its environment.
+    """
+    command = [sys.executable, "-m", "stadtmail.doors.console.main", "serve", role]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=os.environ | settings)
     try:
         _await(process, port)
         yield process.pid
@@ -79,6 +106,21 @@ def client(port: int, count: int, octets: int, sessions: int, to: str) -> "subpr
     path = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin"}
     command = [CLIENT, "-s", str(sessions), "-m", str(count), "-l", str(octets), "-f", "sender@elsewhere.example", "-t", to]
     return subprocess.Popen([*command, f"127.0.0.1:{port}"], env=path)
+
+
+def spread(port: int, count: int, sessions: int, to: str, *, mailboxes: int, message: "int | Path") -> None:
+    """Deliver over `sessions` at a time, a connection for each message, to the mailboxes 1to, 2to, … in turn, or to the one `to`.
+
+    `message`: so many octets, or a file. Returns when every one has its 250.
+    """
+    path = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin"}
+    what = ["-l", str(message)] if isinstance(message, int) else ["-F", str(message)]
+    command = [CLIENT, "-s", str(sessions), *what, "-f", "sender@elsewhere.example", "-t", to, *(["-N"] if mailboxes > 1 else [])]
+    while count > 0:
+        turn = min(count, mailboxes) if mailboxes > 1 else count  # the client counts from one again in each turn
+        if subprocess.run([*command, "-m", str(turn), f"127.0.0.1:{port}"], env=path, check=False).returncode:
+            raise NotThere("the client could not deliver")
+        count -= turn
 
 
 def free_port() -> int:

@@ -31,18 +31,10 @@ def run(*, quick: bool) -> list[Row]:
 
 def _writes(address: str, seconds: float, until: "subprocess.Popen[bytes] | None" = None) -> list[float]:
     from stadtmail.kit import clock, store
-    from stadtmail.mail import queries
     from stadtmail.mail.actions import messages
     from stadtmail.mail.models import Message
-    from stadtmail.people import queries as people
-    from stadtmail.tenants import queries as tenants
 
-    localpart, _, domain = address.partition("@")
-    tenant = tenants.city_of_domain(domain)
-    known = people.address(tenant, localpart)
-    assert known is not None
-    assert known.contract_id is not None
-    opened = queries.opened(queries.mailbox_of(tenant, known.contract_id), holder=known.contract_id)
+    opened = world.opened(address)
     took, end = [], time.monotonic() + seconds
     while time.monotonic() < end and (until is None or until.poll() is None):
         with store.writing():

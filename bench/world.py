@@ -59,8 +59,8 @@ def city(now: datetime = NOW) -> Any:
     return made
 
 
-def residents(tenant: Any, count: int, now: datetime = NOW) -> list[str]:
-    """Addresses of residents who ordered as everybody does, with a mailbox that nothing in a measurement fills."""
+def residents(tenant: Any, count: int, now: datetime = NOW, *, name: str = "messung{}") -> list[str]:
+    """Addresses of residents who ordered as everybody does, with a mailbox that nothing in a measurement fills; `name`: localparts."""
     from stadtmail.mail.actions import accounts
     from stadtmail.mail.models import Mailbox
     from stadtmail.people.orders import OrderForm
@@ -69,11 +69,24 @@ def residents(tenant: Any, count: int, now: datetime = NOW) -> list[str]:
     for number in range(count):
         form = OrderForm(
             kind="person", name=f"Person {number}", street="Marktstraße 1", postcode="48683", town="Ahaus", birth_date="1980-02-29",
-            localpart=f"messung{number}", tariff="basis", language="de", password=PASSWORD,
+            localpart=name.format(number), tariff="basis", language="de", password=PASSWORD,
         )  # fmt: skip
         made.append(accounts.open_account(form, tenant=tenant, now=now).address)
     Mailbox.objects.update(quota_bytes=1 << 40)
     return made
+
+
+def opened(address: str) -> Any:
+    """A resident's mailbox, as its holder opens it."""
+    from stadtmail.mail import queries
+    from stadtmail.people import queries as people
+    from stadtmail.tenants import queries as tenants
+
+    localpart, _, domain = address.partition("@")
+    found = people.address(tenant := tenants.city_of_domain(domain), localpart)
+    assert found is not None
+    assert found.contract_id is not None
+    return queries.opened(queries.mailbox_of(tenant, found.contract_id), holder=found.contract_id)
 
 
 def say(text: str) -> None:

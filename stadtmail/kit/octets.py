@@ -50,11 +50,12 @@ class Octets(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but its class
         name = transport.get_extra_info("peername")
         self.peer = str(name[0]) if isinstance(name, tuple) else ""
-        self._watch_peer(transport.get_extra_info("socket"))
+        if self.IDLE_SECONDS:
+            self._watch_peer(transport.get_extra_info("socket"))
         self._begin(self)
 
     def _watch_peer(self, plain: socket.socket | None) -> None:
-        if not self.IDLE_SECONDS or plain is None or not hasattr(socket, "TCP_USER_TIMEOUT"):
+        if plain is None or not hasattr(socket, "TCP_USER_TIMEOUT"):
             return
         try:
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

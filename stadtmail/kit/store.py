@@ -22,9 +22,9 @@ from django.db import connections, transaction
 from django.db.models import BooleanField, DateField, DateTimeField, Model, QuerySet, UUIDField
 from django.db.utils import OperationalError
 
-from stadtmail.kit import config
-
 M = TypeVar("M", bound=Model)
+Value = str | bytes | int | UUID | date | None
+MOST_ROWS = 256  # of one statement
 ORDER = ("default", "evidence", "keys")
 SOON_MS = 250  # that the emptying of a log waits for readers, and writers for it
 _held, _later, _readers = threading.local(), threading.local(), threading.local()
@@ -80,11 +80,63 @@ def select(sql: str, values: Sequence[str | bytes | int | UUID], using: str = "d
             return _reader(using).execute(sql.replace("%s", "?"), plain).fetchall()
         except (FileNotFoundError, sqlite3.OperationalError) as error:  # as Django says it: the store is away
             raise OperationalError(str(error)) from error
-    native = connections[using].features.has_native_uuid_field
-    with connections[using].cursor() as cursor:
-        cursor.execute(sql, values if native else [value.hex if isinstance(value, UUID) else value for value in values])
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
+    return _execute(sql, values, using, rows=True)
+
+
+def insert(table: str, columns: Sequence[str], rows: Sequence[Sequence[Value]], *, conflict: str = "", using: str = "default") -> None:
+    """Rows by hand in as few statements as possible, none where there are none. Call inside `writing`.
+
+    `conflict`: what becomes of a row that is there already (ON CONFLICT …).
+    """
+    assert not rows or _held.__dict__.get(using)
+    head = f"INSERT INTO {table} ({', '.join(columns)}) VALUES "  # noqa: S608 - our own names
+    for part in _portions(rows):
+        _execute(f"{head}{_table(part)} {conflict}", [value for row in part for value in row], using)
+
+
+def update(table: str, change: str, rows: Sequence[Sequence[Value]], using: str = "default") -> None:
+    """Change the rows whose ids are the first value of each of `rows`; `change` names the others new.column2, new.column3, …
+
+    Numbers and ids only: what else a value might be, PostgreSQL would have to be told. Call inside `writing`.
+    """
+    assert not rows or _held.__dict__.get(using)
+    for part in _portions(rows):
+        sql = f"UPDATE {table} SET {change} FROM (VALUES {_table(part)}) AS new WHERE {table}.id = new.column1"  # noqa: S608
+        _execute(sql, [value for row in part for value in row], using)
+
+
+def _portions(rows: Sequence[Sequence[Value]]) -> Iterator[Sequence[Sequence[Value]]]:
+    """So many at once that a statement has few enough values, in powers of two: each size is prepared once (SQLite)."""
+    at = 0
+    while at < len(rows):
+        size = min(MOST_ROWS, 1 << (len(rows) - at).bit_length() - 1)
+        yield rows[at : at + size]
+        at += size
+
+
+def _table(rows: Sequence[Sequence[Value]]) -> str:
+    return ", ".join([f"({marks(rows[0])})"] * len(rows))
+
+
+def _execute(sql: str, values: Sequence[Value], using: str, *, rows: bool = False) -> list[tuple[Any, ...]]:
+    """Run a statement with Django's connection; its `rows`, where it gives any. In SQLite without Django's own cursor, which looks at
+    each mark by itself."""
+    database = connections[using]
+    if database.vendor != "sqlite":
+        with database.cursor() as cursor:
+            cursor.execute(sql, values)
+            return cursor.fetchall() if rows else []
+    database.ensure_connection()
+    with database.wrap_database_errors:
+        found: list[tuple[Any, ...]] = database.connection.execute(sql.replace("%s", "?"), [_plain(value) for value in values]).fetchall()
+    return found
+
+
+def _plain(value: Value) -> "str | bytes | int | None":
+    """A value as SQLite's tables have it: digits of an id, a date in ISO's form."""
+    if isinstance(value, UUID):
+        return value.hex
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def change(sql: str, rows: Sequence[Sequence[str | bytes | int | UUID]], using: str = "default") -> None:
@@ -214,8 +266,8 @@ def _turn(using: str) -> Iterator[None]:
     if connections[using].vendor != "sqlite":
         yield
         return
-    folder = config.load().data
-    fd = os.open(folder / f"turn.{using}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    folder = os.path.dirname(connections.settings[using]["NAME"])  # noqa: PTH120 - on the hottest path
+    fd = os.open(f"{folder}/turn.{using}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
         yield

@@ -19,6 +19,7 @@ OWN = "own"  # of a message that was handed over on this instance, by whom it sa
 Addresses = list[tuple[str, str]]
 _FRONT = Struct(">qII")  # microseconds of the arrival, lengths of ENVELOPE and BODYSTRUCTURE
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_WRITER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def packed(envelope: Envelope) -> bytes:
     values["root"] = envelope.root.packed()
     first, second = envelope.imap
     received = (envelope.received_at - _EPOCH) // timedelta(microseconds=1)
-    rest = json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    rest = _WRITER.encode(values).encode("utf-8", "replace")
     return _FRONT.pack(received, len(first), len(second)) + first + second + rest
 
 

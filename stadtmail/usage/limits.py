@@ -4,6 +4,7 @@ A limit is exact in every window, also across midnight, when the key of the hash
 looked up under its key while they still matter.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -12,6 +13,8 @@ from struct import iter_unpack, pack
 from stadtmail.usage import marks, volatile
 
 DAY_SECONDS = 86_400
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4 = re.compile(rf"({_OCTET}(?:\.{_OCTET}){{2}})\.{_OCTET}\Z")
 
 
 def allow(
@@ -66,6 +69,8 @@ def prune(now: datetime) -> int:
 
 def network(peer: str) -> str:
     """The network of an address, as a key for limits: /24 of IPv4, /56 of IPv6; "local" where there is no address."""
+    if plain := _IPV4.match(peer):  # as the kernel writes it
+        return f"{plain[1]}.0/24"
     try:
         address = ip_address(peer.partition("%")[0])
     except ValueError:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID, uuid4, uuid5
 
 from cryptography.exceptions import InvalidTag
@@ -132,6 +133,7 @@ def city(tenant: UUID, purpose: str) -> bytes:
     return found
 
 
+@lru_cache(maxsize=4096)
 def city_id(tenant: UUID, purpose: str) -> UUID:
     """Id of the city's key for a purpose."""
     return uuid5(_cities, f"{tenant}/{purpose}")

@@ -33,6 +33,11 @@ _NO_CHARSET = frozenset(["idna", "punycode", "unicode-escape", "raw-unicode-esca
 
 def decoded(raw: bytes, charset: str = "") -> str:
     """Bytes as text: in the named charset, else UTF-8, else Windows-1252; what fits nowhere becomes U+FFFD."""
+    if not charset:  # nearly every header
+        try:
+            return raw.decode()
+        except UnicodeDecodeError:
+            return _loose(raw, "cp1252")
     known = codec(charset)
     for name in dict.fromkeys((known, "utf-8")):
         try:

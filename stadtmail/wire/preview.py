@@ -21,7 +21,8 @@ def preview(raw: bytes, root: Part) -> str:
     body = raw[part.body : min(part.end, part.body + (MOST_HTML if is_html else MOST_TEXT))]
     text = mime.said(part, mime.content(part, body))
     text = html.unescape(_without_tags(text)) if is_html else _without_quotes(text)
-    return mimewords.cleaned(text)[:MOST]
+    begin = mimewords.cleaned(text[: 4 * MOST])  # seldom is more of it needed
+    return begin[:MOST] if len(begin) > MOST else mimewords.cleaned(text)[:MOST]
 
 
 def _without_quotes(text: str) -> str:

@@ -18,6 +18,8 @@ _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~]+))?\Z")
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2}){0,100}\Z")  # RFC 3461 4
 _ORCPT = re.compile(r"[A-Za-z0-9-]{1,40};(?:[!-*,-<>-~]|\+[0-9A-F]{2}){1,500}\Z")
 _ROUTE = re.compile(r"@[^:<>\s\"]{1,255}:")
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _HELO = re.compile(r"[A-Za-z0-9._\[\]:-]{1,255}\Z")
 
 
@@ -59,7 +61,7 @@ class Chunk:
 
 def command(line: bytes) -> tuple[str, bytes]:
     """Verb in capitals and the rest of a line without its end. Raises Malformed for control characters or no verb (2.4)."""
-    if any(byte < 32 or byte == 127 for byte in line):
+    if _CONTROL.search(line):
         raise Malformed("command")
     verb, _, rest = line.strip(b" ").partition(b" ")
     if not verb.isalpha() or len(verb) > 16:
@@ -228,7 +230,7 @@ def _text(path: bytes, *, utf8: bool) -> str:
         text = path.decode("utf-8" if utf8 else "ascii")
     except UnicodeDecodeError:
         raise Malformed("address" if utf8 else "utf8") from None
-    if any(sign < " " or "\x7f" <= sign <= "\x9f" or sign in "\u2028\u2029" for sign in text):
+    if _UNSEEN.search(text):
         raise Malformed("address")
     return text
 

@@ -5,7 +5,7 @@ whoever keeps them; in clear they exist while a message is being looked at, and 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import unescape
 
 from stadtmail.wire import mime, mimewords
@@ -53,5 +53,6 @@ def _of_text(text: str, *, is_html: bool) -> Iterator[str]:
     yield from _words(unescape(_TAG.sub(" ", text)) if is_html else text)
 
 
-def _words(text: str) -> Iterator[str]:
-    return (word.lower() for word in _WORD.findall(text))
+def _words(text: str) -> Iterable[str]:
+    """Each once, in their order: a letter has far fewer different words than words."""
+    return dict.fromkeys(map(str.lower, dict.fromkeys(_WORD.findall(text))))

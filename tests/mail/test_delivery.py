@@ -4,18 +4,22 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
 from stadtmail.kit import clock, store
 from stadtmail.mail import jobs, queries
 from stadtmail.mail.actions import delivery, gone, storing
-from stadtmail.mail.models import BlobGone, Folder, Mailbox, Message
+from stadtmail.mail.models import BlobGone, Folder, IndexWork, Mailbox, Message
 from stadtmail.people import queries as people
 from stadtmail.people.actions import contracts
 from stadtmail.privacy import erasure, recovery
 from stadtmail.privacy.models import ERASING, Unit
+from stadtmail.tenants import queries as tenants
+from stadtmail.tenants.models import Tenant
 from stadtmail.vault import blobs
 from tests.mail.conftest import opened
 
@@ -37,6 +41,49 @@ def test_all_ways_to_write_an_address_lead_home(address, ahaus, anna, now) -> No
 def test_strangers_are_refused(address, anna, musterstadt, now) -> None:
     with pytest.raises(delivery.NoSuchMailbox):
         delivery.recipient(address, now=now)
+
+
+def test_what_was_known_of_a_city_does_not_outlive_it(ahaus, anna, now) -> None:
+    assert delivery.recipient("anna@ahaus.net", now=now).tenant == ahaus.id
+    Tenant.objects.filter(id=ahaus.id).update(is_open=False)
+    with pytest.raises(tenants.CityClosed):
+        delivery.recipient("anna@ahaus.net", now=now)
+    Tenant.objects.filter(id=ahaus.id).update(is_open=True, domain="other.example")
+    with pytest.raises(delivery.NotOurDomain):
+        delivery.recipient("anna@ahaus.net", now=now)
+    Tenant.objects.filter(id=ahaus.id).update(domain="ahaus.net")
+    assert delivery.recipient("anna@ahaus.net", now=now).address == "anna@ahaus.net"
+    known = people.address(ahaus, "anna")
+    known.open = False
+    known.save()
+    with pytest.raises(delivery.MailboxClosed):
+        delivery.recipient("anna@ahaus.net", now=now)
+
+
+def test_only_what_asks_nothing_more_is_light(ahaus, anna, now) -> None:
+    one = delivery.recipient("anna@ahaus.net", now=now)
+    assert delivery.is_light([one])
+    assert not delivery.is_light([one] * (delivery.LIGHT + 1))
+    for changed in ({"script": uuid4()}, {"filter": uuid4()}):
+        assert not delivery.is_light([one, replace(one, **changed)])
+
+
+@pytest.mark.postgres
+def test_rows_by_hand_are_the_rows_of_any_number(ahaus, anna, ben, writer, now) -> None:
+    """As many at once as no power of two holds, into two mailboxes, by the statements that the batch uses."""
+    to = [delivery.recipient(f"{name}@ahaus.net", now=now) for name in ("anna", "ben")]
+    jobs_made = [writer.prepared(b"Subject: %d\n\nx" % n, [to[n % 2]], received=b"", now=now) for n in range(91)]
+    with store.writing():
+        assert delivery.place(jobs_made) == [None] * 91
+    for account, count in ((anna, 46), (ben, 45)):
+        rows = queries.page(opened(ahaus, account), 1, count=100)
+        assert [row.uid for row in rows] == list(range(count + 1, 0, -1))
+        box = Mailbox.objects.get(contract=account.contract)
+        assert box.used_bytes == sum(row.size_bytes for row in rows)
+        folder = Folder.objects.get(mailbox=box, role="inbox")
+        assert (folder.uidnext, folder.modseq) == (count + 2, count + 2)
+        assert {row.arrived_on for row in Message.objects.filter(folder=folder)} == {now.date()}
+        assert IndexWork.objects.get(pair__mailbox=box).mark >= 2
 
 
 def test_a_message_arrives_as_it_was_sent_behind_its_received_lines(ahaus, anna, deliver) -> None:

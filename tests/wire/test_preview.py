@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stadtmail.wire import mime, preview
+from stadtmail.wire import mime, mimewords, preview
 
 
 def of(raw: bytes) -> str:
@@ -21,6 +21,15 @@ def test_any_bytes_have_one(raw) -> None:
     found = of(raw)
     assert len(found) <= preview.MOST
     assert found.isprintable()
+
+
+@given(st.text(st.sampled_from("ab \t\n\u00e4\x85\u202e\u2003\0>"), max_size=3000))
+def test_the_first_words_are_those_of_the_whole_text(text) -> None:
+    """It looks at the beginning alone where that is enough: nobody may see a difference."""
+    raw = b"Content-Type: text/plain; charset=utf-8\r\n\r\n" + text.encode()
+    root = mime.parse(raw).root
+    shown = preview._without_quotes(mime.text(raw[root.body : root.body + preview.MOST_TEXT], "utf-8"))
+    assert of(raw) == mimewords.cleaned(shown)[: preview.MOST]
 
 
 @pytest.mark.parametrize(

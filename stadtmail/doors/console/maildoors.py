@@ -1,6 +1,6 @@
 """The mail doors in one asyncio process: opened with the mail room behind them, drained at SIGTERM.
 
-Doors do not import each other: they are named as text. The SMTP door gets the two functions of the mail room that it knows.
+Doors do not import each other: they are named as text. The SMTP door gets the functions of the mail room that it knows.
 """
 
 import asyncio
@@ -51,9 +51,13 @@ async def _run() -> None:
             tls=smtp.tls_context(str(chain), str(key)),
             memory_seconds=memory,
             examine=None if examiner.is_idle else examiner.look,
+            is_light=delivery.is_light,
         )
         front = replace(examiner, trusted=chosen.lmtp_trusts)
-        rooms = {"recipient": delivery.recipient, "deliver": writer.submit, "examine": None if front.is_idle else front.look}
+        rooms = {
+            "recipient": delivery.recipient, "deliver": writer.submit, "is_light": delivery.is_light,
+            "examine": None if front.is_idle else front.look,
+        }  # fmt: skip
         lmtp = [await smtp.start_lmtp(place, allowed=chosen.lmtp_from, hostname=name, **rooms) for place in _lmtp_places(chosen)]
         senders = await smtp.start_submission(
             chosen.host, port=chosen.ports["submission"], tls_port=chosen.ports["submissions"], hostname=name,

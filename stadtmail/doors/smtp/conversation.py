@@ -7,8 +7,8 @@ reply by the table in `replies`; a bug is noted by class and place and answered 
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stadtmail.doors.smtp import intake, replies, stream, trace
 from stadtmail.doors.smtp.replies import Reply
@@ -23,6 +23,7 @@ from stadtmail.wire.smtp import Envelope, Malformed
 if TYPE_CHECKING:
     from stadtmail.doors.smtp.listener import Server
 
+T = TypeVar("T")
 BREATH = 64  # commands between two looks at everybody else
 OTHER_PROTOCOLS = ("GET", "POST", "PUT", "HEAD", "CONNECT", "OPTIONS", "DELETE")  # a browser sent here by a hostile page
 
@@ -57,7 +58,7 @@ class Conversation:
     async def run(self) -> None:
         """Greet, listen and answer until one of the two has enough."""
         try:
-            self._say(Reply(220, "", f"{self._server.hostname} {'LMTP' if self._server.is_lmtp else 'ESMTP'}"))
+            self._say(_plain(220, f"{self._server.hostname} {'LMTP' if self._server.is_lmtp else 'ESMTP'}"))
             count = 0
             while True:
                 self._answer(await self._one())
@@ -125,7 +126,7 @@ class Conversation:
             return replies.BAD_ARGUMENT
         await self._forget()
         self._helo, self._extended = name, extended
-        return Reply(250, "", "\n".join([self._server.hostname, *(self._words() if extended else [])]))
+        return _plain(250, "\n".join([self._server.hostname, *(self._words() if extended else [])]))
 
     def _words(self) -> list[str]:
         """What EHLO offers."""
@@ -156,7 +157,7 @@ class Conversation:
             return replies.TOO_MANY_RECIPIENTS
         find = partial(self._server.recipient, address, now=clock.now(), size_bytes=self._envelope.size)
         try:
-            self._recipients[address] = await self._server.crew.quick(find)
+            self._recipients[address] = await self._server.crew.light(find)
         except Exception as error:  # noqa: BLE001 - a bug is 451, not a lost connection
             return await self._failed(error)
         self._named.append(self._recipients[address])
@@ -166,7 +167,7 @@ class Conversation:
         if not isinstance(error, StadtmailError):
             log.bug(error, role="doors")
         reply = replies.of_error(error)
-        if reply is replies.NO_SUCH_MAILBOX and not await self._server.crew.quick(partial(self._may_ask, self._stream.peer)):
+        if reply is replies.NO_SUCH_MAILBOX and not await self._server.crew.light(partial(self._may_ask, self._stream.peer)):
             raise HangUp(replies.TOO_MANY_ERRORS)
         return reply
 
@@ -236,9 +237,9 @@ class Conversation:
         await self._forget()
         self._stream.flush()
         crew = self._server.crew
-        run = crew.quick if len(message) <= intake.SMALL_BYTES else crew.long
         try:
             more = await self._examined(message, sender)
+            run = self._way(message, recipients, more)
             future = await run(partial(self._server.deliver, message, recipients, received=received, now=clock.now(), **more))
         except Exception as error:  # noqa: BLE001 - a bug is 451
             await crew.long(partial(intake.drop, message))
@@ -246,6 +247,14 @@ class Conversation:
         if isinstance(message, Spooled):
             future.add_done_callback(lambda _: crew.later(message.drop))
         return await self._outcome(future)
+
+    def _way(self, message: bytes | Spooled, recipients: list[Any], more: dict[str, Any]) -> "Callable[[Callable[[], T]], Awaitable[T]]":
+        """Where the message is sealed: in the loop, in the line of what is quick, or in a thread of its own."""
+        crew = self._server.crew
+        if len(message) > intake.SMALL_BYTES:
+            return crew.long
+        is_light = len(message) <= intake.LIGHT_BYTES and not more and self._server.is_light(recipients)
+        return crew.light if is_light else crew.quick
 
     async def _examined(self, message: bytes | Spooled, sender: str) -> dict[str, Any]:
         if self._server.examine is None:
@@ -348,6 +357,12 @@ class Conversation:
         if rest:
             return replies.BAD_ARGUMENT
         raise HangUp(replies.BYE)
+
+
+@lru_cache(maxsize=64)
+def _plain(code: int, text: str) -> Reply:
+    """A greeting or an answer to EHLO: the same words to everybody, written once."""
+    return Reply(code, "", text)
 
 
 def _wake(waiting: "asyncio.Future[None]") -> None:

@@ -1,7 +1,8 @@
 """Work that may wait for a database or a disk, outside of the event loop.
 
-What is quick (a row, a small message) waits in one line, and one thread takes all that waits at once: waking a thread and
-then the loop costs more than the work itself. What is long has threads of its own, so that nobody quick waits behind it.
+What is light (an entry in RAM, a row of a file of this machine, a small message) is done in the loop itself: waking a thread and
+then the loop costs more than the work. What is quick but may ask a server waits in one line, and one thread takes all that waits at
+once. What is long has threads of its own, so that nobody quick waits behind it.
 """
 
 import asyncio
@@ -11,9 +12,10 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
+from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connections
 
-from stadtmail.kit import threads
+from stadtmail.kit import store, threads
 
 T = TypeVar("T")
 CHECKS = 2  # threads
@@ -32,8 +34,21 @@ class Crew:
         self._batches: SimpleQueue[list[Waiting] | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._at_work = False
+        self._is_near = store.is_near()
         self._quick = Thread(target=self._work, name="smtp", daemon=True)
         self._quick.start()
+
+    async def light(self, work: Callable[[], T]) -> T:
+        """Run it at once where the database is a file of this machine, else (or where a key is not at hand) in the line.
+
+        It asks Django's own connections before it changes anything, or not at all.
+        """
+        if self._is_near:
+            try:
+                return work()
+            except SynchronousOnlyOperation:  # it has to ask Django's own connection
+                pass
+        return await self.quick(work)
 
     async def quick(self, work: Callable[[], T]) -> T:
         """Run it after what waits already; it must not wait for a client, or for much of a disk."""

@@ -17,6 +17,7 @@ from stadtmail.wire import smtp
 Pool = Callable[[Callable[[], Any]], Awaitable[Any]]  # runs what may wait for a disk or a database
 PIECE = 64 * 1024
 SMALL_BYTES = 64 * 1024  # a message that is sealed at once, in one row
+LIGHT_BYTES = 16 * 1024  # …and so quickly that nobody in the loop notices
 
 
 class Unending(Exception):

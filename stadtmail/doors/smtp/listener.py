@@ -1,7 +1,7 @@
 """Takes connections, registers each in RAM for as long as it lasts, and hands messages to the mail room.
 
-It knows the mail room by three functions only, `recipient`, `examine` and `deliver`. Nothing about a connection is logged but counts of
-reply codes (C-4.2).
+It knows the mail room by four functions only, `recipient`, `examine`, `is_light` and `deliver`. Nothing about a connection is logged
+but counts of reply codes (C-4.2).
 """
 
 import asyncio
@@ -47,6 +47,12 @@ class Deliver(Protocol):
     ) -> "Future[list[StadtmailError | None]]": ...
 
 
+class IsLight(Protocol):
+    """mail.actions.delivery.is_light: does a small message to these ask only for what is at hand, so that the loop may seal it?"""
+
+    def __call__(self, recipients: Sequence[Any], /) -> bool: ...
+
+
 class Examine(Protocol):
     """mail.inbound.examining: what is found about a message; it goes to `deliver` as `verdict`. Never raises."""
 
@@ -69,10 +75,11 @@ class Server:
         service: str = "smtp",
         converse: type[Conversation] = Conversation,
         examine: Examine | None = None,
+        is_light: IsLight | None = None,
         allowed: Sequence[str] | None = None,
     ) -> None:
         self.recipient, self.deliver, self.hostname, self.tls = recipient, deliver, hostname, tls
-        self.examine = examine
+        self.examine, self.is_light = examine, is_light or (lambda _: False)
         self.is_lmtp = allowed is not None  # RFC 2033: only for servers of our own, and one reply a recipient
         self._allowed = [ip_network(one) for one in allowed or ()]
         self.postmaster = postmaster or f"postmaster@{hostname}"
@@ -169,7 +176,7 @@ class Server:
     async def _serve(self, stream: Stream, network: str) -> None:
         """The life of one connection: registered first, served, and gone from RAM at its end whatever ended it."""
         try:
-            connection = await self.crew.quick(partial(self._register, stream.peer, network))
+            connection = await self.crew.light(partial(self._register, stream.peer, network))
         except Exception as error:  # noqa: BLE001 - a connection that cannot be registered is not served
             log.bug(error, role="doors")
             self._turn_away(stream, replies.OUT_OF_ORDER)
@@ -184,13 +191,13 @@ class Server:
             await conversation.run()
         finally:
             del self._live[conversation.connection]
-            await self.crew.quick(conversation.connection.end)
+            await self.crew.light(conversation.connection.end)
 
     async def known(self, conversation: Conversation, connection: Connection) -> None:
         """Somebody said who they are: their connection takes the place of the stranger's."""
         old, conversation.connection = conversation.connection, connection
         self._live[connection] = self._live.pop(old)
-        await self.crew.quick(old.end)
+        await self.crew.light(old.end)
 
     def _register(self, peer: str, network: str) -> Connection | None:
         now, most = clock.now(), self.bounds.arrivals_a_minute

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Never
 
 from stadtmail.doors.smtp.bounds import Bounds
-from stadtmail.doors.smtp.listener import Deliver, Examine, Recipient, Server
+from stadtmail.doors.smtp.listener import Deliver, Examine, IsLight, Recipient, Server
 from stadtmail.doors.smtp.submission import Submission
 from stadtmail.mail.actions.rates import MOST_RECIPIENTS
 
@@ -24,13 +24,14 @@ async def start(
     postmaster: str = "",
     memory_seconds: int = Bounds.memory_seconds,
     examine: Examine | None = None,
+    is_light: IsLight | None = None,
 ) -> Server:
     """Open the door. `deliver` is the mail writer's `submit`, `hostname` what the greeting says, `postmaster` whom <postmaster> means.
 
     `memory_seconds`: for how long a network's guesses are counted, at most; the notice prints it. `examine`: None looks at nothing.
     """
     bounds = Bounds(memory_seconds=memory_seconds)
-    rooms = {"recipient": recipient, "deliver": deliver, "examine": examine}
+    rooms = {"recipient": recipient, "deliver": deliver, "examine": examine, "is_light": is_light}
     server = Server(**rooms, hostname=hostname, tls=tls, postmaster=postmaster, bounds=bounds)  # type: ignore[arg-type]
     return await server.listen(host, port)
 
@@ -57,9 +58,10 @@ async def start_lmtp(
     hostname: str,
     allowed: Sequence[str] = (),
     examine: Examine | None = None,
+    is_light: IsLight | None = None,
 ) -> Server:
     """Open the LMTP door (RFC 2033) for a server in front: (host, port) for the networks `allowed`, or the path of a Unix socket."""
-    rooms = {"recipient": recipient, "deliver": deliver, "examine": examine}
+    rooms = {"recipient": recipient, "deliver": deliver, "examine": examine, "is_light": is_light}
     server = Server(**rooms, hostname=hostname, service="lmtp", allowed=tuple(allowed))  # type: ignore[arg-type]
     return await (server.listen_at(place) if isinstance(place, str) else server.listen(*place))
 

@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import connection, connections
@@ -30,28 +31,32 @@ from stadtmail.people import queries as people
 from stadtmail.privacy import units
 from stadtmail.privacy.models import ERASING, LIVE
 from stadtmail.tenants import queries as tenants
-from stadtmail.vault import blobs
+from stadtmail.tenants.models import Tenant
+from stadtmail.vault import blobs, keys
 from stadtmail.wire import authres
 from stadtmail.wire.sieveactions import Mark
 
 __all__ = ["Answers", "Incoming", "MailboxClosed", "MailboxFull", "NoSuchMailbox", "Recipient", "Rejected", "Writer", "recipient"]
 
 MOST_IN_BATCH = 256
+LIGHT = 4  # recipients of a message that is sealed in a door's event loop
 LARGE_AT_ONCE = 2  # messages over 64 KiB that are opened in memory at the same time
 _WAY = """
     SELECT box.id, box.role, box.state, box.used_bytes, box.quota_bytes, box.script, address.open, pair.unit_id, pair.public, unit.state,
         junk.delivery_id
-    FROM people_address address
+    FROM tenants_tenant city
+    JOIN people_address address ON address.tenant_id = city.id
     JOIN mail_route route ON route.address_id = address.id
     JOIN mail_mailbox box ON box.id = route.mailbox_id
     LEFT JOIN mail_mailboxkey pair ON pair.mailbox_id = box.id AND pair.current
     LEFT JOIN privacy_unit unit ON unit.id = pair.unit_id
     LEFT JOIN mail_deliverykey own ON own.mailbox_id = box.id
     LEFT JOIN mail_junkfilter junk ON junk.delivery_id = own.unit_id
-    WHERE address.tenant_id = %s AND address.blind = %s"""
+    WHERE city.id = %s AND city.domain = %s AND city.is_open AND address.blind = %s"""
 Recipient = sealing.Target
 Answers = list[errors.StadtmailError | None]
 Verdicts = Mapping[UUID, Verdict | None]  # by mailbox
+_cities: dict[str, Tenant] = {}  # by the domain that was asked for; whether it is still so, each statement looks at
 
 
 class NoSuchMailbox(errors.NotFound):
@@ -83,15 +88,9 @@ def recipient(address: str, *, now: datetime, size_bytes: int = 0) -> Recipient:
     localpart, _, domain = address.strip().rpartition("@")
     if len(localpart) > 1 and localpart[0] == localpart[-1] == '"':  # RFC 5321 4.1.2
         localpart = localpart[1:-1].replace("\\", "")
-    try:
-        tenant = tenants.city_of_domain(domain)
-    except tenants.NoSuchCity:
-        raise NotOurDomain from None
-    digest = people.address_digest(tenant, localpart.partition("+")[0])
-    found = store.select(_WAY, [tenant.id, digest])
-    if not found:
-        raise NoSuchMailbox
-    mailbox, role, state, used, quota, script, address_open, pair, public, pair_state, junk = found[0]
+    domain = domain.strip().lower().rstrip(".")
+    found, tenant = _way(domain, localpart.partition("+")[0])
+    mailbox, role, state, used, quota, script, address_open, pair, public, pair_state, junk = found
     if not address_open or state != OPEN:
         raise MailboxClosed
     if role:
@@ -102,7 +101,38 @@ def recipient(address: str, *, now: datetime, size_bytes: int = 0) -> Recipient:
     if used >= quota or used + size_bytes > quota:
         raise MailboxFull
     ids = (store.as_id(one) if one else None for one in (script, junk))
-    return Recipient(tenant.id, store.as_id(mailbox), role, store.as_id(pair), bytes(public), f"{localpart}@{tenant.domain}", *ids)
+    return Recipient(tenant, store.as_id(mailbox), role, store.as_id(pair), bytes(public), f"{localpart}@{domain}", *ids)
+
+
+def _way(domain: str, localpart: str) -> tuple[tuple[Any, ...], UUID]:
+    """What is stored about an address, in one statement where its domain was asked for before; and its city."""
+    known = _cities.get(domain)
+    found: list[tuple[Any, ...]] = []
+    if known is not None:
+        try:
+            found = _stored_way(known, domain, localpart)
+        except keys.CityKeyLost:  # of a city that is gone, perhaps, and another one has its domain
+            known = None
+    if not found:
+        try:
+            tenant = tenants.city_of_domain(domain)
+        except tenants.NoSuchCity:
+            raise NotOurDomain from None
+        if known is None or known.id != tenant.id:
+            found, known = _stored_way(tenant, domain, localpart), tenant
+    if not found or known is None:
+        raise NoSuchMailbox
+    _cities[domain] = known
+    return found[0], known.id
+
+
+def _stored_way(tenant: Tenant, domain: str, localpart: str) -> list[tuple[Any, ...]]:
+    return store.select(_WAY, [tenant.id, domain, people.address_digest(tenant, localpart)])
+
+
+def is_light(recipients: Sequence[Recipient]) -> bool:
+    """Does a small message to these ask nothing but what is at hand, so that a door may hand it over in its event loop?"""
+    return len(recipients) <= LIGHT and all(one.script is None and one.filter is None for one in recipients)
 
 
 @dataclass(eq=False)

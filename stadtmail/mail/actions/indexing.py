@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connections
 from django.db.models import Q
 from django.db.utils import DatabaseError
 
@@ -33,18 +32,12 @@ ROUND = 2.0  # seconds of a round
 MOST_PAIRS = 500  # of a round
 LAST = 2**32
 NEW: Cursor = (0, 0, 0)
-_NOTE = "INSERT INTO mail_indexwork (pair_id, mark) VALUES (%s, 1) ON CONFLICT (pair_id) DO UPDATE SET mark = mail_indexwork.mark + 1"
+_AGAIN = "ON CONFLICT (pair_id) DO UPDATE SET mark = mail_indexwork.mark + 1"
 
 
 def note(pairs: Iterable[UUID]) -> None:
     """Mail under these pairs has come or gone. Call inside `store.writing()`."""
-    default = connections["default"]
-    field = IndexWork._meta.pk
-    assert field is not None
-    values = [[field.get_db_prep_save(pair, default)] for pair in sorted(set(pairs))]
-    if values:
-        with default.cursor() as cursor:
-            cursor.executemany(_NOTE, values)
+    store.insert("mail_indexwork", ("pair_id", "mark"), [(pair, 1) for pair in sorted(set(pairs))], conflict=_AGAIN)
 
 
 def forget(mailbox: UUID, messages: Sequence[UUID], halves: Mapping[UUID, bytes] | None = None) -> None:

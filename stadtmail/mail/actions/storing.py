@@ -4,25 +4,24 @@ Called inside `store.writing()` by the writer of deliveries and by whoever opens
 The statements are prepared once a batch: through models a message cost three times as much.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from typing import Any
 from uuid import UUID
 
 from django.db import connections, transaction
-from django.db.models import Model
 
 from stadtmail.kit import errors, store
 from stadtmail.mail.actions import indexing
 from stadtmail.mail.folders import INBOX
-from stadtmail.mail.models import OPEN, Body, Folder, MailboxKey, Message
+from stadtmail.mail.models import OPEN, Folder, MailboxKey
 from stadtmail.mail.sealing import Sealed
 from stadtmail.privacy.models import LIVE
 from stadtmail.usage import bell
 
 CHUNK = 400
+_MESSAGE = ("id", "folder_id", "pair_id", "uid", "modseq", "flags", "size_bytes", "arrived_on", "record_key", "envelope", "blob")
 _INBOXES = """
     SELECT pair.unit_id, unit.state, box.id, box.state, box.used_bytes, box.quota_bytes, folder.id, folder.uidnext, folder.modseq
     FROM mail_mailboxkey pair
@@ -137,6 +136,8 @@ def _boxes(batch: Sequence[Sealed]) -> dict[UUID, _Box]:
 def _others(batch: Sequence[Sealed]) -> dict[tuple[UUID, UUID], _Folder]:
     """(mailbox, folder) -> the folder, for those that are no inbox: only messages that a filter or a verdict sends there ask."""
     wanted = sorted({one.folder for one in batch if one.folder is not None})
+    if not wanted:
+        return {}
     rows = store.locked(Folder.objects.exclude(role=INBOX))
     return {
         (mailbox, folder): _Folder(folder, uidnext, modseq)
@@ -148,20 +149,21 @@ def _others(batch: Sequence[Sealed]) -> dict[tuple[UUID, UUID], _Folder]:
 
 
 def _write(placed: list[_Placed]) -> None:
-    _insert(
-        Message, ("id", "folder", "pair", "uid", "modseq", "flags", "size_bytes", "arrived_on", "record_key", "envelope", "blob"),
+    store.insert(
+        "mail_message", _MESSAGE,
         [
             (one.id, folder.id, one.target.pair, uid, modseq, one.flags, one.size_bytes, one.arrived_at.date(), one.record_key,
              one.envelope, one.blob)
             for one, _, folder, uid, modseq in placed
         ],
     )  # fmt: skip
-    _insert(Body, ("message", "sealed"), [(one.id, one.body) for one, *_ in placed if one.body is not None])
+    store.insert("mail_body", ("message_id", "sealed"), [(one.id, one.body) for one, *_ in placed if one.body is not None])
     boxes = {box.mailbox: box for _, box, *_ in placed}.values()
     folders = {folder.id: folder for _, _, folder, *_ in placed}
-    used = "UPDATE mail_mailbox SET used_bytes = used_bytes + %s WHERE id = %s"  # mail programs give room back meanwhile
-    store.change(used, [(box.added, box.mailbox) for box in boxes])
-    _update(Folder, ("uidnext", "modseq"), [(folder.uidnext, folder.modseq, folder.id) for folder in folders.values()])
+    # mail programs give room back meanwhile: what is used is added to
+    store.update("mail_mailbox", "used_bytes = used_bytes + new.column2", [(box.mailbox, box.added) for box in boxes])
+    numbers = [(folder.id, folder.uidnext, folder.modseq) for folder in folders.values()]
+    store.update("mail_folder", "uidnext = new.column2, modseq = new.column3", numbers)
     indexing.note(one.target.pair for one, *_ in placed)
     transaction.on_commit(partial(_ring, list(folders)))
 
@@ -170,24 +172,3 @@ def _ring(folders: Sequence[UUID]) -> None:
     """Mail programs that wait hear of it at once, in whichever process they are."""
     for folder in folders:
         bell.ring(folder)
-
-
-def _insert(model: type[Model], names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
-    fields: list[Any] = [model._meta.get_field(name) for name in names]
-    columns, marks = ", ".join(field.column for field in fields), ", ".join("%s" for _ in fields)
-    _execute(f"INSERT INTO {model._meta.db_table} ({columns}) VALUES ({marks})", fields, rows)  # noqa: S608 - our own names
-
-
-def _update(model: type[Model], names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
-    key = model._meta.pk
-    columns = ", ".join(f"{name} = %s" for name in names)
-    fields = [*(model._meta.get_field(name) for name in names), key]
-    _execute(f"UPDATE {model._meta.db_table} SET {columns} WHERE {key.column} = %s", fields, rows)  # noqa: S608 - our own names
-
-
-def _execute(statement: str, fields: Sequence[Any], rows: Iterable[tuple[Any, ...]]) -> None:
-    default = connections["default"]
-    values = [[field.get_db_prep_save(value, default) for field, value in zip(fields, row, strict=True)] for row in rows]
-    if values:
-        with default.cursor() as cursor:
-            cursor.executemany(statement, values)

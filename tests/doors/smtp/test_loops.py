@@ -53,7 +53,7 @@ def test_a_flood_whose_answers_nobody_reads_keeps_no_place(open_door) -> None:
             flood.say(b"HELP\r\n" * 5_000)
     except OSError:
         pass
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while door.server._running and time.monotonic() < end:
         time.sleep(0.02)
     assert not door.server._running

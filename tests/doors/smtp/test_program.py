@@ -12,9 +12,11 @@ pytest.importorskip("stadtmail.mail.actions.delivery")
 accounts = pytest.importorskip("stadtmail.mail.actions.accounts")
 
 from stadtmail.doors.smtp import server  # noqa: E402
-from stadtmail.mail import queries  # noqa: E402
-from stadtmail.mail.actions import delivery  # noqa: E402
+from stadtmail.kit import store  # noqa: E402
+from stadtmail.mail import deciding, queries  # noqa: E402
+from stadtmail.mail.actions import delivery, filters  # noqa: E402
 from stadtmail.people.orders import OrderForm  # noqa: E402
+from stadtmail.vault import keys  # noqa: E402
 from tests.doors.smtp.fakes import Client  # noqa: E402
 
 ANNA = {
@@ -24,8 +26,8 @@ ANNA = {
 
 
 @pytest.fixture
-def real():
-    """A real door; yields its port."""
+def door():
+    """A real door, as the console opens it."""
     writer, loop = delivery.Writer(), asyncio.new_event_loop()
     writer.start()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
@@ -34,13 +36,20 @@ def real():
     def call(work):
         return asyncio.run_coroutine_threadsafe(work, loop).result(20)
 
-    door = call(server.start("127.0.0.1", 0, recipient=delivery.recipient, deliver=writer.submit, hostname="ahaus.net"))
-    yield door.port
+    rooms = {"recipient": delivery.recipient, "deliver": writer.submit, "is_light": delivery.is_light}
+    door = call(server.start("127.0.0.1", 0, **rooms, hostname="ahaus.net"))
+    yield door
     call(door.drain(seconds=2))
     writer.stop()
     loop.call_soon_threadsafe(loop.stop)
     thread.join(10)
     loop.close()
+
+
+@pytest.fixture
+def real(door) -> int:
+    """Its port."""
+    return door.port
 
 
 def test_a_mail_reaches_the_mailbox_byte_for_byte(ahaus, now, real) -> None:
@@ -68,3 +77,57 @@ def test_who_is_not_there(ahaus, now, real) -> None:
     client.begin()
     assert client.ask(b"RCPT TO:<nobody@ahaus.net>") == "550 5.1.1 No such mailbox here"
     assert client.ask(b"RCPT TO:<anna@elsewhere.example>") == "550 5.7.1 Relaying denied"
+
+
+def test_a_light_message_needs_no_other_thread_unless_a_key_is_not_at_hand(ahaus, now, door) -> None:
+    accounts.open_account(OrderForm(**ANNA), tenant=ahaus, now=now)
+    quick, lines = door.crew.quick, []
+
+    async def counted(work):
+        lines.append(work)
+        return await quick(work)
+
+    door.crew.quick = counted
+
+    def send() -> list:
+        lines.clear()
+        client = Client(door.port)
+        client.reply()
+        client.begin()
+        client.ask(b"DATA")
+        client.say(b"Subject: x\r\n\r\nx\r\n.\r\n")
+        assert client.reply() == "250 2.6.0 Stored"
+        mine = [work for work in lines if getattr(work, "func", None) in (delivery.recipient, door.deliver)]
+        client.close()
+        return mine
+
+    keys.drop_copies()
+    assert send()  # the city's key is read by a thread that may ask the keystore: no loop waits for it, and no message is lost
+    if not store.is_near():
+        return
+    assert send() == []
+    keys.drop_copies()
+    assert send()
+
+
+def test_what_a_filter_looks_at_is_never_done_in_the_loop(ahaus, now, door, monkeypatch) -> None:
+    opened = accounts.open_account(OrderForm(**ANNA), tenant=ahaus, now=now)
+    mailbox = queries.opened(queries.mailbox_of(ahaus, opened.contract), holder=opened.contract)
+    filters.put(mailbox, "x", b'require "fileinto"; fileinto "Junk";', enqueue=None, now=now)
+    filters.activate(mailbox, "x", now=now)
+    threads = []
+    decide = deciding.decide
+
+    def noted(*given, **more):
+        threads.append(threading.current_thread().name)
+        return decide(*given, **more)
+
+    monkeypatch.setattr(deciding, "decide", noted)
+    client = Client(door.port)
+    client.reply()
+    client.begin()
+    client.ask(b"DATA")
+    client.say(b"Subject: x\r\n\r\nx\r\n.\r\n")
+    assert client.reply() == "250 2.6.0 Stored"
+    client.close()
+    assert threads == ["smtp"]
