@@ -65,11 +65,11 @@ def _is_running(pid: int) -> bool:
 
 def _descriptors_of(server: socket.socket) -> int:
     """How many of this process's descriptors are this socket: a copy that was forgotten would be a second."""
-    name = os.readlink(f"/proc/self/fd/{server.fileno()}")
+    name = Path(f"/proc/self/fd/{server.fileno()}").readlink()
     found = 0
     for entry in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):
-            found += os.readlink(entry) == name
+            found += entry.readlink() == name
     return found
 
 
