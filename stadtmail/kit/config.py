@@ -85,10 +85,14 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
             raise BadSetting(f"STADTMAIL_{name} must be empty or start with postgresql://")
     if value["KEYS_URL"] and value["KEYS_URL"] == value["DATABASE_URL"]:
         raise BadSetting("STADTMAIL_KEYS_URL must not be the main database: a backup of one would have both")
+    ports = {name[5:].lower(): _port(name, value[name]) for name in SETTINGS if name.startswith("PORT_")}
+    for port in ports.values():
+        if len(same := [f"STADTMAIL_PORT_{name.upper()}" for name, other in ports.items() if other == port]) > 1:
+            raise BadSetting(f"{' and '.join(same)} are both {port}")
     return Config(
         data=Path(value["DATA"]).absolute(),
         host=value["HOST"],
-        ports={name[5:].lower(): _port(name, value[name]) for name in SETTINGS if name.startswith("PORT_")},
+        ports=ports,
         imap_processes=_few("IMAP_PROCESSES", value["IMAP_PROCESSES"]),
         database_url=value["DATABASE_URL"],
         keys_url=value["KEYS_URL"],

@@ -1,6 +1,7 @@
 """A process, its family and its sockets: die with the parent, tell the service manager, find out whether a port is free."""
 
 import ctypes
+import errno
 import os
 import resource
 import signal
@@ -69,7 +70,7 @@ def _listens(one: socket.socket, port: int) -> bool:
 
 
 def is_free(host: str, port: int) -> bool:
-    """Could a server listen there now? Raises OSError where the address itself is not this machine's."""
+    """Could a server listen there now? Raises PermissionError where this user may not, OSError where the address is not this machine's."""
     family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     with socket.socket(family, kind) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -77,7 +78,7 @@ def is_free(host: str, port: int) -> bool:
             probe.bind(address)
             probe.listen(1)
         except OSError as error:
-            if error.errno in (98, 13):  # EADDRINUSE, EACCES
+            if error.errno == errno.EADDRINUSE:
                 return False
             raise
     return True

@@ -45,6 +45,12 @@ def note(now: datetime) -> None:
             mark.save(update_fields=["at"])
 
 
+def pause(now: datetime) -> None:
+    """Nothing is destroyed because of its date from here on, until the operator says so (`stadtmail clock trust`)."""
+    mark = Watermark.objects.filter(name="time").first()
+    _stop(mark.at if mark else now)
+
+
 def forget() -> None:
     """Compare the clocks from here on (a start, or the operator's word)."""
     _anchor.clear()
@@ -67,7 +73,7 @@ def _distrusted(mark: Watermark | None, now: datetime) -> bool:
         forget()
     first = not _anchor
     if _jumped(trusted) or (mark is not None and first and now > mark.at + OFF and not instance.current().is_test):
-        _pause(mark.at if mark else now)
+        _jump(mark.at if mark else now)
         return True
     return False
 
@@ -80,7 +86,11 @@ def _jumped(trusted: datetime | None) -> bool:
     return abs(wall - first - timedelta(seconds=clock.monotonic() - ticks)) > JUMP
 
 
-def _pause(at: datetime) -> None:
+def _jump(at: datetime) -> None:
     log.event("time_jumped")
+    _stop(at)
+
+
+def _stop(at: datetime) -> None:
     with store.writing("evidence"):
         Watermark.objects.update_or_create(name="time", defaults={"at": at, "paused": True})

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.db.models import Q
 
@@ -72,7 +72,7 @@ def place(
             placed_at=now, review_at=review_at, ends_at=ends_at,
         )  # fmt: skip
         HoldItem.objects.bulk_create([HoldItem(hold=made, unit=row) for row in rows], batch_size=200)
-        log.note(tenant, {"type": "hold_placed", "hold": type, "count": len(rows)}, now=now)
+        log.note(tenant, {"type": "hold_placed", "hold": type, "count": len(rows)}, now=now, outbox=made.id)
     return made
 
 
@@ -91,12 +91,17 @@ def release(hold: UUID, *, tenant: Tenant, now: datetime) -> int:
             raise NoSuchHold
         kind = Hold.objects.values_list("type", flat=True).get(id=hold)
         held = list(HoldItem.objects.filter(hold=hold).values_list("unit", flat=True))
-        log.note(tenant, {"type": "hold_released", "hold": kind, "count": len(held)}, now=now)
+        log.note(tenant, {"type": "hold_released", "hold": kind, "count": len(held)}, now=now, outbox=release_mark(hold))
     due = list(Unit.objects.filter(tenant=tenant, id__in=held, due_at__lte=now).values_list("id", flat=True))
     try:
         return erasure.erase(due, tenant=tenant, now=now, cause="released").erased if due else 0
     except guard.TimeNotTrusted:  # it is released, and due: the sweep goes on when the clock is vouched for
         return 0
+
+
+def release_mark(hold: UUID) -> UUID:
+    """Of the release in the evidence store: it follows from the hold's id, which the leaf of its placing carries there."""
+    return uuid5(hold, "released")
 
 
 def end_at(hold: UUID, *, tenant: Tenant, ends_at: datetime) -> None:

@@ -15,6 +15,7 @@ from stadtmail.kit import log as lines
 from stadtmail.privacy import holdings, holds, logscan, policy, witness
 from stadtmail.privacy.evidence import leaves, log
 from stadtmail.privacy.models import ERASING, Head, Hold, Leaf, LedgerEntry, Outbox, Unit
+from stadtmail.privacy.notice import kept
 from stadtmail.privacy.policy.lint import destinations
 from stadtmail.privacy.proofs import Measure, Measured, register
 from stadtmail.tenants.models import Tenant
@@ -27,9 +28,14 @@ _published = UUID("5f3c1e0a-0d54-4a6e-9a53-6f1b8f9a7c02")
 
 
 def started(now: datetime) -> None:
-    """Note in every city's log what this start found (C-1.1): the schema's digest, its coverage, the published policy."""
+    """Note in every city's log what this start found (C-1.1): the schema's digest, its coverage, the published policy.
+
+    A notice that this program words differently from the one before is kept beside it.
+    """
     declared, columns = holdings.coverage()
     found = {"type": "start", "digest": holdings.schema_digest(), "declared": declared, "columns": columns, "at": leaves.minute(now)}
+    for tenant in cities():
+        kept.keep(tenant, policy.current(tenant), now=now)
     with store.writing():
         for tenant in cities():
             log.note(tenant, found, now=now)

@@ -1,7 +1,7 @@
 """What the promises need to know: units of erasure, events that start clocks, holds, and the evidence.
 
 `Unit` is the pivot of the product: everything personal that is erased as one hangs on a unit, and a unit hangs on an anchor
-(contract, mailbox, order, …), never on a person's name. Unit, Event, Hold, HoldItem and Outbox lie in `default`; the rest
+(contract, mailbox, order, …), never on a person's name. Unit, Event, Hold, HoldItem, Outbox and Generation lie in `default`; the rest
 lies in `evidence`, holds no personal data and survives a restore of `default`.
 """
 
@@ -103,6 +103,28 @@ class Outbox(models.Model):
 
     def __str__(self) -> str:
         return f"outbox {self.id}"
+
+
+class Generation(models.Model):
+    """How far the rows have come (one row): behind `Lived`, they were put back from a backup (privacy/generation.py)."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    number = models.PositiveBigIntegerField()
+
+    def __str__(self) -> str:
+        return f"generation {self.number}"
+
+
+class Lived(models.Model):
+    """How far this instance has come (one row). Written after `Generation`, and survives a restore of `default`."""
+
+    store = "evidence"
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    number = models.PositiveBigIntegerField()
+
+    def __str__(self) -> str:
+        return f"lived {self.number}"
 
 
 class LedgerEntry(models.Model):
@@ -267,3 +289,23 @@ class NoticeVersion(models.Model):
 
     def __str__(self) -> str:
         return f"notice {self.tenant}/{self.version}"
+
+
+class NoticeText(models.Model):
+    """A version of the notice word for word: as published, and once more for each later program that words it differently."""
+
+    store = "evidence"
+
+    tenant = models.UUIDField()
+    version = models.PositiveIntegerField()
+    wording = models.PositiveIntegerField()  # 1, 2, … of this version
+    lang = models.CharField(max_length=2)
+    digest = models.CharField(max_length=64)  # SHA-256 over all languages
+    text = models.BinaryField()  # JSON: sections, clauses, HTML-safe sentences
+    since = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "version", "wording", "lang"], name="notice_text_once")]
+
+    def __str__(self) -> str:
+        return f"notice text {self.tenant}/{self.version}/{self.wording}/{self.lang}"

@@ -48,6 +48,8 @@ def register() -> None:
         _harmless("privacy.Head", id="row number", tenant=CITY, size="number", root=PROOF, signed_at=DUE, signature=PROOF, test="mark"),
         _harmless("privacy.Commitment", id="row number", tenant=CITY, leaf="number", position="number", digest=PROOF),
         _harmless("privacy.PublicKey", id="row number", tenant=CITY, key="public key of the city", since=DUE),
+        _harmless("privacy.Generation", id="row number", number="steps of this instance"),
+        _harmless("privacy.Lived", id="row number", number="steps of this instance"),
         _harmless("privacy.Watermark", name=STATE, at="a moment of the machine", paused="mark"),
         _harmless(
             "privacy.Proof", id="row number", tenant=CITY, clause=STATE, figure=STATE, value="number", kept="mark", real="mark",
@@ -55,4 +57,6 @@ def register() -> None:
         ),
         _harmless("privacy.NoticeVersion", id="row number", tenant=CITY, version="number", digest="hash of the policy",
                   source="the city's published policy", since=DUE),
+        _harmless("privacy.NoticeText", id="row number", tenant=CITY, version="number", wording="number", lang=STATE,
+                  digest="hash of the notice", text="the city's published notice", since=DUE),
     )  # fmt: skip

@@ -14,16 +14,20 @@ class Unsafe(errors.NotAllowed):
 
 
 def apply(*, production: bool) -> list[str]:
-    """Harden this process. Returns warnings for the operator; raises Unsafe on a production instance with swap."""
+    """Harden this process. Returns warnings for the operator; on a production instance what would be one raises Unsafe."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    warnings = []
-    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
-        warnings.append("this process could be dumped by others of the same user (prctl refused)")
+    found = []
+    if not _undumpable():  # a core that is piped to a program knows no limit; of a process that is not dumpable there is none
+        found.append("this process could be dumped into a core file or by others of the same user (prctl was refused)")
     if swaps():
-        if production:
-            raise Unsafe("swap is on: switch it off (swapoff -a) or keys may reach a disk")
-        warnings.append("swap is on: on a production machine it has to be off")
-    return warnings
+        found.append("swap is on: switch it off (swapoff -a), or keys may reach a disk")
+    if found and production:
+        raise Unsafe("; ".join(found))
+    return [f"{sentence}; a production instance refuses this" for sentence in found]
+
+
+def _undumpable() -> bool:
+    return bool(ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) == 0)
 
 
 def swaps() -> int:

@@ -171,7 +171,7 @@ def test_c41_nothing_that_a_date_sets_going_runs_while_time_cannot_be_trusted(no
     jobs, trusted = work.Work(tuple(tasks)), [False]
     monkeypatch.setattr(guard, "paused", lambda now: not trusted[0])
     jobs.round(now)
-    assert ran == ["sealing", "mailboxes", "search_index", "imports", "evidence", "proofs", "witness", "log"]
+    assert ran == ["generation", "sealing", "mailboxes", "search_index", "imports", "evidence", "proofs", "witness", "log"]
     trusted[0] = True
     jobs.round(now + work.EVERY_LOOK)
     assert {"ends", "usage", "sweep", "keys", "keystore_backup"} <= set(ran)

@@ -9,9 +9,9 @@ from django.db import DatabaseError, connections, transaction
 from stadtmail.kit import store
 from stadtmail.privacy import erasure
 from stadtmail.privacy.evidence import append_only, log
-from stadtmail.privacy.models import Commitment, Head, Leaf, LedgerEntry, Node, NoticeVersion, PublicKey
+from stadtmail.privacy.models import Commitment, Head, Leaf, LedgerEntry, Node, NoticeText, NoticeVersion, PublicKey
 
-TABLES = [Leaf, Node, Head, Commitment, NoticeVersion, PublicKey, LedgerEntry]
+TABLES = [Leaf, Node, Head, Commitment, NoticeText, NoticeVersion, PublicKey, LedgerEntry]
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_every_table_of_evidence_is_held_or_named_as_moving() -> None:
     """A new table of the evidence store has to be put on one side."""
     from django.apps import apps
 
-    moving = {"privacy_watermark", "privacy_proof"}
+    moving = {"privacy_watermark", "privacy_lived", "privacy_proof"}
     tables = {model._meta.db_table for model in apps.get_models() if getattr(model, "store", "") == "evidence"}
     assert tables == moving | set(append_only.ADDED) | {append_only.LEDGER}
     columns = {field.column for field in LedgerEntry._meta.concrete_fields}

@@ -24,6 +24,7 @@ GOOD: dict[str, dict[str, object]] = {
     "proof": {"clause": "C-4.1", "figure": "overdue_units", "value": 0, "kept": True, "real": False, "at": "2026-11-23T10:00Z"},
     "start": {"digest": HASH, "declared": 10, "columns": 10, "at": "2026-11-23T10:00Z"},
     "fork": {"size": 4, "root": HASH, "at": "2026-11-23T10:00Z"},
+    "restored": {"count": 3, "at": "2026-11-23T10:00Z"},
 }  # fmt: skip
 PERSONAL = [
     "anna@ahaus.net", "Anna Kanariengelb", "anna_kanariengelb", "annakanariengelb", "KANARIENGELB", "ANNA", "192.0.2.7", "192-0-2-7",

@@ -92,17 +92,17 @@ def test_trouble_is_temporary_and_ends_in_time(dns: FakeDns, failure: str) -> No
     begin = time.monotonic()
     with pytest.raises(TemporaryFailure) as caught:
         asyncio.run(dns.resolver(try_seconds=0.2, budget_seconds=0.5).lookup("example.net", "A"))
-    assert time.monotonic() - begin < 1.5
+    assert time.monotonic() - begin < 10
     assert "example" not in str(caught.value) + repr(caught.value)
 
 
 def test_the_caller_may_have_less_time_and_never_more(dns: FakeDns) -> None:
     dns.failing["example.net"] = "silent"
-    for seconds, most in ((0.1, 0.4), (60, 1.5)):
+    for seconds, budget in ((0.1, 60), (60, 0.5)):
         begin = time.monotonic()
         with pytest.raises(TemporaryFailure):
-            dns.resolver(try_seconds=0.5, budget_seconds=1).lookup_blocking("example.net", "A", seconds=seconds)
-        assert time.monotonic() - begin < most
+            dns.resolver(try_seconds=30, budget_seconds=budget).lookup_blocking("example.net", "A", seconds=seconds)
+        assert time.monotonic() - begin < 15
 
 
 def test_the_next_server_is_asked(dns: FakeDns) -> None:

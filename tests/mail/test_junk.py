@@ -234,6 +234,6 @@ def test_any_bytes_have_words(raw: bytes) -> None:
      b"\x00" * 200_000, b"&amp" * 50_000, "ä".encode() * 100_000],
 )  # fmt: skip
 def test_hostile_texts_cost_little(text: bytes) -> None:
-    begin = time.monotonic()
+    begin = time.thread_time()
     words.words(b"Content-Type: text/html\r\n\r\n" + text)
-    assert time.monotonic() - begin < 2
+    assert time.thread_time() - begin < 2

@@ -1,14 +1,11 @@
 """Where two parts of the mail engine meet: a backup that is put back and the queue, filters and messages that come again, imports and
 the end of a contract. Each part is right alone; these are the attacks on what lies between them."""
 
-import sqlite3
 from datetime import timedelta
 
 import pytest
-from django.db import connections
 
 from stadtmail.doors.console import start, work
-from stadtmail.kit import store
 from stadtmail.mail import jobs, queries
 from stadtmail.mail.actions import delivery, filters, importing, legs, planning, repeats, sending
 from stadtmail.mail.importing import running
@@ -19,7 +16,7 @@ from stadtmail.people import queries as people
 from stadtmail.people.actions import contracts
 from stadtmail.privacy import scan, sweep
 from stadtmail.usage import volatile
-from tests.instance import POSTGRES
+from tests.backups import backup
 from tests.mail.conftest import every_byte, opened
 from tests.mail.outbound.conftest import _on_loopback, carry, dns, sink  # noqa: F401 - a server that takes mail
 from tests.mail.outbox import Outbox
@@ -34,27 +31,7 @@ SECRET = "Fremdkanarie-55-x"
 
 
 @pytest.fixture
-def put_back():
-    """Make a backup of `default` now; what is returned puts it back."""
-
-    def make():
-        connection = connections["default"]
-        connection.ensure_connection()
-        copy = sqlite3.connect(":memory:")
-        connection.connection.backup(copy)
-
-        def back() -> None:
-            store.close_reader()
-            connection.ensure_connection()
-            copy.backup(connection.connection)
-
-        return back
-
-    return make
-
-
-@pytest.fixture
-def delivered_since(put_back, ahaus, anna, now, carry, sink):  # noqa: F811
+def delivered_since(ahaus, anna, now, carry, sink):  # noqa: F811
     """A message to two recipients and one to a third wait; after the backup all of it is carried that can be."""
 
     def hand_over(*to: str) -> None:
@@ -63,13 +40,13 @@ def delivered_since(put_back, ahaus, anna, now, carry, sink):  # noqa: F811
     sink.answers = {"zweite@example.org": "451 4.7.1 later"}
     hand_over("erste@example.org", "zweite@example.org")
     hand_over("dritte@example.org")
-    back = put_back()
+    back = backup()
     carry()
     sweep.run(now)
     return back
 
 
-@pytest.mark.skipif(bool(POSTGRES), reason="the copy of a SQLite file")
+@pytest.mark.postgres
 def test_c42_a_backup_that_is_put_back_sends_nothing_a_second_time(delivered_since, ahaus, anna, now, carry, sink) -> None:  # noqa: F811
     assert sorted(address for one in sink.taken for address in one.recipients) == ["dritte@example.org", "erste@example.org"]
     delivered_since()
@@ -82,7 +59,7 @@ def test_c42_a_backup_that_is_put_back_sends_nothing_a_second_time(delivered_sin
     assert any(row.sender_address.startswith("postmaster@") for row in queries.page(opened(ahaus, anna), 1))
 
 
-@pytest.mark.skipif(bool(POSTGRES), reason="the copy of a SQLite file")
+@pytest.mark.postgres
 def test_without_the_hold_it_would_and_the_operator_may_decide_so(delivered_since, ahaus, now, carry, sink) -> None:  # noqa: F811
     delivered_since()
     start._replay(now)
@@ -93,13 +70,13 @@ def test_without_the_hold_it_would_and_the_operator_may_decide_so(delivered_sinc
     assert got.count("dritte@example.org") == 1  # its key is gone, whoever releases what
 
 
-@pytest.mark.skipif(bool(POSTGRES), reason="the copy of a SQLite file")
-def test_c42_what_was_planned_before_a_backup_is_a_draft_again(put_back, ahaus, anna, now, carry, sink) -> None:  # noqa: F811
+@pytest.mark.postgres
+def test_c42_what_was_planned_before_a_backup_is_a_draft_again(ahaus, anna, now, carry, sink) -> None:  # noqa: F811
     """Since the backup one was sent and one was stopped by its writer: neither goes out now."""
     sending.send(ahaus, contract=anna.contract, sender=ANNA, recipients=["dritte@example.org"], raw=RAW, now=now)
     wait(opened(ahaus, anna), "erste@example.org", subject="schon gesendet", at=now)
     stopped = wait(opened(ahaus, anna), "zweite@example.org", subject="gestoppt", at=now + timedelta(days=2), later=True)
-    back = put_back()
+    back = backup()
     planning.stop(opened(ahaus, anna), stopped, now=now)
     assert planning.send_due(now) == 1
     carry()

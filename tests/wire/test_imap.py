@@ -143,17 +143,17 @@ def test_structure_of_a_nested_message() -> None:
 
 @pytest.mark.parametrize("text", [b"(" * 50_000, b"NOT " * 10_000, b"OR " * 10_000, b"1," * 30_000, b'"' + b"\\" * 60_000, b"a" * 60_000])
 def test_long_nonsense_costs_no_more_than_its_length(text) -> None:
-    begin = time.perf_counter()
+    begin = time.thread_time()
     for read in (imapsearch.search, imapfetch.items, lambda c: c.astring(), lambda c: c.flags()):
         try:
             read(Cursor(text))
         except (BadSyntax, imapsearch.BadCharset):
             continue
     imapwrite.addresses(text)
-    assert time.perf_counter() - begin < 2
+    assert time.thread_time() - begin < 2
 
 
 def test_patterns_cannot_be_made_to_try_for_ever() -> None:
-    begin = time.perf_counter()
+    begin = time.thread_time()
     assert not imapnames.is_match("a" * 255, "*a" * 150 + "b")
-    assert time.perf_counter() - begin < 0.5
+    assert time.thread_time() - begin < 0.5

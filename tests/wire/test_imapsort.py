@@ -54,9 +54,9 @@ def test_a_base_subject_is_its_own_base(subject) -> None:
 @pytest.mark.parametrize("hostile", ["[" * 50_000, "re:" * 50_000, "[a]" * 50_000, "(fwd)" * 50_000, "[fwd:" * 20_000 + "]" * 20_000,
                                      "re [" * 30_000, "[a] " * 20_000 + "re"])  # fmt: skip
 def test_a_hostile_subject_costs_its_length(hostile) -> None:
-    begun = time.perf_counter()
+    begun = time.thread_time()
     imapsort.base_subject(hostile[:1000])  # what mail/envelope.py keeps of a subject
-    assert time.perf_counter() - begun < 0.5
+    assert time.thread_time() - begun < 0.5
 
 
 @pytest.mark.parametrize("text", [b"()", b"(REVERSE)", b"(REVERSE REVERSE DATE)", b"(NOSUCH)", b"DATE", b"(DATE"])
@@ -162,9 +162,9 @@ def test_every_message_is_in_exactly_one_thread(some) -> None:
 
 
 def test_long_chains_and_many_of_a_subject_cost_little() -> None:
-    begun = time.perf_counter()
+    begun = time.thread_time()
     chain = [facts(n, "Re: a", refs=str(n - 1) if n > 1 else "") for n in range(1, 5001)]
     assert by_references(*chain).count("(") == 1
     assert by_references(*chain[::-1]).count("(") == 1
     by_references(*(facts(n, "a" if n % 2 else f"s{n // 4}") for n in range(1, 5001)))
-    assert time.perf_counter() - begun < 5
+    assert time.thread_time() - begun < 5

@@ -75,6 +75,6 @@ def test_it_never_raises(raw: bytes) -> None:
 
 @pytest.mark.parametrize("line", [b"A;B=" + b'"' * 200_000, b"X" + b";A=b" * 60_000, b"\n " * 100_000, b"DTSTART;" + b"=" * 200_000 + b":"])
 def test_its_work_is_bounded(line: bytes) -> None:
-    begin = time.monotonic()
+    begin = time.thread_time()
     invitation.read(b"BEGIN:VCALENDAR\nBEGIN:VEVENT\n" + line * 3, zone=BERLIN)
-    assert time.monotonic() - begin < 2
+    assert time.thread_time() - begin < 2

@@ -184,14 +184,14 @@ def test_file_names_are_safe(given: str, safe: str) -> None:
     ids=lambda raw: repr(raw[-12:]),
 )
 def test_hostile_mail_costs_no_more_than_its_length(raw: bytes) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     mail = mime.parse(raw)
     for name in (b"from", b"subject", b"content-type"):
         mimewords.text(mail.first(name))
         mimewords.addresses(mail.first(name))
     mime.unquoted(raw[-2_000_000:])
     assert len(list(mail.root.walk())) <= mime.MOST_PARTS + 1
-    assert time.perf_counter() - began < 3
+    assert time.thread_time() - began < 3
 
 
 def test_the_delivery_path_is_quick() -> None:
@@ -203,7 +203,7 @@ def test_the_delivery_path_is_quick() -> None:
 
 
 def _timed(raw: bytes) -> float:
-    began = time.perf_counter()
+    began = time.thread_time()
     for _ in range(20):
         mime.parse(raw)
-    return (time.perf_counter() - began) / 20
+    return (time.thread_time() - began) / 20

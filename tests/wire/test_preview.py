@@ -43,7 +43,7 @@ def test_html_is_read_without_its_tags(body, said) -> None:
 
 @pytest.mark.parametrize("hostile", [b"<" * 10**6, b"<!--" * 10**6, b"<style " * 10**6, b"&" * 10**6, b"=" * 10**6])
 def test_a_hostile_body_costs_little(hostile) -> None:
-    begun = time.perf_counter()
+    begun = time.thread_time()
     raw = b"Content-Type: text/html\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" + hostile
     preview.preview(raw, mime.parse(raw).root)
-    assert time.perf_counter() - begun < 1
+    assert time.thread_time() - begun < 1

@@ -9,7 +9,7 @@ OPENED = {"web": ("web",), "doors": ("smtp", "submission", "submissions", "sieve
 
 
 class Taken(errors.Conflict):
-    """Another program has the port."""
+    """Another program has the port, or this user may not have it."""
 
 
 def of(roles: Sequence[str]) -> list[tuple[str, int]]:
@@ -26,6 +26,8 @@ def check(roles: Sequence[str]) -> None:
             setting, port = f"STADTMAIL_PORT_{name.upper()}", chosen.ports[name]
             try:
                 free = processes.is_free(chosen.host, port)
+            except PermissionError:
+                raise Taken(f"port {port} may not be opened by this user: give it the right (docs/operate.md), or set {setting}") from None
             except OSError:
                 raise Taken(f"nothing can listen on {chosen.host} (STADTMAIL_HOST): it is no address of this machine") from None
             if not free:

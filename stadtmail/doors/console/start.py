@@ -98,6 +98,8 @@ def known() -> instance.Instance:
         found = instance.current()
     except FileNotFoundError:
         raise CannotStart(f"{folder} is no instance yet: `stadtmail init` makes one, ./run makes a demo") from None
+    if found.kind == "production" and config.load().demo_password:
+        raise CannotStart("STADTMAIL_DEMO_PASSWORD is for demo instances only")
     instance.keep_temporary_files(folder)
     return found
 
@@ -154,10 +156,11 @@ def _close_cities(now: datetime) -> list[str]:
 
 def _witness(now: datetime) -> list[str]:
     """A rolled-back machine learns from its witness what it had erased. What cannot be joined is refused, after the replay."""
-    from stadtmail.privacy import witness
+    from stadtmail.privacy import generation, witness
 
     if not witness.behind(now):
         return []
+    generation.doubt()  # before anything is caught up: a crash in between is met at the next start
     try:
         caught = witness.catch_up(now)
     except witness.Forked:
@@ -185,22 +188,9 @@ def _write_down() -> None:
 
 
 def _replay(now: datetime) -> int:
-    from stadtmail.mail.actions import legs, planning, sharing
-    from stadtmail.people import jobs
-    from stadtmail.privacy import recovery
+    from stadtmail.doors.console import restored
 
-    again = recovery.replay(now)
-    jobs.recover(now)
-    if again and (stopped := planning.end_restored(now)):
-        found = f"{stopped} planned message(s) are drafts again: they may have been sent since the backup was made"
-        print(f"{found}. Their writers are told", file=sys.stderr)
-    if again and (shared := sharing.end_restored()):
-        found = f"{shared} share(s) of folders have ended: they may have been taken away since the backup was made"
-        print(f"{found}. Their holders can give them anew", file=sys.stderr)
-    if again and (held := legs.hold_restored()):
-        found = f"{held} destination(s) of outgoing mail are held: it waited when the backup was made, and may have been delivered since"
-        print(f"{found}. `stadtmail queue release CITY` sends it all the same", file=sys.stderr)
-    return again
+    return restored.replay(now)
 
 
 def _clear_volatile() -> None:

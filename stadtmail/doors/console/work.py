@@ -16,7 +16,7 @@ from stadtmail.kit import clock, config, log, store
 from stadtmail.mail import jobs as mail_jobs
 from stadtmail.people import jobs as people_jobs
 from stadtmail.people import queries as people
-from stadtmail.privacy import guard, proofs, sweep, witness
+from stadtmail.privacy import generation, guard, proofs, sweep, witness
 from stadtmail.privacy.evidence import log as evidence
 from stadtmail.tenants import queries as tenants
 from stadtmail.usage import jobs as usage_jobs
@@ -98,8 +98,13 @@ def _empty_log(now: datetime) -> None:  # noqa: ARG001
     store.shorten_log()
 
 
+def _step_forward(now: datetime) -> None:  # noqa: ARG001 - the same shape as the others; no clock is asked
+    generation.advance()
+
+
 # the order of a round: ends first, because they make things due; proofs and the witness last, because they look at the rest
 TASKS = (
+    Task("generation", each(timedelta(seconds=10)), _step_forward, by_date=False, looks_only=True),
     Task("ends", ends_due, _end_contracts),
     Task("transits", mail_jobs.transits_due, mail_jobs.end_transits),  # before the sweep: who sent it is told before it is erased
     Task("usage", each(timedelta(seconds=10)), usage_jobs.sweep),

@@ -6,17 +6,21 @@ from django.shortcuts import render
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.privacy import notice as compiled
 from stadtmail.privacy import policy as policies
-from stadtmail.privacy.policy import Policy
+from stadtmail.privacy.notice import kept
 
 
 def notice(request: PortalRequest) -> HttpResponse:
     """GET /datenschutz: today's notice, every clause with its id as anchor."""
-    return _notice(request, request.policy, old=False)
+    rules = request.policy
+    said = kept.Shown(rules.service, rules.version, rules.effective_from.date(), compiled.notice(rules, request.language))
+    return _notice(request, said, old=False)
 
 
-def version(request: PortalRequest, number: int) -> HttpResponse:
-    """GET /datenschutz/version/<n>: a notice as it was shown to whoever ordered then. 404 for one that never was."""
-    return _notice(request, policies.version(request.city, number), old=number != request.policy.version)
+def version(request: PortalRequest, number: int, wording: int | None = None) -> HttpResponse:
+    """GET /datenschutz/version/<n>[/wortlaut/<m>]: word for word what whoever ordered then was shown. 404 for one that never was."""
+    said = kept.shown(request.city, number, request.language, wording=wording)
+    is_old = number != request.policy.version or (wording is not None and wording < len(said.wordings))
+    return _notice(request, said, old=is_old)
 
 
 def register(request: PortalRequest) -> HttpResponse:
@@ -35,9 +39,9 @@ def imprint(request: PortalRequest) -> HttpResponse:
     return render(request, "web/imprint.html", {"imprint": compiled.imprint(request.policy, request.language)})
 
 
-def _notice(request: PortalRequest, shown: Policy, *, old: bool) -> HttpResponse:
+def _notice(request: PortalRequest, shown: kept.Shown, *, old: bool) -> HttpResponse:
     context = {
-        "sections": compiled.notice(shown, request.language),
+        "sections": shown.sections,
         "shown": shown,
         "old": old,
         "versions": policies.versions(request.city),

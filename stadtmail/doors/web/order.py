@@ -44,7 +44,8 @@ def order(request: PortalRequest) -> HttpResponse:
         raise TooManyFieldsSent
     refuse_surplus(request.POST, LATER[step])
     given = tokens.open_state(request.city.id, "order", request.POST.get("state", ""), now=request.now)
-    return _form(request, given, []) if step == "back" else _place(request, given)
+    shown = given.pop("notice", "")
+    return _form(request, given, []) if step == "back" else _place(request, given, shown)
 
 
 def letter(request: PortalRequest) -> HttpResponse:
@@ -78,8 +79,11 @@ def _check(request: PortalRequest) -> HttpResponse:
     return _overview(request, given, [])
 
 
-def _place(request: PortalRequest, given: dict[str, str]) -> HttpResponse:
+def _place(request: PortalRequest, given: dict[str, str], shown: str) -> HttpResponse:
     post, city, now = request.POST, request.city, request.now
+    if shown != str(request.policy.version):  # C-1.3: a contract remembers the notice that was shown, so it has to be shown
+        problem = Problem("terms", _("Seit diesem Überblick gilt eine neue Datenschutzerklärung. Bitte sehen Sie sie sich unten an."))
+        return _overview(request, given, [problem], wait=post.get("wait", ""), status=409)
     if post.get("terms", "") != request.policy.terms.version:
         problem = Problem("terms", _("Bitte bestätigen Sie die Nutzungsbedingungen."))
         return _overview(request, given, [problem], wait=post.get("wait", ""), status=400)
@@ -153,7 +157,7 @@ def _overview(
     context = {
         "lines": _lines(request, given),
         "tariff": request.policy.tariffs[given["tariff"]],
-        "state": tokens.seal_state(request.city.id, "order", given, now=request.now),
+        "state": tokens.seal_state(request.city.id, "order", {**given, "notice": str(request.policy.version)}, now=request.now),
         "puzzle": puzzle,
         "wait_more": wait_more,
         "problems": problems,

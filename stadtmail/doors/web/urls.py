@@ -92,6 +92,7 @@ urlpatterns = [
     path("abholen/zuruecknehmen", collect.take_back, name="collect_take_back"),
     path("datenschutz", notice.notice, name="notice"),
     path("datenschutz/version/<int:number>", notice.version, name="notice_version"),
+    path("datenschutz/version/<int:number>/wortlaut/<int:wording>", notice.version, name="notice_wording"),
     path("datenschutz/verzeichnis", notice.register, name="register"),
     path("datenschutz/auftragsverarbeitung", notice.annex, name="annex"),
     path("datenschutz/nachweis", proof.proof, name="proof"),

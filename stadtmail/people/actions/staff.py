@@ -75,6 +75,18 @@ def account(tenant: Tenant, login: str) -> UUID:
     return row.unit_id
 
 
+def set_password(tenant: Tenant, login: str, *, old: str, new: str) -> None:
+    """Whoever knows the old one sets a new one. Raises credentials.WrongCredentials, BadPassword, Busy."""
+    who = sign_in(tenant, login, old)
+    codes = password_problems(new, who.name, login, tenant.domain)
+    if codes:
+        raise credentials.BadPassword(codes)
+    hashed = passwords.hashed(new)
+    with store.writing():
+        row = Staff.objects.select_related("unit").get(unit=who.staff)
+        Staff.objects.filter(unit=who.staff).update(password=units.seal(row.unit, "password", hashed))
+
+
 def dismiss(staff: UUID, *, tenant: Tenant, now: datetime) -> None:
     """The role has ended: no login and no look from now on; the account is gone within a day. Raises NotStaff."""
     with store.writing():

@@ -14,6 +14,7 @@ ADDED: dict[str, tuple[str, ...]] = {
     "privacy_head": ("tenant", "size"),
     "privacy_commitment": ("tenant", "leaf", "position"),
     "privacy_noticeversion": ("tenant", "version"),
+    "privacy_noticetext": ("tenant", "version", "wording", "lang"),
     "privacy_publickey": ("tenant", "key"),
 }
 LEDGER = "privacy_ledgerentry"

@@ -35,6 +35,7 @@ TYPES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "proof": (frozenset(["clause", "figure", "value", "kept", "real", "at"]), frozenset()),
     "start": (frozenset(["digest", "declared", "columns", "at"]), frozenset()),
     "fork": (frozenset(["size", "root", "at"]), frozenset()),
+    "restored": (frozenset(["count", "at"]), frozenset()),  # rows were put back from a backup; so many units were erased again
 }
 COMMON = frozenset({"v", "type", "city", "test"})
 _figures: set[str] = set()

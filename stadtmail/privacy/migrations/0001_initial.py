@@ -225,4 +225,34 @@ class Migration(migrations.Migration):
             model_name='holditem',
             constraint=models.UniqueConstraint(fields=('hold', 'unit'), name='hold_unit_once'),
         ),
+        migrations.CreateModel(
+            name='Generation',
+            fields=[
+                ('id', models.PositiveSmallIntegerField(default=1, editable=False, primary_key=True, serialize=False)),
+                ('number', models.PositiveBigIntegerField()),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Lived',
+            fields=[
+                ('id', models.PositiveSmallIntegerField(default=1, editable=False, primary_key=True, serialize=False)),
+                ('number', models.PositiveBigIntegerField()),
+            ],
+        ),
+        migrations.CreateModel(
+            name='NoticeText',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('tenant', models.UUIDField()),
+                ('version', models.PositiveIntegerField()),
+                ('wording', models.PositiveIntegerField()),
+                ('lang', models.CharField(max_length=2)),
+                ('digest', models.CharField(max_length=64)),
+                ('text', models.BinaryField()),
+                ('since', models.DateTimeField()),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'version', 'wording', 'lang'), name='notice_text_once')],
+            },
+        ),
     ]

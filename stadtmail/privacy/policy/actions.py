@@ -4,6 +4,7 @@ from datetime import datetime
 
 from stadtmail.privacy import deadlines
 from stadtmail.privacy.models import NoticeVersion
+from stadtmail.privacy.notice import kept
 from stadtmail.privacy.policy import published
 from stadtmail.privacy.policy.findings import Findings
 from stadtmail.tenants import actions as tenants
@@ -22,6 +23,7 @@ def open_city(*, slug: str, domain: str, hosts: list[str], now: datetime) -> Ten
 
 def _begin(tenant: Tenant, now: datetime) -> None:
     published.publish(tenant, now)
+    kept.keep(tenant, published.current(tenant), now=now)
     keys.found_city(tenant.id, now=now)
 
 
@@ -38,5 +40,6 @@ def publish(tenant: Tenant, *, now: datetime) -> NoticeVersion:
     A crash in between is mended by publishing again. Raises published.PolicyRefused, published.VersionNotRaised.
     """
     row = published.publish(tenant, now)
+    kept.keep(tenant, published.current(tenant), now=now)
     deadlines.follow(tenant)
     return row

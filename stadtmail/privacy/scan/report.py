@@ -7,6 +7,7 @@ from typing import Any
 
 from stadtmail.privacy import holds, policy
 from stadtmail.privacy.models import Unit
+from stadtmail.privacy.notice import kept
 from stadtmail.privacy.scan import opened, stores
 from stadtmail.privacy.scan.search import Search
 from stadtmail.privacy.scan.tokens import forms
@@ -60,6 +61,7 @@ def run(
     search, report = Search(wanted), Report(stores=stores.names())
     found: dict[tuple[str, str, str, str], tuple[str, str]] = {}
     public = [bytes(row.source) for city in cities() for row in policy.versions(city)]
+    public += [text for city in cities() for text in kept.texts(city)]
     for place, data in stores.pieces(changed_since=changed_since, most=most):
         report.bytes_lying += len(data)
         if progress is not None:

@@ -85,6 +85,21 @@ def wait(monkeypatch) -> Callable[[int], None]:
 
 
 @pytest.fixture
+def new_policy(ahaus, now, tmp_path, monkeypatch) -> Callable[..., None]:
+    """AHAUS.NET publishes its next version, with these changes in the file."""
+    from stadtmail.privacy.policy import actions, published
+    from tests.privacy.policy_files import changed
+
+    monkeypatch.setattr(published, "FOLDER", tmp_path)
+
+    def publish(*changes: tuple[str, str]) -> None:
+        (tmp_path / "ahaus.net.toml").write_bytes(changed(("version = 1", "version = 2"), *changes))
+        actions.publish(ahaus, now=now)
+
+    return publish
+
+
+@pytest.fixture
 def ordered(browser: Browser, wait) -> dict[str, str]:
     """Erika has ordered: her address and password."""
     order(browser, wait)

@@ -16,7 +16,7 @@ from tests.doors.web.browsing import Browser
 PUBLIC = frozenset(
     {
         "start", "looks", "robots", "help", "terms", "imprint", "accessibility", "order", "letter", "login", "recover", "goodbye",
-        "collect", "notice", "notice_version", "register", "annex", "proof", "proof_log", "verifier", "desk_login",
+        "collect", "notice", "notice_version", "notice_wording", "register", "annex", "proof", "proof_log", "verifier", "desk_login",
         "setup", "apple", "autoconfig", "autoconfig_host", "mta_sts", "autodiscover", "autodiscover_v2", "autodiscover_v2_path",
         "manifest", "shape", "icon", "feedback", "passkey_ask",
     }

@@ -232,6 +232,22 @@ def test_the_terms_must_be_agreed_to_in_the_version_shown(browser: Browser, wait
     assert "wiederherstellungscode" in _place(browser).content.decode()
 
 
+def test_c13_the_notice_that_is_recorded_is_the_one_that_was_shown(browser: Browser, ahaus, wait, new_policy) -> None:
+    """Between overview and confirmation the city publishes a new one: it is shown first."""
+    from stadtmail.people.models import Contract
+
+    _check(browser)
+    assert "Datenschutzerklärung, Version 1" in browser.text
+    new_policy()
+    wait(21)
+    assert _place(browser).status_code == 409
+    assert "gilt eine neue Datenschutzerklärung" in browser.text
+    assert "Datenschutzerklärung, Version 2" in browser.text
+    assert not Contract.objects.exists()
+    assert "wiederherstellungscode" in _place(browser).content.decode()
+    assert Contract.objects.get().notice_version == 2
+
+
 def test_a_tariff_with_price_asks_for_what_it_needs_and_no_more(musterstadt, wait) -> None:
     browser = Browser("musterstadt.localhost")
     empty = {"phone": "", "iban": "", "account_holder": ""}

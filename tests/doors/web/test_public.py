@@ -105,8 +105,57 @@ def test_no_cookie_wall_but_one_hint(browser: Browser) -> None:
         assert not re.search(r"akzeptieren|zustimmen und weiter|cookie-banner", browser.text, re.IGNORECASE)
 
 
-def test_an_old_notice_stays_and_one_that_never_was_is_not_there(browser: Browser) -> None:
-    assert browser.get("/datenschutz/version/1").status_code == 200
+def _clauses(page: str) -> list[str]:
+    """The sentences of a notice, without the page around them."""
+    return re.findall(r'<div class="clause" id="C-.*?</div>', page, re.DOTALL)
+
+
+def test_c11_an_old_notice_stays_and_one_that_never_was_is_not_there(browser: Browser, new_policy) -> None:
+    """The city has a new mayor; who was shown the old notice can read it, word for word."""
+    before = {}
+    for prefix, mayor in (("", "die Bürgermeisterin Karola Voß"), ("/en", "Mayor Karola Voß")):
+        browser.get(f"{prefix}/datenschutz")
+        assert mayor in browser.text
+        before[prefix] = _clauses(browser.text)
+        assert len(before[prefix]) == 62
+    new_policy(("die Bürgermeisterin Karola Voß", "den Bürgermeister Neuhold Kanarius"), ("Mayor Karola Voß", "Mayor Neuhold Kanarius"))
+    for prefix, sentences in before.items():
+        browser.get(f"{prefix}/datenschutz")
+        assert "Kanarius" in browser.text
+        assert "Voß" not in "".join(_clauses(browser.text))
+        assert browser.get(f"{prefix}/datenschutz/version/1").status_code == 200
+        assert _clauses(browser.text) == sentences
+    assert "Eine frühere Fassung" in (browser.get("/datenschutz/version/1"), browser.text)[1]
+    assert browser.get("/datenschutz/version/2").status_code == 200
+    assert "Eine frühere Fassung" not in browser.text
+
+
+def test_c11_a_notice_stays_word_for_word_when_a_later_program_words_it_differently(browser: Browser, ahaus, now, monkeypatch) -> None:
+    from stadtmail.privacy import measures
+    from stadtmail.privacy.notice import clauses
+
+    browser.get("/datenschutz")
+    before, real = _clauses(browser.text), clauses.sentences
+
+    def reworded(lang: str):
+        said = real(lang)
+        return {**said, "clause": {**said["clause"], "C-4.1": {"text": "Ganz anders gesagt."}}}
+
+    measures.started(now)
+    assert "wortlaut" not in (browser.get("/datenschutz/version/1"), browser.text)[1]  # the same program again is no new wording
+    monkeypatch.setattr(clauses, "sentences", reworded)
+    measures.started(now)
+    browser.get("/datenschutz/version/1")
+    assert "Ganz anders gesagt" in browser.text
+    assert "/datenschutz/version/1/wortlaut/1" in browser.text
+    assert "Eine frühere Fassung" not in browser.text
+    browser.get("/datenschutz/version/1/wortlaut/1")
+    assert _clauses(browser.text) == before
+    assert "Eine frühere Fassung" in browser.text
+    assert browser.get("/datenschutz/version/1/wortlaut/3").status_code == 404
+
+
+def test_an_unknown_version_is_not_there(browser: Browser) -> None:
     assert browser.get("/datenschutz/version/7").status_code == 404
     assert browser.get("/datenschutz/version/99999999999999999999999").status_code == 404
 
