@@ -45,7 +45,7 @@ from stadtmail.mail.sealing import RESIDENT, ROLE
 from stadtmail.mail.spam import filters
 from stadtmail.people.models import Address, Alias
 from stadtmail.privacy import holdings, scan, units
-from stadtmail.privacy.models import Unit
+from stadtmail.privacy.models import ERASING, Unit
 
 ID, REF, STATE, NUMBER = "random id", "reference by random id", "a closed word", "a number"
 CHUNK = 400
@@ -56,7 +56,7 @@ def register() -> None:
     """Declare every table of the room, and the store of the search indexes."""
     scan.register_store("search", lambda: [files.root()])
     scan.register_opened("search index", (RESIDENT, ROLE), opened_indexes)
-    scan.register_closed("sealed mailboxes", queries.sealed_mailboxes)
+    scan.register_closed("sealed mailboxes", _sealed_mailboxes)
     holdings.register(
         _holding(
             "Mailbox", lambda ids: Mailbox.objects.filter(unit__in=ids),
@@ -280,6 +280,11 @@ def _purge_indexes(ids: Sequence[UUID]) -> int:
 
 def _indexes_left(ids: Sequence[UUID]) -> int:
     return files.left(ids) + sum(IndexWork.objects.filter(pair__in=part).count() for part in _parts(ids))
+
+
+def _sealed_mailboxes() -> int:
+    """How many mailboxes open with their holders' secrets only."""
+    return MailboxKey.objects.filter(current=True, private=None).exclude(unit__state=ERASING).count()
 
 
 def opened_indexes(unit: Unit) -> Iterator[bytes]:

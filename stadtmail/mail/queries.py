@@ -17,7 +17,7 @@ from stadtmail.mail.bodies import Attachment
 from stadtmail.mail.envelope import Addresses, Envelope
 from stadtmail.mail.folders import SEEN, flag_names, standard_name
 from stadtmail.mail.guests import Guest
-from stadtmail.mail.models import Folder, Mailbox, MailboxKey, Message
+from stadtmail.mail.models import Folder, Mailbox, Message
 from stadtmail.privacy import units
 from stadtmail.privacy.models import ERASING, Unit
 from stadtmail.tenants.models import Tenant
@@ -31,8 +31,7 @@ _PAIRS = """
     ORDER BY pair.current DESC"""
 _LISTED = """
     SELECT message.id, message.pair_id, message.uid, message.flags, message.size_bytes, message.record_key, message.envelope
-    FROM mail_message message JOIN mail_folder folder ON folder.id = message.folder_id
-    WHERE {reach} AND {where}"""
+    FROM mail_message message JOIN mail_folder folder ON folder.id = message.folder_id WHERE {reach} AND {where}"""
 _brought: ContextVar[Mapping[UUID, bytes]] = ContextVar("brought", default={})  # noqa: B039 - never changed
 
 
@@ -161,11 +160,6 @@ def opens(o: Opened, pair: UUID) -> bool:
         return pair in privates(o)
     except Locked:
         return False
-
-
-def sealed_mailboxes() -> int:
-    """How many mailboxes open with their holders' secrets only."""
-    return MailboxKey.objects.filter(current=True, private=None).exclude(unit__state=ERASING).count()
 
 
 def is_sealed(mailbox: Mailbox) -> bool:
@@ -365,9 +359,8 @@ def _half(o: Opened, unit: UUID, pair: Pair) -> bytes | None:
 
 def _reach(o: Opened) -> tuple[str, list[UUID]]:
     """Which folders are in reach: a condition of `folder`, with its values. Whatever is read by hand has it, as `_rows` has."""
-    if o.guest is not None:
-        return "folder.mailbox_id = %s AND folder.id = %s", [o.mailbox.id, o.guest.folder]
-    return "folder.mailbox_id = %s", [o.mailbox.id]
+    where, values = "folder.mailbox_id = %s", [o.mailbox.id]
+    return (where, values) if o.guest is None else (f"{where} AND folder.id = %s", [*values, o.guest.folder])
 
 
 def _rows(o: Opened, folder: int):  # type: ignore[no-untyped-def]
