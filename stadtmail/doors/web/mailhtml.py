@@ -26,6 +26,7 @@ FRAME_POLICY = (
 )
 PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})  # SVG is a program, not a picture
 PICTURE_BYTES = 3_000_000
+SHOWN_CHARS = 40_000_000  # of the message's own pictures as the HTML has them: it may name one of them ten thousand times
 # what the cleaner costs grows with the square of nesting and of attributes: measured, these bounds keep it about a second
 HTML_CHARS = 500_000  # without the pictures that it carries
 MOST_TAGS = 12_000
@@ -77,21 +78,26 @@ class Safe:
 
 def safe(html: str, pictures: Mapping[str, tuple[str, bytes]]) -> Safe:
     """Make `html` harmless. `pictures` are the message's own images: Content-ID -> (type, bytes)."""
-    blocked = 0
+    blocked, room = 0, SHOWN_CHARS
     bounded, carried, is_cut = _bounded(html)
     places: dict[str, int] = {}  # address of a remote picture -> its number
     mark = f"cid:{token_hex(16)}-"  # nobody else can have written this
 
     def keep(tag: str, name: str, value: str) -> str | None:
-        nonlocal blocked
+        nonlocal blocked, room
         if name == "style":
             blocked += len(_REMOTE.findall(value))
             return ";".join(one for one in value.split(";") if not _ACTIVE.search(one)) or None
         if name in REMOTE:
             blocked += 1
             return None
-        if tag == "img" and name == "src":
-            shown = carried.get(value) or _picture(value, pictures)
+        if tag == "img" and name == "src":  # each picture is encoded once, however often it is named
+            if value not in carried:
+                carried[value] = _picture(value, pictures)
+            shown = carried[value]
+            room -= len(shown or "")
+            if shown is not None and room < 0:
+                return None
             blocked += shown is None and not value.lower().startswith(("cid:", "data:"))
             if shown is None and (url := _remote(value)):
                 return f"{mark}{places.setdefault(url, len(places))}"
@@ -180,9 +186,9 @@ def _link(match: re.Match[str]) -> str:
     return f'<a href="{address}" rel="noopener noreferrer nofollow" target="_blank">{address}</a>{tail}'
 
 
-def _bounded(html: str) -> tuple[str, dict[str, str], bool]:
+def _bounded(html: str) -> tuple[str, dict[str, str | None], bool]:
     """No more than the cleaner may be given; the pictures that the HTML carries are lifted out first: address -> picture."""
-    carried: dict[str, str] = {}
+    carried: dict[str, str | None] = {}
 
     def lift(match: re.Match[str]) -> str:
         name = f"cid:carried-{len(carried)}"

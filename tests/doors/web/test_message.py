@@ -197,3 +197,15 @@ def test_large_pictures_that_the_html_carries_do_not_count() -> None:
     safe = mailhtml.safe(f'<img src="{picture}"><p>nach dem Bild</p>', {})
     assert not safe.is_cut
     assert safe.html == f'<img src="{picture}"><p>nach dem Bild</p>'
+
+
+def test_a_picture_that_is_named_ten_thousand_times_fills_no_memory() -> None:
+    picture = b"\x89PNG\r\n\x1a\n" + b"x" * 1_000_000
+    own = mailhtml.safe('<img src="cid:logo">' * 10_000, {"logo": ("image/png", picture)}).html
+    carried = "data:image/png;base64," + "A" * 1_000_000
+    again = mailhtml.safe(f'<img src="{carried}">' + '<img src="cid:carried-0">' * 10_000, {}).html
+    for html in (own, again):
+        assert 10 < html.count("data:image/png") < 100
+        assert len(html) < 1.1 * mailhtml.SHOWN_CHARS
+    remote = mailhtml.safe('<img src="cid:logo">' * 100 + '<img src="https://bild.example/x.png">', {"logo": ("image/png", picture)})
+    assert remote.remote == ("https://bild.example/x.png",)
