@@ -95,13 +95,11 @@ def safe(html: str, pictures: Mapping[str, tuple[str, bytes]]) -> Safe:
             if value not in carried:
                 carried[value] = _picture(value, pictures)
             shown = carried[value]
-            room -= len(shown or "")
-            if shown is not None and room < 0:
-                return None
             blocked += shown is None and not value.lower().startswith(("cid:", "data:"))
             if shown is None and (url := _remote(value)):
                 return f"{mark}{places.setdefault(url, len(places))}"
-            return shown
+            room -= len(shown or "")
+            return shown if room >= 0 else None
         if name == "href":
             return value if value.lower().startswith(("http://", "https://", "mailto:", "tel:")) else None
         return value
