@@ -20,7 +20,8 @@ STATIC = {
     "mypy": ["mypy", "stadtmail"],
     "import-linter": ["lint-imports", "--no-cache"],
 }
-WORKERS = str((os.cpu_count() or 1) + 1)  # tests wait for sockets, disks and programs: one more than the cores keeps these busy
+# tests wait for sockets, disks and programs: one worker more than the cores keeps these busy; who is done takes from who is not
+WORKERS = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal")
 _COUNT = re.compile(r"(\d+) (passed|failed|error)")
 passed, failed, notes = 0, 0, []
 
@@ -76,13 +77,13 @@ def main(arguments: list[str]) -> int:
     notes.extend(machine.prepare())
     for name, command in STATIC.items():
         static(name, command)
-    tests("tests on SQLite", f"not only_postgres{short}", "-n", WORKERS)
+    tests("tests on SQLite", f"not only_postgres{short}", *WORKERS)
     if machine.postgres_programs() is None:
         notes.append("left out: the tests on PostgreSQL (its programs are not on this machine)")
     else:
         with machine.postgres() as url:
             marks = f"(postgres or only_postgres or journey){short}"
-            tests("journeys on PostgreSQL", marks, "-n", WORKERS, STADTMAIL_TEST_DATABASE_URL=url)
+            tests("journeys on PostgreSQL", marks, *WORKERS, STADTMAIL_TEST_DATABASE_URL=url)
     print()
     for note in notes:
         print(f"note: {note}")

@@ -198,7 +198,6 @@ class Server:
         """What came or changed meanwhile shows to those that wait in IDLE; connections that were ended from elsewhere are cut."""
         ended = None
         while True:
-            await asyncio.sleep(self.bounds.look_seconds)
             try:
                 before, ended = ended, await self.pool(connections.endings)
                 if before not in (None, ended):
@@ -213,6 +212,7 @@ class Server:
                             session.stream.look()
             except Exception as error:  # noqa: BLE001 - the next look may succeed
                 log.bug(error, role="doors")
+            await asyncio.sleep(self.bounds.look_seconds)
 
     async def _put_out(self, sessions: Iterable[Session]) -> list[Session]:
         """Those of them that are in a folder of somebody else which they may not read any more."""

@@ -126,18 +126,17 @@ class Server:
         logged = beaten = time.monotonic()
         ended = None
         while True:
-            await asyncio.sleep(self.bounds.look_seconds)
             try:
                 before, ended = ended, await self.pool(connections.endings)
-                if before in (None, ended) and time.monotonic() - beaten < self.bounds.beat_seconds:
-                    continue
-                beaten = time.monotonic()
-                await self._beat()
-                if time.monotonic() - logged >= LOG_SECONDS:
-                    logged = time.monotonic()
-                    await self.pool(self._write_counts)
+                if before not in (None, ended) or time.monotonic() - beaten >= self.bounds.beat_seconds:
+                    beaten = time.monotonic()
+                    await self._beat()
+                    if beaten - logged >= LOG_SECONDS:
+                        logged = beaten
+                        await self.pool(self._write_counts)
             except Exception as error:  # noqa: BLE001 - the next beat may succeed
                 log.bug(error, role="doors")
+            await asyncio.sleep(self.bounds.look_seconds)
 
     async def _beat(self) -> None:
         live = {session: session.connection for session in self._sessions if session.connection is not None}

@@ -242,13 +242,13 @@ class Server:
         """Connections that were ended from elsewhere (a revoked password, logging out everywhere) are cut within a second."""
         ended = None
         while True:
-            await asyncio.sleep(self.bounds.watch_seconds)
             try:
                 before, ended = ended, await self.crew.quick(connections.endings)
                 if before not in (None, ended):
                     await self._beat()
             except Exception as error:  # noqa: BLE001 - the next look may succeed
                 log.bug(error, role="doors")
+            await asyncio.sleep(self.bounds.watch_seconds)
 
     def _write_counts(self) -> None:
         counts, self.counts = self.counts, Counter()

@@ -367,11 +367,11 @@ def test_what_vanished_and_is_not_remembered_any_more_is_answered_with_all_that_
 
 
 def test_a_persons_keywords_are_in_the_access_file(ahaus, anna, client) -> None:
-    from stadtmail.mail import privacy
+    from stadtmail.mail import messages_held, privacy
     from stadtmail.privacy.models import Unit
 
     client.ask("SELECT INBOX")
     client.ask("STORE 1 +FLAGS ($steuer \\Flagged)")
     unit = Unit.objects.get(anchor=anna.contract, category="INH")
     assert list(privacy._keywords(unit.id)) == [{"keyword": "$steuer"}]
-    assert [record["flags"] for record in privacy._messages(unit.id)] == [["\\Flagged", "$steuer"]]
+    assert [record["flags"] for record in messages_held.messages(unit.id)] == [["\\Flagged", "$steuer"]]

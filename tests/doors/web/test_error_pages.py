@@ -1,5 +1,6 @@
 """What goes wrong, asked of the real server: pages in both languages say what happened and how to go on, and nothing of anybody."""
 
+import contextlib
 import http.client
 import os
 import re
@@ -34,7 +35,8 @@ class Server:
     ) -> tuple[int, str, dict[str, str]]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         given = {"Host": host, **(FORM if body else {}), **{name.replace("_", "-"): value for name, value in headers.items()}}
-        connection.request(method, path, body=body or None, headers=given)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # who has said no reads no further
+            connection.request(method, path, body=body or None, headers=given)
         answer = connection.getresponse()
         text = answer.read().decode()
         connection.close()
