@@ -12,7 +12,7 @@ import pytest
 from stadtmail.kit import undisturbed
 from tests.instance import POSTGRES
 
-PURE = ("tests/wire/", "tests/kit/", "tests/console/", "tests/journeys/", "tests/verifier/")  # those that need rows say so
+PURE = ("tests/test_", "tests/wire/", "tests/kit/", "tests/console/", "tests/journeys/", "tests/verifier/")  # those that need rows say so
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -21,6 +21,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if elsewhere:
         config.hook.pytest_deselected(items=elsewhere)
         items[:] = [item for item in items if item not in elsewhere]
+    items.sort(key=lambda item: "journeys/test_life" not in item.nodeid)  # minutes long: who begins with it does not end with it
     for item in items:
         place = item.nodeid if item.nodeid.startswith("tests/") else f"tests/{item.nodeid}"
         if place.startswith("tests/journeys/"):

@@ -56,6 +56,7 @@ def test_c11_the_check_would_see_an_undeclared_column() -> None:
         registered[held.table] = held
 
 
+@pytest.mark.django_db(transaction=True, databases="__all__")
 def test_every_room_has_one_migration_that_says_what_its_models_say() -> None:
     out = StringIO()
     call_command("makemigrations", check=True, dry_run=True, stdout=out)  # raises SystemExit where a model has changed

@@ -25,7 +25,8 @@ MOST_BYTES = 150_000
 pytestmark = pytest.mark.timeout(600)
 
 
-@pytest.mark.parametrize("prefix", ["", pytest.param("/en", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("prefix", ["", "/en"])
 def test_pages_inside(chromium: Driver, prefix: str) -> None:
     seen = chromium("inside", paths=[f"{prefix}{path}" for path in INSIDE], **ANNA)
     assert {path: code for path, code in seen["statuses"].items() if code != 200} == {}
@@ -56,6 +57,7 @@ def test_log_in_read_search_and_log_out_by_keyboard_alone(chromium: Driver, widt
     assert seen["steps"] == ["Kiosk am Bahnhof", "#inhalt", "1 found", "/abgemeldet"]
 
 
+@pytest.mark.long
 def test_no_page_is_heavy(chromium: Driver) -> None:
     public = chromium("weight", paths=["/", "/anmelden", "/bestellen", "/hilfe", "/datenschutz/nachweis"])
     inside = chromium(

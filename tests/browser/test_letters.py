@@ -50,6 +50,7 @@ def read(base: str, task: str, **options: Any) -> dict[str, Any]:
     return seen
 
 
+@pytest.mark.long
 def test_c12_c47_the_trap_hears_nothing_of_any_hostile_mail(mailbox: str, trap: tuple[str, list[bytes]]) -> None:
     address, heard = trap
     with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2]))) as probe:  # it does hear

@@ -74,7 +74,8 @@ def test_a_session_without_cookies(chromium: Driver, javascript: bool) -> None:
     assert seen["steps"] == ["still inside", "/anmelden", "/anmelden"]
 
 
-@pytest.mark.parametrize("prefix", ["", pytest.param("/en", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("prefix", ["", "/en"])
 def test_app_passwords(chromium: Driver, prefix: str) -> None:
     name = f"erika.app{prefix.replace('/', '.')}"
     chromium("order", javascript=True, given={**GIVEN, "localpart": name}, widths=[])
@@ -85,7 +86,8 @@ def test_app_passwords(chromium: Driver, prefix: str) -> None:
     assert seen["violations"] == []
 
 
-@pytest.mark.parametrize("prefix", ["", pytest.param("/en", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("prefix", ["", "/en"])
 def test_passkeys_and_spare_codes(chromium: Driver, prefix: str) -> None:
     name = f"erika.passkey{prefix.replace('/', '.')}"
     chromium("order", javascript=True, given={**GIVEN, "localpart": name}, widths=[])

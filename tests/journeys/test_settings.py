@@ -26,6 +26,7 @@ def logged_in(port: int) -> Client:
     return client
 
 
+@pytest.mark.long
 def test_a_filter_by_form_without_javascript_and_a_managesieve_program() -> None:
     with running() as here:
         anna = Browser(here.web)

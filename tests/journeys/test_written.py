@@ -63,6 +63,7 @@ def with_subject(here: Running, name: str, subject: str) -> list[bytes]:
     return [raw for found, raw in mails if found == subject]
 
 
+@pytest.mark.long
 def test_a_letter_with_a_file_and_its_answer() -> None:
     with running() as here:
         anna, ben = Browser(here.web), Browser(here.web)

@@ -75,6 +75,7 @@ def test_residents_read_it_after_the_log_in_and_strangers_do_not(ahaus, musterst
     assert "Rathaus geschlossen" not in Browser().get("/").text
 
 
+@pytest.mark.long
 def test_the_command(tmp_path) -> None:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("STADTMAIL_")}
