@@ -7,6 +7,7 @@ from bench import cost, stored, world
 from bench.table import Row
 
 DUE, ROUNDS = 1_000, 3
+OWN = 3  # what the roles' mailboxes of the city itself lose when the days walk over the end of a month
 ENDED = world.NOW - timedelta(days=10)
 
 
@@ -38,5 +39,5 @@ def _sweep(tenant: object, due: int, day: int) -> cost.Cost:
     stored.swept(at - timedelta(hours=1))  # what was just stored has been looked at for keys without a row, as it is every ten minutes
     with cost.own() as one:
         done = stored.swept(at)
-    assert done.erased == due, done
+    assert due <= done.erased <= due + OWN, done
     return one
