@@ -128,20 +128,59 @@ def outbox(monkeypatch):
 
 
 @pytest.fixture
-def o(ahaus, now, outbox):
-    """Anna's mailbox."""
-    from stadtmail.mail import queries
+def account(ahaus, now):
+    """Anna of AHAUS.NET, a resident: contract and person."""
     from tests.doors.web import cast
 
-    account = cast.resident(ahaus, "anna.k", now)
-    return queries.opened(queries.mailbox_of(ahaus, account.contract), holder=account.contract)
+    return cast.resident(ahaus, "anna.k", now)
 
 
 @pytest.fixture
-def settled(o):
+def contract(ahaus, account):
+    """Anna's contract."""
+    from stadtmail.people import queries
+
+    return queries.contract(ahaus, account.contract)
+
+
+@pytest.fixture
+def anna(account):
     """Anna's browser, logged in."""
     from tests.doors.web import browsing, cast
 
     browser = browsing.Browser()
     browser.login("anna.k@ahaus.net", cast.PASSWORD)
     return browser
+
+
+@pytest.fixture
+def ben(ahaus, now):
+    """Ben, another resident of the city."""
+    from tests.doors.web import cast
+
+    return cast.resident(ahaus, "ben.b", now, street="Wallstraße 3", birth_date="1979-11-02")
+
+
+@pytest.fixture
+def still_clock(monkeypatch):
+    """No half minute ends within a test, unless it waits; nobody's limits are used up."""
+    from stadtmail.kit import clock
+    from stadtmail.usage import volatile
+
+    volatile.clear()
+    moment = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: moment)
+
+
+@pytest.fixture
+def o(ahaus, account, outbox):
+    """Anna's mailbox."""
+    from stadtmail.mail import queries
+
+    return queries.opened(queries.mailbox_of(ahaus, account.contract), holder=account.contract)
+
+
+@pytest.fixture
+def settled(o, anna):
+    """Anna's browser, logged in, for her settings."""
+    return anna

@@ -16,11 +16,6 @@ PLACE = "/abholen"
 
 
 @pytest.fixture
-def account(ahaus, now):
-    return cast.resident(ahaus, "anna.k", now)
-
-
-@pytest.fixture
 def ended(ahaus, account, now):
     cast.deliver(b"From: a@example.org\r\nSubject: Blumen 4711\r\n\r\nx\r\n", "anna.k@ahaus.net", now=now)
     return contracts.cancel(queries.contract(ahaus, account.contract), ends_at=now, now=now)

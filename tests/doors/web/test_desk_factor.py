@@ -14,11 +14,7 @@ from tests.doors.web.test_second_factor import at, spare_codes
 LOGIN, DESK, SETUP, STEP = "/schreibtisch/anmelden", "/schreibtisch", "anmelden/einrichten", "zweiter-schritt"
 
 
-@pytest.fixture(autouse=True)
-def _fresh_limits_and_a_still_clock(monkeypatch):
-    volatile.clear()
-    moment = clock.now()
-    monkeypatch.setattr(clock, "now", lambda: moment)
+pytestmark = pytest.mark.usefixtures("still_clock")
 
 
 @pytest.fixture

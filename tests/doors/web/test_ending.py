@@ -17,13 +17,6 @@ def account(ahaus, now):
     return cast.resident(ahaus, "anna.k", now, voluntary={"nickname": "Änne Amsel"})
 
 
-@pytest.fixture
-def anna(account) -> Browser:
-    browser = Browser()
-    browser.login("anna.k@ahaus.net", cast.PASSWORD)
-    return browser
-
-
 def check(browser: Browser, **values: str):
     return browser.send(browser.get(END).form("kuendigen"), step="check", **values)
 

@@ -15,18 +15,6 @@ SWITCH = f"{PAGE}/loginpasswort"
 ADDRESS = "anna.k@ahaus.net"
 
 
-@pytest.fixture
-def contract(ahaus, now):
-    return people.contract(ahaus, cast.resident(ahaus, "anna.k", now).contract)
-
-
-@pytest.fixture
-def anna(contract) -> Browser:
-    browser = Browser()
-    browser.login(ADDRESS, cast.PASSWORD)
-    return browser
-
-
 def made(browser: Browser, **changes: str):
     form = browser.get(PAGE).form("mailprogramme")
     return browser.send(form, **{"label": "Telefon", "password": cast.PASSWORD, **changes})

@@ -11,10 +11,8 @@ from stadtmail.mail import queries as mail
 from stadtmail.mail import wraps
 from stadtmail.mail.actions import sealed
 from stadtmail.mail.models import Wrap
-from stadtmail.people import queries as people
 from stadtmail.people.actions import contracts, credentials
 from stadtmail.people.models import Passkey, Passwordless
-from stadtmail.usage import volatile
 from tests.doors.web import cast
 from tests.doors.web.browsing import Browser
 from tests.doors.web.test_passkeys import add, options
@@ -27,23 +25,7 @@ MAIL = b"From: Vera <vera@elsewhere.example>\r\nTo: anna.k@ahaus.net\r\nSubject:
 REFUSED = "Das hat nicht geklappt"
 
 
-@pytest.fixture(autouse=True)
-def _fresh_limits_and_a_still_clock(monkeypatch):
-    volatile.clear()
-    moment = clock.now()
-    monkeypatch.setattr(clock, "now", lambda: moment)
-
-
-@pytest.fixture
-def contract(ahaus, now):
-    return people.contract(ahaus, cast.resident(ahaus, "anna.k", now).contract)
-
-
-@pytest.fixture
-def anna(contract) -> Browser:
-    browser = Browser()
-    browser.login(ADDRESS, cast.PASSWORD)
-    return browser
+pytestmark = pytest.mark.usefixtures("still_clock")
 
 
 @pytest.fixture

@@ -6,21 +6,14 @@ from html import unescape
 
 import pytest
 
-from stadtmail.kit import clock
 from stadtmail.people import queries as people
 from stadtmail.people.models import Passkey
-from stadtmail.usage import volatile
 from tests.doors.web import cast
 from tests.doors.web.browsing import Browser
 from tests.doors.web.test_second_factor import PAGE, first_step, is_in, spare_codes
 from tests.people.authenticator import Device
 
-
-@pytest.fixture(autouse=True)
-def _fresh_limits_and_a_still_clock(monkeypatch):
-    volatile.clear()
-    moment = clock.now()
-    monkeypatch.setattr(clock, "now", lambda: moment)
+pytestmark = pytest.mark.usefixtures("still_clock")
 
 
 @pytest.fixture

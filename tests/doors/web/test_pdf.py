@@ -15,18 +15,6 @@ from tests.kit import papers
 pytest.importorskip("pypdfium2")
 
 
-@pytest.fixture
-def account(ahaus, now):
-    return cast.resident(ahaus, "anna.k", now)
-
-
-@pytest.fixture
-def anna(account) -> Browser:
-    browser = Browser()
-    browser.login("anna.k@ahaus.net", cast.PASSWORD)
-    return browser
-
-
 def arrived(ahaus, account, now, content: bytes, *, kind: bytes = b"application/pdf", name: bytes = b"bescheid.pdf") -> str:
     """The address of the message that carries it."""
     letter = (

@@ -18,13 +18,6 @@ def account(ahaus, now):
     return cast.resident(ahaus, "anna.k", now, voluntary={"nickname": "Änne Amsel", "contact_mail": "anna@example.org"})
 
 
-@pytest.fixture
-def anna(account) -> Browser:
-    browser = Browser()
-    browser.login("anna.k@ahaus.net", cast.PASSWORD)
-    return browser
-
-
 def test_c61_everything_stored_is_shown_with_purpose_basis_and_date(anna) -> None:
     page = anna.get(MINE)
     for value in ("Anna Kanariengelb", "Marktstraße 17", "48683", "anna.k@ahaus.net", "29. Februar 1980", "Änne Amsel", "anna@example.org"):

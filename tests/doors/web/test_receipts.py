@@ -16,23 +16,12 @@ from tests.doors.web.browsing import Browser
 from tests.doors.web.writing import Writer, opened, raws, send_due, writer
 
 INBOX, SENT, JUNK = 1, 3, 4
-BEN = {"street": "Wallstraße 3", "birth_date": "1979-11-02"}
 ASKING = (
     b"From: Karl Kolumbus <karl@example.org>\r\nTo: %(to)s\r\nSubject: Vertrag\r\nMessage-ID: <vertrag@example.org>\r\n"
     b"Disposition-Notification-To: karl@example.org\r\n%(more)s\r\nBitte lesen.\r\n"
 )
 BAD = Verdict(authentication_results=b"Authentication-Results: mx.ahaus.net; dmarc=fail header.from=example.org\r\n")
 GOOD = Verdict(authentication_results=b"Authentication-Results: mx.ahaus.net; dmarc=pass header.from=example.org\r\n", dmarc=PASS)
-
-
-@pytest.fixture
-def ben(ahaus, now):
-    return cast.resident(ahaus, "ben.b", now, **BEN)
-
-
-@pytest.fixture
-def account(ahaus, now):
-    return cast.resident(ahaus, "anna.k", now)
 
 
 @pytest.fixture

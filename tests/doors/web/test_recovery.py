@@ -1,17 +1,11 @@
 """A forgotten password: the code sets a new one, once, and nobody learns which addresses exist."""
 
-import pytest
 
 from tests.doors.web import cast
 from tests.doors.web.browsing import Browser
 
 FORGOT = "/anmelden/wiederherstellen"
 NEW = "etwas ganz Neues 9"
-
-
-@pytest.fixture
-def account(ahaus, now):
-    return cast.resident(ahaus, "anna.k", now)
 
 
 def recover(code: str, *, status: int = 200, address: str = "anna.k@ahaus.net", new: str = NEW, again: str = NEW, **headers: str):

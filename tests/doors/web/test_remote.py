@@ -54,18 +54,6 @@ def asked(monkeypatch) -> list[str]:
     return urls
 
 
-@pytest.fixture
-def account(ahaus, now):
-    return cast.resident(ahaus, "anna.k", now)
-
-
-@pytest.fixture
-def anna(account) -> Browser:
-    browser = Browser()
-    browser.login("anna.k@ahaus.net", cast.PASSWORD)
-    return browser
-
-
 def box_of(city, account):
     return queries.opened(queries.mailbox_of(city, account.contract), holder=account.contract)
 

@@ -21,24 +21,7 @@ STEP = "/anmelden/zweiter-schritt"
 ADDRESS = "anna.k@ahaus.net"
 
 
-@pytest.fixture(autouse=True)
-def _fresh_limits_and_a_still_clock(monkeypatch):
-    """No half minute ends within a test, unless it waits."""
-    volatile.clear()
-    moment = clock.now()
-    monkeypatch.setattr(clock, "now", lambda: moment)
-
-
-@pytest.fixture
-def contract(ahaus, now):
-    return people.contract(ahaus, cast.resident(ahaus, "anna.k", now).contract)
-
-
-@pytest.fixture
-def anna(contract) -> Browser:
-    browser = Browser()
-    browser.login(ADDRESS, cast.PASSWORD)
-    return browser
+pytestmark = pytest.mark.usefixtures("still_clock")
 
 
 @pytest.fixture

@@ -18,11 +18,6 @@ def _fresh_ram():
 
 
 @pytest.fixture
-def contract(ahaus, now):
-    return people.contract(ahaus, cast.resident(ahaus, "anna.k", now).contract)
-
-
-@pytest.fixture
 def anna(contract) -> Browser:
     return logged_in(ADDRESS)
 

@@ -19,17 +19,6 @@ from tests.doors.web.browsing import Browser
 from tests.doors.web.writing import Writer, opened, raws, send_due, writer
 
 INBOX, DRAFTS, SENT = 1, 2, 3
-BEN = {"street": "Wallstraße 3", "birth_date": "1979-11-02"}
-
-
-@pytest.fixture
-def ben(ahaus, now):
-    return cast.resident(ahaus, "ben.b", now, **BEN)
-
-
-@pytest.fixture
-def account(ahaus, now):
-    return cast.resident(ahaus, "anna.k", now)
 
 
 @pytest.fixture

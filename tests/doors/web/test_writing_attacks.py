@@ -14,20 +14,10 @@ from stadtmail.wire import typed
 from tests import statements
 from tests.doors.web import cast
 from tests.doors.web.browsing import Browser
-from tests.doors.web.test_writing import BEN, DRAFTS, INBOX, later
+from tests.doors.web.test_writing import DRAFTS, INBOX, later
 from tests.doors.web.writing import Writer, opened, raws, send_due, writer
 
 EVIL = "x\r\nBcc: eve@evil.example\r\nX-Evil: 1\r\n\r\nbody"
-
-
-@pytest.fixture
-def ben(ahaus, now):
-    return cast.resident(ahaus, "ben.b", now, **BEN)
-
-
-@pytest.fixture
-def account(ahaus, now):
-    return cast.resident(ahaus, "anna.k", now)
 
 
 @pytest.fixture
