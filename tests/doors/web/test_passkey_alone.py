@@ -23,8 +23,6 @@ from tests.people.authenticator import Device, b64
 ADDRESS, ALONE, DOOR = "anna.k@ahaus.net", f"{PAGE}/ohne-passwort", "/anmelden/passkey"
 MAIL = b"From: Vera <vera@elsewhere.example>\r\nTo: anna.k@ahaus.net\r\nSubject: Mohnblume 77\r\n\r\nKornblume 99\r\n"
 REFUSED = "Das hat nicht geklappt"
-
-
 pytestmark = pytest.mark.usefixtures("still_clock")
 
 

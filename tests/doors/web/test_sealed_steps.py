@@ -4,6 +4,7 @@ from base64 import b64encode
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from django.db import connections
 
 from stadtmail.kit import clock, config
@@ -15,9 +16,8 @@ from tests.doors.web import cast
 from tests.doors.web import test_second_factor as steps
 from tests.doors.web.browsing import Browser
 
-_fresh_limits_and_a_still_clock, contract, anna, secret = (
-    steps._fresh_limits_and_a_still_clock, steps.contract, steps.anna, steps.secret,
-)  # fmt: skip
+secret = steps.secret
+pytestmark = pytest.mark.usefixtures("still_clock")
 MAIL = b"From: Vera <vera@elsewhere.example>\r\nTo: anna.k@ahaus.net\r\nSubject: Mohnblume 77\r\n\r\nKornblume 99\r\n"
 
 
