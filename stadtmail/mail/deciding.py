@@ -134,7 +134,7 @@ class _Case:
         found = next((one for one in self._folders.values() if file.use and f"\\{one.role}" == file.use), None)
         found = found or self._folders.get(canonical(file.folder))
         if found is not None:
-            return found.id
+            return None if found.name == "INBOX" else found.id  # one and the same place as `keep` (RFC 5228 2.10.3)
         try:
             return foldering.create(self._box, file.folder, now=self._at) if file.create else None
         except errors.StadtmailError:  # no name for a folder, too many of them

@@ -50,7 +50,6 @@ _WORDS: dict[str, tuple[str, str]] = {
     "unknown_relation": ("{about} ist kein Vergleich (gt, ge, lt, le, eq, ne).", "{about} is no relation (gt, ge, lt, le, eq, ne)."),
     "no_address_header": ("In der Kopfzeile {about} stehen keine Adressen.", "The header {about} has no addresses."),
     "unknown_envelope": ("Der Umschlag hat nur from und to, nicht {about}.", "The envelope has from and to only, not {about}."),
-    "bad_header": ("{about} kann keine Kopfzeile sein.", "{about} cannot be a header."),
     "over_or_under": ("size braucht :over oder :under.", "size needs :over or :under."),
     "unknown_date_part": ("{about} ist kein Teil eines Datums.", "{about} is no part of a date."),
     "bad_zone": ("{about} ist keine Zeitzone (+0100).", "{about} is no time zone (+0100)."),

@@ -17,6 +17,7 @@ _NUMBER = re.compile(r"([0-9]{1,19}+)([KkMmGg]?)(?![A-Za-z0-9_])")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)"', re.S)
 _TEXT = re.compile(r"text:[ \t]*+(?:#[^\n]*+)?\r?\n", re.I)
 _LINE = re.compile(r"([^\n]*+)(\n|\Z)")
+_BREAK = re.compile(r"\r?\n")
 _ESCAPED = re.compile(r"\\(.)", re.S)
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 SIGNS = "[](){},;"
@@ -138,11 +139,12 @@ def _quoted(text: str, at: int, line: int) -> tuple[Token, int]:
     found = _QUOTED.match(text, at)
     if found is None:
         raise Wrong(line, "open_string")
-    return Token("string", _ESCAPED.sub(r"\1", found[1]), line), found.end()
+    inner = _BREAK.sub("\r\n", found[1])  # a line end is CR LF, as in a multi-line string (RFC 5228 2.4.2), however a client sent it
+    return Token("string", _ESCAPED.sub(r"\1", inner), line), found.end()
 
 
 def _lines(text: str, at: int, line: int) -> tuple[Token, int]:
-    """A multi-line string: up to a line with one dot; a dot more at the begin of a line is taken away (2.4.2)."""
+    """A multi-line string: up to a line with one dot; of two dots at the begin of a line one is taken away (2.4.2, 8.1)."""
     pieces: list[str] = []
     while at < len(text):
         found = _LINE.match(text, at)
@@ -151,5 +153,5 @@ def _lines(text: str, at: int, line: int) -> tuple[Token, int]:
         given = found[1].removesuffix("\r")
         if given == ".":
             return Token("string", "".join(pieces), line), at
-        pieces.append((given[1:] if given.startswith(".") else given) + "\r\n")
+        pieces.append((given[1:] if given.startswith("..") else given) + "\r\n")
     raise Wrong(line, "open_string")

@@ -7,7 +7,7 @@ is the length of the value, times the number of `?` in a row of a pattern at wor
 import operator
 from collections.abc import Callable, Sequence
 
-_LOWER = {code: code + 32 for code in range(65, 91)}
+_UPPER = {code: code - 32 for code in range(97, 123)}
 _RELATIONS: dict[str, Callable[..., bool]] = {
     "gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le, "eq": operator.eq, "ne": operator.ne,
 }  # fmt: skip
@@ -17,10 +17,10 @@ INFINITE = float("inf")
 
 
 def folded(text: str, comparator: str) -> str:
-    """What is compared: i;ascii-casemap folds A-Z, and nothing else."""
+    """What is compared: i;ascii-casemap makes a-z large and nothing else, which is also its order (RFC 4790 9.2.1)."""
     if comparator != "i;ascii-casemap":
         return text
-    return text.lower() if text.isascii() else text.translate(_LOWER)
+    return text.upper() if text.isascii() else text.translate(_UPPER)
 
 
 def number(text: str) -> float:
@@ -100,6 +100,8 @@ def _pieces(pattern: str) -> list[Piece]:
             pieces.append([])
         else:
             pieces[-1].append(ANY if sign == "?" else sign)
+    if skip:  # a backslash at the end has nothing to quote
+        pieces[-1].append("\\")
     return pieces
 
 

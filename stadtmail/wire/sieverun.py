@@ -189,12 +189,15 @@ class _Run:
     def _is_hasflag(self, step: Step) -> bool:
         names = step.strings(0) if len(step.values) == 2 else ()
         flags = [flag for name in names for flag in self._variable_flags(name)] if names else list(self._flags)
-        return self._matches(step, flags, self._texts(step.strings(-1)))
+        keys = self._texts(step.strings(-1))
+        if step.tags.get("match") not in ("count", "value"):  # several may stand in one text (RFC 5232 2, 4)
+            keys = [word for key in keys for word in key.split()]
+        return self._matches(step, flags, keys)
 
     def _is_body(self, step: Step) -> bool:
         how = step.tags.get("of", "text")
         if how == "raw":
-            values: Iterable[str] = [self.mail.raw_body()]
+            values: Iterable[str] = self.mail.raw_body()
         elif how == "content":
             given = step.tags[":content"]
             values = self.mail.contents(self._texts(given if isinstance(given, tuple) else (given,)))
@@ -239,8 +242,9 @@ class _Run:
         id_ = f"{self._tag(step, 'handle')}\0{'uniqueid' if given == 'uniqueid' else 'header'}\0{unique}"
         seconds = step.tags.get(":seconds", USUAL_MARK)
         assert isinstance(seconds, int)
-        is_new = not (self.world.was_seen(id_) or any(mark.id == id_ for mark in self._marks))
-        if (is_new or "last" in step.tags) and len(self._marks) < MOST_MARKS:
+        is_new = not self.world.was_seen(id_)  # earlier runs count and nothing else: the same question has the same answer (RFC 7352 3)
+        is_marked = any(mark.id == id_ for mark in self._marks)
+        if (is_new or "last" in step.tags) and not is_marked and len(self._marks) < MOST_MARKS:
             self._marks.append(Mark(id_, min(seconds, MOST_MARK)))
         return not is_new
 
@@ -289,7 +293,7 @@ class _Run:
         self._files.append(file)
 
     def _do_redirect(self, step: Step) -> None:
-        target = self._text(step.string(0))
+        target = plain_address(self._text(step.string(0)))
         if not is_address(target):
             raise Broken("bad_address")
         if self._reject is not None:

@@ -58,6 +58,17 @@ def test_fileinto_with_flags_copies_and_a_new_folder(box, post, script) -> None:
     assert place.uidnext == 2
 
 
+@pytest.mark.parametrize(
+    "text",
+    ['fileinto "INBOX"; keep;', 'keep; fileinto "inbox";', 'fileinto :copy "Inbox";', 'fileinto "INBOX"; redirect "x@y.example";'],
+)
+def test_the_inbox_has_a_message_once_however_a_script_names_it(box, post, script, text) -> None:
+    script(f'require ["fileinto", "copy"]; {text}')
+    before = len(subjects(box))
+    assert post(HELLO) == [None]
+    assert len(subjects(box)) == before + 1
+
+
 def test_copies_fit_together_or_not_at_all(box, post, script) -> None:
     script('require ["fileinto", "copy"]; fileinto :copy "Archiv"; keep;')
     Mailbox.objects.filter(id=box.mailbox.id).update(quota_bytes=queries.used(box.mailbox)[0] + len(HELLO) * 3 // 2)

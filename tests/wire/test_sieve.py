@@ -168,6 +168,15 @@ TRUE = [
     'specialuse_exists "Spam" "\\\\Junk"',
     'not specialuse_exists "Shop" "\\\\Junk"',
     'not specialuse_exists ["\\\\Junk", "\\\\Trash"]',
+    # what other servers' scripts rely on: RFC 5228 2.4.2, 2.4.2.2 (no error), 2.7.3, RFC 4790 9.2.1, RFC 5232 4
+    'not header :contains "Subject:" ""',
+    'not exists ["Subject", "a b"]',
+    'not header "" ""',
+    'string "a\r\nb" "a\nb"',
+    'string "a\r\n.b\r\n.c\r\n" text:\na\n.b\n..c\n.\n',
+    'string :matches "am Ende\\\\" "*Ende\\\\"',
+    'string :value "gt" "_" "A"',
+    'string :value "gt" "_" "a"',
     # duplicate 7352
     "not duplicate",
     'not duplicate :handle "x" :seconds 60 :last',
@@ -344,6 +353,53 @@ def test_what_breaks_keeps_the_message_and_does_nothing_else(script: str, proble
     assert (outcome.files, outcome.redirects, outcome.reject, outcome.reply, outcome.marks) == (KEPT, (), None, None, ())
 
 
+NESTED = (
+    b"From: a@b.example\r\nContent-Type: multipart/mixed; boundary=o\r\n\r\nVorrede\r\n--o\r\n"
+    b"Content-Type: multipart/alternative; boundary=i\r\n\r\n"
+    b"innere Vorrede\r\n--i\r\n\r\nHallo\r\n--i\r\nContent-Type: application/xhtml+xml\r\n\r\n<b>X</b>HTML\r\n--i--\r\ninneres Nachwort\r\n"
+    b"--o\r\nContent-Type: message/rfc822\r\n\r\nFrom: c@d.example\r\nSubject: innen\r\n\r\nBrief\r\n--o--\r\nNachwort\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("test", "is_so"),
+    [
+        ('body :content "multipart" :contains "Vorrede"', True), ('body :content "multipart" :is "inneres Nachwort"', True),
+        ('body :content "multipart/mixed" :contains "Nachwort"', True), ('body :content "multipart/mixed" :contains "inner"', False),
+        ('body :content "multipart" :contains "--i"', False), ('body :content "multipart" :contains "--o"', False),
+        ('body :content "multipart" :contains "Hallo"', False), ('body :text :contains "Vorrede"', False),
+        ('body :content "message/rfc822" :is "From: c@d.example\r\nSubject: innen\r\n"', True), ('body :text :contains "X HTML"', True),
+    ],
+)  # fmt: skip
+def test_each_content_of_a_nested_message_is_a_text_of_its_own(test: str, is_so: bool) -> None:
+    assert holds(test, NESTED) is is_so
+
+
+def test_a_message_without_a_body_has_none() -> None:
+    assert not holds('body :raw :contains ""', b"Subject: nur Kopf\r\n")
+    assert not holds('body :raw :matches "*"', b"Subject: nur Kopf")
+    assert holds('body :raw :is ""', b"Subject: leer\r\n\r\n")
+    assert holds('body :raw :is ""', b"Subject: leer\n\n")
+
+
+@pytest.mark.parametrize("given", ['Anna Muster <a@b.example>', '\\"Muster, Anna\\" <a@b.example>', " a @ b.example ", "Anna<a@b.example>"])
+def test_an_address_may_have_a_name(given: str) -> None:
+    assert run(f'redirect "{given}";').redirects == (Redirect("a@b.example", keeps=True),)
+    assert sievecheck.compiled(f'redirect "{given}";').redirects == ((1, "a@b.example"),)
+
+
+@pytest.mark.parametrize(
+    ("test", "is_so"),
+    [
+        ('hasflag :is "f" ["B", "A"]', True), ('hasflag :is "f" "b A"', True), ('hasflag :contains "f" "x unk"', True),
+        ('hasflag :contains "f" "x y"', False), ('hasflag :count "ge" :comparator "i;ascii-numeric" "f" "3"', True),
+    ],
+)  # fmt: skip
+def test_a_text_may_name_several_flags(test: str, is_so: bool) -> None:
+    outcome = run(f'setflag "f" "A B Junk"; if {test} {{ discard; }}')
+    assert (outcome.files == ()) is is_so
+
+
 def test_duplicates_are_marked_at_the_end_only() -> None:
     world = World()
     (mark,) = run("if duplicate { discard; }").marks
@@ -352,7 +408,8 @@ def test_duplicates_are_marked_at_the_end_only() -> None:
     assert run("if duplicate { discard; }", world=world).marks == (), "without :last the first one counts"
     assert len(run("if duplicate :last { discard; }", world=world).marks) == 1
     assert run('if duplicate :handle "x" { discard; }', world=world).files == KEPT
-    assert run("if anyof(duplicate, duplicate) { discard; }").files == (), "the second asks about the first"
+    assert run("if anyof(duplicate, duplicate) { discard; }").files == KEPT, "RFC 7352 3: the same question has the same answer"
+    assert len(run("if anyof(duplicate, duplicate, duplicate :last) { discard; }").marks) == 1
     assert run('if duplicate { discard; } reject "x"; keep;').marks == ()
 
 
@@ -404,8 +461,6 @@ WRONG = [
     ('require "relational"; if header :count "xx" "a" "b" { }', 1, "unknown_relation"),
     ('if header :comparator :is "a" "b" { }', 1, "tag_value_missing"),
     ('if address "subject" "b" { }', 1, "no_address_header"),
-    ('if header "a b" "x" { }', 1, "bad_header"),
-    ('if exists "" { }', 1, "bad_header"),
     ('require "envelope"; if envelope "auth" "x" { }', 1, "unknown_envelope"),
     ('redirect "nobody";', 1, "bad_address"),
     ('redirect "a@b.example\r\nBcc: x@y.example";', 1, "bad_address"),
