@@ -200,6 +200,16 @@ class _Content:
         raw = b"".join(self._mail.between(0, min(root.body, _MOST_HEADER)))
         return [(name, mimewords.text(value).casefold()) for name, value in imapwrite.headers(raw)]
 
+    def lines(self) -> Iterator[str]:
+        """All header lines, name and value, of the message and of each part in it: what TEXT looks at beside the texts."""
+        for name, value in self.headers:
+            yield f"{name.decode('ascii')}: {value}"
+        root = self._mail.envelope.root
+        for part in root.walk():
+            if part is not root and part.body > part.start:
+                for name, raw in imapwrite.headers(self._mail.content[part.start : min(part.body, part.start + _MOST_HEADER)]):
+                    yield f"{name.decode('ascii')}: {mimewords.text(raw).casefold()}"
+
     def people(self, name: str) -> str:
         """Sender, recipients: names and addresses on one line."""
         return words.everybody(self._mail.envelope, name.lower()).casefold()
@@ -246,7 +256,7 @@ _BY_CONTENT: dict[str, Callable[[_Content, Key, datetime], bool]] = {
     "BCC": lambda mail, key, _: mail.header(b"bcc", key.value.casefold()),
     "HEADER": lambda mail, key, _: mail.header(key.value[0], key.value[1].casefold()),
     "BODY": lambda mail, key, _: mail.body(key.value.casefold()),
-    "TEXT": lambda mail, key, _: any(key.value.casefold() in value for _, value in mail.headers) or mail.body(key.value.casefold()),
+    "TEXT": lambda mail, key, _: any(key.value.casefold() in line for line in mail.lines()) or mail.body(key.value.casefold()),
     **dict.fromkeys(("EMAILID", "THREADID"), lambda mail, key, _: mail.ids(key.name) == key.value),
     **dict.fromkeys(("FROM", "TO", "CC"), lambda mail, key, _: key.value.casefold() in mail.people(key.name)),
     **dict.fromkeys(("SENTBEFORE", "SENTON", "SENTSINCE"), lambda mail, key, _: mail.sent(key.name, key.value)),

@@ -71,6 +71,10 @@ class Cursor:
         """Does this come next?"""
         return self._text.startswith(sign, self._at)
 
+    def is_named(self, word: bytes) -> bool:
+        """Does this come next, in whatever case?"""
+        return self._text[self._at : self._at + len(word)].upper() == word.upper()
+
     def skip(self, sign: bytes) -> bool:
         """Read it if it comes next."""
         if not self.is_next(sign):
@@ -86,8 +90,7 @@ class Cursor:
     def space(self) -> None:
         """One space; more are forgiven."""
         self.expect(b" ")
-        while self.skip(b" "):
-            pass
+        self._blanks()
 
     def is_end(self) -> bool:
         """Is there nothing left?"""
@@ -140,20 +143,22 @@ class Cursor:
         """Flags, in parentheses or (STORE) bare."""
         if not self.skip(b"("):
             return self._some_flags(b"")
+        self._blanks()
         found = [] if self.is_next(b")") else self._some_flags(b")")
         self.expect(b")")
         return found
 
     def list_of(self, read: Any) -> list[Any]:
-        """Parenthesised, with spaces between; `read` reads one."""
+        """Parenthesised, with spaces between; `read` reads one. Spaces inside of the parentheses are forgiven: some clients write them."""
         self.expect(b"(")
+        self._blanks()
         found: list[Any] = []
         while not self.skip(b")"):
-            if found:
-                self.space()
             found.append(read())
             if len(found) > 1000:
                 raise BadSyntax("a list is too long")
+            if not self.is_next(b")"):
+                self.space()
         return found
 
     def date(self) -> date:
@@ -180,6 +185,10 @@ class Cursor:
     def match(self, pattern: "re.Pattern[bytes]", what: str) -> "re.Match[bytes]":
         """Whatever else this pattern finds here."""
         return self._match(pattern, what)
+
+    def _blanks(self) -> None:
+        while self.skip(b" "):
+            pass
 
     def _some_flags(self, end: bytes) -> list[bytes]:
         found = [self._match(_FLAG, "a flag")[0]]

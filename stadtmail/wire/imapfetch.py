@@ -19,6 +19,7 @@ _OLD = {"RFC822": "", "RFC822.HEADER": "HEADER", "RFC822.TEXT": "TEXT"}  # older
 _WORD = re.compile(rb"[A-Za-z0-9.]{1,40}")
 _SECTION = re.compile(rb"((?:[1-9]\d{0,4}\.){0,40}[1-9]\d{0,4})?\.?([A-Za-z.]{0,20})")
 _PARTIAL = re.compile(rb"<(\d{1,18})(?:\.(\d{1,18}))?>")
+_LAZY = re.compile(rb" \(LAZY\)", re.I)
 MOST_ITEMS = 100
 
 
@@ -69,7 +70,8 @@ def _item(cursor: Cursor, *, macros: bool) -> list[Item]:
         return [Item("BODY", Section(of=_OLD[word]), peek=word == "RFC822.HEADER", label=word.encode())]
     if word not in PLAIN:
         raise BadSyntax("no such item")
-    if word == "PREVIEW" and (cursor.skip(b" (LAZY)") or cursor.skip(b" (lazy)")):  # RFC 8970 3.2
+    if word == "PREVIEW" and cursor.is_named(b" (LAZY)"):  # RFC 8970 3.2
+        cursor.match(_LAZY, "a modifier")
         return [Item(word, lazy=True, label=word.encode())]
     return [Item(word, label=word.encode())]
 

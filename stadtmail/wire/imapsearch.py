@@ -14,7 +14,11 @@ RESULTS = frozenset(["MIN", "MAX", "ALL", "COUNT", "SAVE"])
 
 
 class BadCharset(Exception):
-    """The texts are in a charset that is not known here."""
+    """The texts are in a charset that is not known here. `results` is what RETURN asked for."""
+
+    def __init__(self, results: frozenset[str] | None = None) -> None:
+        super().__init__()
+        self.results = results
 
 
 @dataclass(frozen=True)
@@ -43,17 +47,17 @@ def search(cursor: Cursor) -> Search:
     """The arguments of SEARCH. Raises BadSyntax, BadCharset."""
     results = returned(cursor)
     has_charset = False
-    if cursor.is_next(b"CHARSET ") or cursor.is_next(b"charset "):
+    if cursor.is_named(b"CHARSET "):
         cursor.word()
         cursor.space()
         has_charset = True
-        charset(cursor)
+        charset(cursor, results)
     return Search(keys(cursor), results, has_charset)
 
 
 def returned(cursor: Cursor) -> frozenset[str] | None:
     """RETURN (…) with the space after it (RFC 4731), None where there is none."""
-    if not cursor.is_next(b"RETURN ") and not cursor.is_next(b"return "):
+    if not cursor.is_named(b"RETURN "):
         return None
     cursor.word()
     cursor.space()
@@ -64,10 +68,10 @@ def returned(cursor: Cursor) -> frozenset[str] | None:
     return results
 
 
-def charset(cursor: Cursor) -> None:
+def charset(cursor: Cursor, results: frozenset[str] | None = None) -> None:
     """The name of a charset with the space after it. Raises BadCharset."""
     if cursor.astring().upper() not in (b"UTF-8", b"US-ASCII"):
-        raise BadCharset
+        raise BadCharset(results)
     cursor.space()
 
 

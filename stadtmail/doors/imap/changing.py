@@ -63,7 +63,8 @@ async def store(session: "Session", cursor: Cursor, *, uid: bool) -> bytes:
     if stored.modified:
         left = stored.modified if uid else [view.numbers.at(one) + 1 for one in stored.modified]
         return b"OK [MODIFIED %b] Some had changed" % imap.written(left)
-    return b"OK Done" if silent or len(stored.now) == len(uids) else _GONE  # RFC 2180 4.2.1
+    # what there was is stored and told: a NO would have programs repeat it (RFC 2180 4.2.3 leaves the choice, RFC 5530 has the code)
+    return b"OK Done" if silent or len(stored.now) == len(uids) else b"OK [EXPUNGEISSUED] Some of the messages no longer exist"
 
 
 def _unchanged_since(session: "Session", cursor: Cursor) -> int | None:
@@ -160,7 +161,7 @@ def _appended(cursor: Cursor) -> tuple[Any, list[bytes], datetime]:
 
 
 def _content(cursor: Cursor) -> Any:
-    if cursor.is_next(b"UTF8 (") or cursor.is_next(b"utf8 ("):  # RFC 6855 4
+    if cursor.is_named(b"UTF8 ("):  # RFC 6855 4
         cursor.word()
         cursor.space()
         cursor.expect(b"(")

@@ -23,8 +23,8 @@ async def search(session: "Session", cursor: Cursor, *, uid: bool) -> bytes:
     cursor.space()
     try:
         asked = imapsearch.search(cursor)
-    except imapsearch.BadCharset:
-        raise No("Texts are UTF-8 here", "BADCHARSET (UTF-8 US-ASCII)") from None
+    except imapsearch.BadCharset as bad:
+        raise refused(session, bad.results) from None
     cursor.end()
     if asked.has_charset and "UTF8=ACCEPT" in session.enabled:
         raise BadSyntax("there is one charset now")
@@ -49,6 +49,13 @@ async def search(session: "Session", cursor: Cursor, *, uid: bool) -> bytes:
     if results != {"SAVE"}:
         session.say(extended(session.tag, found, results, uid=uid, with_modseq=with_modseq))
     return b"OK Done"
+
+
+def refused(session: "Session", results: frozenset[str] | None) -> No:
+    """The answer to a charset that is not known; what was saved before is no more where SAVE was asked for (RFC 9051 6.4.4.1)."""
+    if "SAVE" in (results or ()):
+        session.selected.saved = frozenset()
+    return No("Texts are UTF-8 here", "BADCHARSET (UTF-8 US-ASCII)")
 
 
 async def rows(session: "Session", view: View, key: Key, saved: frozenset[int]) -> list[Row]:

@@ -5,7 +5,6 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from stadtmail.doors.imap import searching, telling
-from stadtmail.doors.imap.replies import No
 from stadtmail.doors.imap.stream import Gone
 from stadtmail.mail import sorting
 from stadtmail.mail.searching import Row
@@ -26,7 +25,7 @@ async def sort(session: "Session", cursor: Cursor, *, uid: bool) -> bytes:
     by = imapsort.criteria(cursor)
     cursor.space()
     view, saves = session.selected, "SAVE" in (results or ())
-    rows, with_modseq = await _found(session, cursor, saves=saves)
+    rows, with_modseq = await _found(session, cursor, results)
     keys = await _collected(session, sorting.keys(session.reader, view.folder.id, _numbered(rows, uid=uid), by))
     known = {row.uid: row for row in rows}
     ordered = [known[one] for one in await session.pool(partial(sorting.ordered, keys, by))]
@@ -56,18 +55,18 @@ async def thread(session: "Session", cursor: Cursor, *, uid: bool) -> bytes:
     return b"OK Done"
 
 
-async def _found(session: "Session", cursor: Cursor, *, saves: bool = False) -> tuple[list[Row], bool]:
+async def _found(session: "Session", cursor: Cursor, results: frozenset[str] | None = None) -> tuple[list[Row], bool]:
     """The messages that the rest of the command means, and whether it asks for modseqs."""
     try:
-        imapsearch.charset(cursor)
+        imapsearch.charset(cursor, results)
         key = imapsearch.keys(cursor)
-    except imapsearch.BadCharset:
-        raise No("Texts are UTF-8 here", "BADCHARSET (UTF-8 US-ASCII)") from None
+    except imapsearch.BadCharset as bad:
+        raise searching.refused(session, bad.results) from None
     with_modseq = "MODSEQ" in key.names()
     if with_modseq:
         telling.become_aware(session)
     saved = session.selected.saved
-    if saves:
+    if "SAVE" in (results or ()):
         session.selected.saved = frozenset()  # also where the search fails
     return await searching.rows(session, session.selected, key, saved), with_modseq
 
