@@ -332,6 +332,35 @@ def test_copied_and_moved_across_it_is_sealed_to_the_other_mailbox_and_counts_th
     assert (mail.content, mail.flags) == (MAIL, DELETED)
 
 
+@pytest.mark.parametrize("way", ["out", "in"])
+def test_a_right_that_ends_in_the_middle_of_a_copy_leaves_nothing_of_it(a, b, folder, share, now, monkeypatch, way) -> None:
+    """Each portion asks for the right anew; what the portions before it have copied goes again, on either side."""
+    row = share(shares.MANAGE)
+    (one,) = given.given(b)
+    inbox = views.named(b, "INBOX").id
+    filing.append(a, folder, [filing.New(MAIL, 0, now)] * 2, now=now)
+    filing.append(b, inbox, [filing.New(MAIL, 0, now)] * 2, now=now)
+    source, place, target, there = (one.opened("r"), folder, b, inbox) if way == "out" else (b, inbox, one.opened("i"), folder)
+    uids = [uid for uid, *_ in views.changes(place, since=0)]
+    before = [(uid, flags) for uid, flags, _ in views.changes(there, since=0)]
+    used = queries.used(target.mailbox)[0]
+    monkeypatch.setattr(filing, "MOST_AT_ONCE", 1)
+    placed, calls = filing.placed, []
+
+    def placing(*args):
+        calls.append(args)
+        if len(calls) == 2:
+            sharing.withdraw_one(a, row.id, now=now)
+        return placed(*args)
+
+    monkeypatch.setattr(filing, "placed", placing)
+    with pytest.raises(guests.NotShared):
+        crossing.copy(source, place, uids, into=target, to=there, flags=lambda old: old, now=now)
+    assert len(calls) == 2, "one portion was there already"
+    assert [(uid, flags) for uid, flags, _ in views.changes(there, since=0)] == before
+    assert queries.used(target.mailbox)[0] == used
+
+
 def test_a_full_mailbox_of_its_holder_takes_nothing_and_nothing_is_lost(ahaus, a, b, folder, share, now) -> None:
     share(shares.MANAGE)
     (one,) = given.given(b)

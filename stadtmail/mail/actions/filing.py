@@ -129,11 +129,12 @@ def _copied(o: Opened, folder: UUID, uids: Sequence[int], to: UUID, now: datetim
 
 
 def take_back(o: Opened, folder: UUID, uids: Sequence[int]) -> None:
-    """What came under these uids goes again: not all of it fitted."""
+    """What came under these uids goes again: not all of it fitted, or the right to put it there ended meanwhile (which is no right to
+    leave a part of it)."""
     if not uids:
         return
     with store.writing():
-        place = locked(o, folder)
+        place = locked(replace(o, guest=None), folder)
         rows = [Message.objects.filter(folder=folder, uid__in=part) for part in changing.parts(uids)]
         ids = [message for part in rows for message in part.values_list("id", flat=True)]
         removing.delete_ids(ids, mailbox=o.mailbox.id, halves=o.halves)
