@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from stadtmail.doors.imap import places, telling
-from stadtmail.doors.imap.fetching import messages
+from stadtmail.doors.imap.fetching import GONE, messages
 from stadtmail.doors.imap.numbers import View
 from stadtmail.doors.imap.places import Place
 from stadtmail.doors.imap.replies import No
@@ -26,7 +26,7 @@ WAYS = {"FLAGS": changing.REPLACE, "+FLAGS": changing.ADD, "-FLAGS": changing.RE
 SYSTEM = sum(FLAG_NAMES)
 Cross = Callable[..., changing.Moved]
 _BITS = {name.lower().encode(): bit for bit, name in FLAG_NAMES.items()}
-_GONE = bytes(No("Some of the messages no longer exist", "EXPUNGEISSUED"))
+_NOTHING = bytes(No("Some of the messages no longer exist", "EXPUNGEISSUED"))
 
 
 async def store(session: "Session", cursor: Cursor, *, uid: bool) -> bytes:
@@ -63,8 +63,7 @@ async def store(session: "Session", cursor: Cursor, *, uid: bool) -> bytes:
     if stored.modified:
         left = stored.modified if uid else [view.numbers.at(one) + 1 for one in stored.modified]
         return b"OK [MODIFIED %b] Some had changed" % imap.written(left)
-    # what there was is stored and told: a NO would have programs repeat it (RFC 2180 4.2.3 leaves the choice, RFC 5530 has the code)
-    return b"OK Done" if silent or len(stored.now) == len(uids) else b"OK [EXPUNGEISSUED] Some of the messages no longer exist"
+    return b"OK Done" if silent or len(stored.now) == len(uids) else GONE
 
 
 def _unchanged_since(session: "Session", cursor: Cursor) -> int | None:
@@ -106,7 +105,7 @@ async def copy(session: "Session", cursor: Cursor, *, uid: bool) -> bytes:
         copied = await _across(session, crossing.copy, session.reader, uids, place)
     session.server.changed(target, session)
     if len(copied.old) != len(uids) and not copied.old:
-        return _GONE
+        return _NOTHING
     return b"OK [%b] Done" % _copyuid(copied) if copied.old else b"OK Nothing to copy"
 
 
@@ -123,7 +122,7 @@ async def move(session: "Session", cursor: Cursor, *, uid: bool) -> bytes:
     for folder in {target, view.folder.id}:
         session.server.changed(folder, session)
     if not moved.old:
-        return _GONE if uids else b"OK Nothing to move"
+        return _NOTHING if uids else b"OK Nothing to move"
     session.say(b"OK [%b] Moved" % _copyuid(moved))
     await telling.catch_up(session, expunges=True)
     return b"OK [HIGHESTMODSEQ %d] Done" % view.synced if "QRESYNC" in session.enabled else b"OK Done"

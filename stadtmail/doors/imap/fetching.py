@@ -30,6 +30,8 @@ KNOWN = frozenset(["UID", "FLAGS", "MODSEQ"])  # what the view knows by itself
 AT_ONCE = 4  # messages that are opened in the event loop: a change of thread would take longer
 MOST_HEADER = 4 * 1024 * 1024  # bytes of a header that are looked at for single fields
 WHOLE = Section()
+# what is there was told or changed: a NO would have programs show an error (RFC 2180 4 leaves the choice, RFC 5530 3 has the code)
+GONE = b"OK [EXPUNGEISSUED] Some of the messages no longer exist"
 MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 
 
@@ -68,7 +70,7 @@ async def fetch(session: "Session", cursor: Cursor, *, uid: bool) -> bytes:
             session.say(b"VANISHED (EARLIER) " + imap.written(gone))
     if not view.read_only and "s" in view.rights and any(not item.peek for item in items):
         items = await _see(session, view, indexes, items)
-    return b"OK Done" if await _tell(session, view, indexes, items) else bytes(No("Some of the messages no longer exist", "EXPUNGEISSUED"))
+    return b"OK Done" if await _tell(session, view, indexes, items) else GONE
 
 
 def messages(cursor: Cursor) -> imap.Ranges | str:
