@@ -19,7 +19,8 @@ _PARAM = re.compile(rb"""\s*+([^\s=;"]{1,100}+)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"?
 _TOKENS = re.compile(rb"""[<>,:;@()\s]|"(?:[^"\\]|\\.)*+"?|\[[^\]]*+\]?|[^<>,:;@()\s"\[]+""", re.S)
 _COMMENT = re.compile(rb"[^()\\]++|\\.?|[()]", re.S)
 _ENCODING = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,40}\Z")
-MOST_ADDRESSES, MOST_PARAMS = 1000, 50
+MOST_ADDRESSES, MOST_PARAMS = 2000, 50
+MOST_LIST_BYTES = 128 * 1024  # of one field of addresses
 NIL = b"NIL"
 _SIMPLE = re.compile(rb"""\s*+(?:"((?:[^"\\])*+)"|([^<>",:;@()\[\]\\=]*+))\s*+<([^\s<>",:;@()\[\]\\]++)@([^\s<>",:;@()\[\]\\]++)>\s*+\Z""")
 
@@ -63,7 +64,8 @@ def addresses(value: bytes | None) -> bytes:
     """An address list as IMAP gives it: (name route mailbox host), groups between their marks; NIL for none."""
     if not value or not value.strip():
         return NIL
-    value = value[: mimewords.MOST_VALUE]
+    if len(value) > MOST_LIST_BYTES:
+        value = value[:MOST_LIST_BYTES].rpartition(b",")[0]  # whole addresses only: half of one would be somebody else's
     if simple := _SIMPLE.match(value):
         name = simple[1] if simple[1] is not None else simple[2].strip()
         return b"((%b NIL %b %b))" % (string(name) if name else NIL, string(simple[3]), string(simple[4]))
@@ -85,7 +87,6 @@ class _Addresses:
         while self._at < len(self._tokens) and count < MOST_ADDRESSES:
             token = self._tokens[self._at]
             self._at += 1
-            count += 1
             if token[:1] == b"(":
                 comment = token[1:]
             elif token == b":" and not in_group and words and b"@" not in words:
@@ -93,8 +94,9 @@ class _Addresses:
                 words, in_group = [], True
             elif token == b"<":
                 yield self._angle(words)
-                words, comment = [], b""
+                words, comment, count = [], b"", count + 1
             elif token in (b",", b";"):
+                count += 1 if words else 0
                 yield from _bare(words, comment)
                 words, comment = [], b""
                 if token == b";" and in_group:

@@ -157,3 +157,18 @@ def test_patterns_cannot_be_made_to_try_for_ever() -> None:
     begin = time.thread_time()
     assert not imapnames.is_match("a" * 255, "*a" * 150 + "b")
     assert time.thread_time() - begin < 0.5
+
+
+@pytest.mark.parametrize("form", ["Person %d <person%d@verein.example>", "person%d.%d@verein.example"])
+def test_a_letter_to_a_thousand_has_a_thousand_recipients(form: str) -> None:
+    value = ", ".join(form % (n, n) for n in range(1000)).encode()
+    said = imapwrite.addresses(value)
+    assert said.count(b'"verein.example"') == 1000
+    assert b"MISSING" not in said
+
+
+def test_a_list_that_is_too_long_ends_with_a_whole_address() -> None:
+    said = imapwrite.addresses(b", ".join(b"person%d@verein.example" % n for n in range(100_000)))
+    assert said.count(b'"verein.example"') == imapwrite.MOST_ADDRESSES
+    wide = imapwrite.addresses(b", ".join(b"%b%d@verein.example" % (b"p" * 500, n) for n in range(400)))
+    assert 200 < wide.count(b"(NIL NIL") == wide.count(b'"verein.example"') < 400
