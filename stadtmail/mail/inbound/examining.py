@@ -135,7 +135,14 @@ class Examiner:
             found.keys[name] = answer
 
     async def _dmarc(self, domain: str, found: "_Found") -> None:
-        """The record of the domain in From, else of its organisation (RFC 7489 6.6.3)."""
+        """The record of the domain in From, else of its organisation (RFC 7489 6.6.3): both within the time that one may take."""
+        try:
+            async with asyncio.timeout(self.dns_seconds):
+                await self._dmarc_record(domain, found)
+        except TimeoutError:
+            found.is_dmarc_known = False
+
+    async def _dmarc_record(self, domain: str, found: "_Found") -> None:
         for name in dict.fromkeys((domain, dmarc.organisation(domain))) if domain else ():
             texts = await self._texts(f"_dmarc.{name}")
             if texts is None:

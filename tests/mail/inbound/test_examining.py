@@ -1,8 +1,10 @@
 """What comes in is examined against a real name server: SPF, DKIM (signed by dkimpy), ARC, DMARC; trouble, time, attackers."""
 
+import asyncio
 import hashlib
 import time
 from base64 import b64encode
+from typing import NoReturn
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -10,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stadtmail.kit.resolver import Resolver
+from stadtmail.kit.resolver import NoSuchName, Resolver
 from stadtmail.mail import verdicts
 from stadtmail.mail.inbound import structure
 from stadtmail.mail.inbound.signatures import Signatures
@@ -234,6 +236,27 @@ def test_trouble_with_the_dns_never_loses_mail_and_ends_in_time(examine, dns, ke
     assert time.monotonic() - begin < 20  # each of its look-ups may take the usual five seconds otherwise
     assert (verdict.spf, verdict.dkim, verdict.dmarc) == ("temperror", "temperror", "temperror")
     assert (verdict.asked, verdict.reject) == ("none", None)
+
+
+class SlowResolver:
+    """Answers each question, and each almost too late."""
+
+    is_on = True
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.asked = seconds, []
+
+    async def lookup(self, name: str, kind: str) -> NoReturn:
+        self.asked.append(name)
+        await asyncio.sleep(self.seconds)
+        raise NoSuchName
+
+
+def test_one_question_after_another_takes_no_longer_than_one_may(examine) -> None:
+    slow = SlowResolver(0.8)
+    verdict = examine(RAW.replace(b"peer.example", b"a.b.peer.example"), resolver=slow, dns_seconds=1.0)
+    assert [name for name in slow.asked if name.startswith("_dmarc")] == ["_dmarc.a.b.peer.example", "_dmarc.peer.example"]
+    assert verdict.dmarc == "temperror", "0.8 and 0.8 seconds are more than one"
 
 
 def test_who_fails_only_for_trouble_is_not_refused(examine, dns, key) -> None:
