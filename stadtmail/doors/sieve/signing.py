@@ -41,7 +41,7 @@ def capabilities(session: "Session") -> bytes:
         ("VERSION", "1.0"),
         ("UNAUTHENTICATE", None),
     ]
-    if session.server.tls is not None and not session.stream.is_tls:
+    if session.server.tls is not None and not session.stream.is_tls and session.o is None:
         known.append(("STARTTLS", None))
     lines = [string(name.encode()) + (b" " + string(value.encode()) if value is not None else b"") for name, value in known]
     return b"".join(one + b"\r\n" for one in lines)

@@ -73,6 +73,8 @@ class Submission(Conversation):
             return replies.BAD_SEQUENCE
         if not self._may_log_in():
             return replies.ENCRYPT_FIRST
+        if not rest:
+            return replies.BAD_ARGUMENT
         name, _, initial = rest.partition(b" ")
         mechanism = entering.MECHANISMS.get(name.decode("latin-1").upper())
         if mechanism is None:

@@ -106,6 +106,9 @@ def test_starttls_forgets_what_came_before_and_says_anew_what_may_be_used(open_d
     assert lines[-1] == b'OK "Encrypted"'
     assert client.login() == b'OK "Welcome"'
     assert client.ask("LISTSCRIPTS") == [b'OK "Done"']
+    plain = door.client(login="")
+    assert plain.login() == b'OK "Welcome"'
+    assert b'"STARTTLS"' not in plain.ask("CAPABILITY"), "it cannot begin after the login (RFC 5804 2.2)"
     client.close()
 
 
