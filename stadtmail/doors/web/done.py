@@ -71,6 +71,8 @@ def _words(state: dict[str, Any], folder: str) -> str:
         "unsubscribed": _("Ihre Abbestellung ist unterwegs."),
         "receipt_sent": _("Ihre Lesebestätigung ist unterwegs."),
         "receipt_refused": _("Es wird keine Lesebestätigung gesendet. Danach gefragt werden Sie nicht noch einmal."),
+        "receipt_never": _("Es wird keine gesendet. Nach Lesebestätigungen fragen wir Sie nicht mehr; ändern können Sie das in den "
+                           "Einstellungen."),
         "receipt_answered": _("Das war schon beantwortet. Es wurde nichts noch einmal gesendet."),
         "receipt_full": _("Die Antwort ließ sich nicht vermerken: Ihr Postfach nimmt keine weiteren Etiketten auf. Gesendet wurde nichts."),
         "receipt_later": _("Sie haben in kurzer Zeit sehr viel gesendet. Die Lesebestätigung wurde nicht gesendet."),

@@ -142,6 +142,7 @@ urlpatterns = [
     path("postfach/einstellungen/adressen", settings_addresses.page, name="addresses"),
     path("postfach/einstellungen/adressen/<uuid:alias>", settings_addresses.remove, name="address"),
     path("postfach/einstellungen/bilder", settings_pictures.page, name="picture_senders"),
+    path("postfach/einstellungen/lesebestaetigung", receipts.choice, name="receipt_choice"),
     path("postfach/einstellungen/ansicht", settings_view.page, name="view"),
     path("postfach/schreiben", compose.compose, name="compose"),
     path("postfach/schreiben/<int:uid>", compose.draft, name="draft"),
