@@ -58,6 +58,20 @@ def with_ident(index: Index, text: str, folder: UUID) -> set[int]:
     return {uid for uid, ident in index.db.execute(sql, (folder.bytes,)) if text.casefold() in ident.casefold()}
 
 
+def saying(index: Index, key: str, text: str) -> Iterator[UUID]:
+    """The messages that say a text of whole words in the key's field, newest first. What is asked for word by word, and no beginning of
+    one, is found without reading where else its words are: an address costs the same in a small mailbox and in a large one.
+    """
+    columns, wanted = COLUMNS[key], " ".join(text.casefold().split())
+    match = " AND ".join(_any([f'"{word[:MOST_WORD]}"'], columns) for word in folded(text).split())
+    if not match:
+        return
+    sql = "SELECT doc.id, doc.message FROM fts CROSS JOIN doc ON doc.id = fts.rowid WHERE fts MATCH ? ORDER BY fts.rowid DESC"
+    for row, message in index.db.execute(sql, (match,)):
+        if _says(index, row, columns, wanted, loosely=True):
+            yield UUID(bytes=message)
+
+
 def meant(index: Index, wish: Wish, *, before: int | None = None) -> Iterator[tuple[int, UUID]]:
     """(id, message) of what somebody means, newest first, from before an id on.
 

@@ -39,7 +39,7 @@ def fill(count: int, now, *, flags: int = 0) -> None:
 
 
 def numbers(page) -> list[int]:
-    return [int(one) for one in re.findall(r"<bdi>Nummer (\d+)\.</bdi>", page.response.content.decode())]
+    return [int(one) for one in re.findall(r"<bdi[^>]*>Nummer (\d+)\.</bdi>", page.response.content.decode())]
 
 
 def ways(page) -> dict[str, str]:
