@@ -33,7 +33,9 @@ RESIDENTS = frozenset(
 READERS = frozenset(
     {"home", "mailbox", "folder", "message", "message_html", "attachment", "attachments_zip", "message_print", "source"}
 )
-SHARED = frozenset({"shares", "shared_folder", "shared_message", "shared_html", "shared_part"})  # of somebody else, or nothing
+SHARED = frozenset(  # of somebody else, or nothing
+    {"shares", "shared_folder", "shared_message", "shared_html", "shared_part", "shared_handle"}
+)
 HANDLING = frozenset(
     {"handle", "undo", "delete", "news", "labels", "folders", "folder_edit", "preview", "pdf", "unsubscribe", "pictures"}
     # of a mailbox; GET shows no content
