@@ -42,6 +42,11 @@ class Line:
         return self.at.astimezone(UTC).isoformat(timespec="seconds") if self.at else ""
 
     @property
+    def shown_bytes(self) -> int:
+        """Its size in whole KB: smaller steps say nothing in a list."""
+        return max(1024, self.size_bytes)
+
+    @property
     def count(self) -> int:
         """How many messages the conversation has on this page."""
         return len(self.below) + 1

@@ -69,7 +69,8 @@ class _Drawing:
             f"{self._opening(line, here, with_id=folder is None)}{self._sender(line)}"
             f'<span class="letter__subject">{self._answered if line.is_answered and folder is None else ""}{labels}'
             f"<bdi{named}>{escape(line.subject)}</bdi>{preview}{place}</span>"
-            f'<span class="letter__size">{self._clip if line.has_attachments else ""}{_size(line)}</span>{_when(line)}</a>'
+            f'<span class="letter__size">{self._clip if line.has_attachments else ""}{portal.size(line.shown_bytes)}</span>'
+            f"{_when(line)}</a>"
         )
 
     def _opening(self, line: Line, here: str, *, with_id: bool) -> str:
@@ -100,10 +101,6 @@ class _Drawing:
 
 def _tick(line: Line) -> str:
     return f'<label class="tick"><input type="checkbox" name="uid" value="{line.choice}" aria-labelledby="n{line.uid}"></label>'
-
-
-def _size(line: Line) -> str:
-    return portal.size(max(1024, line.size_bytes))  # in whole KB: smaller steps say nothing in a list
 
 
 def _when(line: Line) -> str:
