@@ -81,7 +81,8 @@ class Ours(Browser):
 
     def login(self, name: str, password: str) -> None:
         """Log in with a cookie and look at the inbox."""
-        fields = {**_hidden(self.get("/anmelden").text), "address": name, "password": password, "way": "cookie"}
+        page = self.get("/anmelden").text.partition('action="/anmelden"')[2]  # another form stands before it: that for a passkey
+        fields = {**_hidden(page), "address": name, "password": password, "way": "cookie"}
         self.post("/anmelden", fields)
         self.get("/postfach")
         self._find = _hidden(self.get("/postfach/suchen").text.partition('class="stack find"')[2])

@@ -88,7 +88,8 @@ TEMPLATES = [
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": ["stadtmail.doors.web.context.portal"],
-            "builtins": ["stadtmail.doors.web.templatetags.addresses"],  # every template's tag for addresses
+            # every template's tags for addresses and for what is the same each time
+            "builtins": ["stadtmail.doors.web.templatetags.addresses", "stadtmail.doors.web.templatetags.fragments"],
         },
     }
 ]

@@ -71,9 +71,23 @@ class Config:
     demo_password: str
 
 
+_last: dict[str, tuple[dict[bytes, bytes], Config]] = {}
+
+
 def load(environ: Mapping[str, str] | None = None) -> Config:
-    """Read and check the settings. Raises BadSetting with a text that names the setting."""
-    environ = os.environ if environ is None else environ
+    """Read and check the settings. Raises BadSetting with a text that names the setting.
+
+    Those of the process are read again only where its environment has changed: a page asks for them five times.
+    """
+    if environ is not None:
+        return _read(environ)
+    known, given = _last.get("process"), dict(os.environb)
+    if known is None or known[0] != given:
+        known = _last["process"] = (given, _read(os.environ))
+    return known[1]
+
+
+def _read(environ: Mapping[str, str]) -> Config:
     unknown = sorted(n for n in environ if n.startswith("STADTMAIL_") and n[10:] not in SETTINGS)
     if unknown:
         raise BadSetting(f"unknown setting {', '.join(unknown)}: see the table in docs/operate.md")

@@ -39,6 +39,16 @@ def counts(places: Collection[Place], pairs: Collection[UUID], *, is_whole: bool
     return found
 
 
+def went_on(folder: UUID, *, since: int, pair: UUID, seen: int) -> None:
+    """A change that is committed raised a folder's modseq by one, and so many messages under this pair became read: what was counted at
+    `since` is known of the next modseq too. To open one message of 50,000 counts nothing anew.
+    """
+    with _turn:
+        known = _kept.get(folder)
+        if known is not None and known[0] == since and pair in known[1]:
+            _kept[folder] = (since + 1, known[1], (known[2][0], known[2][1] + seen))
+
+
 def _counted(folders: Sequence[UUID], pairs: Sequence[UUID] | None) -> dict[UUID, Count]:
     found: dict[UUID, Count] = dict.fromkeys(folders, (0, 0))
     beside = f" AND pair_id IN ({store.marks(pairs)})" if pairs is not None else ""

@@ -19,6 +19,7 @@ OWN = "own"  # of a message that was handed over on this instance, by whom it sa
 Addresses = list[tuple[str, str]]
 _FRONT = Struct(">qII")  # microseconds of the arrival, lengths of ENVELOPE and BODYSTRUCTURE
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BARE = mime.Part("")  # nobody may change it
 _WRITER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -99,6 +100,17 @@ def front(plain: bytes) -> tuple[datetime, bytes, bytes]:
     received, first, second = _FRONT.unpack_from(plain)
     at = _FRONT.size
     return _EPOCH + timedelta(microseconds=received), plain[at : at + first], plain[at + first : at + first + second]
+
+
+def listed(plain: bytes) -> Envelope:
+    """The same without its tree and what IMAP says of it: what lists need, in a third of the time."""
+    received, first, second = _FRONT.unpack_from(plain)
+    values: dict[str, Any] = json.loads(plain[_FRONT.size + first + second :].decode())
+    del values["root"]
+    for name in ("sender", "to", "cc", "reply_to"):
+        values[name] = [(one[0], one[1]) for one in values[name]]
+    values["date"] = datetime.fromisoformat(values["date"]) if values["date"] else None
+    return Envelope(root=_BARE, received_at=_EPOCH + timedelta(microseconds=received), **values)
 
 
 def unpacked(plain: bytes) -> Envelope:

@@ -22,10 +22,8 @@ __all__ = ["Found", "FoundRow", "Page", "Wish", "find"]
 PATIENCE = 1.0  # seconds for taking in what the index does not know yet
 PORTION = 200  # messages asked for at once
 MOST_LOOKED_AT = 5_000  # of one page, where flags sort out what the index gave
-_PLACES = """
-    SELECT message.id, folder.number, message.uid, message.flags
-    FROM mail_message message JOIN mail_folder folder ON folder.id = message.folder_id
-    WHERE folder.mailbox_id = %s AND message.id IN ({ids})"""
+_PLACES = "SELECT folder_id, uid, flags, id FROM mail_message WHERE id IN ({ids})"  # alone: joined, whole folders were read for it
+_FOLDERS = "SELECT id, number FROM mail_folder WHERE mailbox_id = %s"
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,22 +65,23 @@ def find(
     rows: list[FoundRow] = []
     before, looked_at = page.before, 0
     while len(rows) <= page.count and looked_at < MOST_LOOKED_AT:
-        part = _numbers(o, wish, before)
+        most = PORTION if unseen or flagged else page.count + 1  # where flags sort out, more than a page is looked at
+        part = _numbers(o, wish, before, most)
         rows += _rows(o, part, _flags(unseen, flagged), page.count + 1 - len(rows))
         looked_at += len(part)
-        if len(part) < PORTION:
+        if len(part) < most:
             break
         before = part[-1][0]
     return Found(rows[: page.count], len(rows) > page.count, is_whole)
 
 
-def _numbers(o: Opened, wish: Wish, before: int | None) -> list[tuple[int, UUID]]:
+def _numbers(o: Opened, wish: Wish, before: int | None, most: int) -> list[tuple[int, UUID]]:
     """(mark, message) of the next ones, of all indexes of the mailbox."""
     found = [
-        files.ask(place, lambda index: list(islice(looking.meant(index, wish, before=before), PORTION))) or []
+        files.ask(place, lambda index: list(islice(looking.meant(index, wish, before=before), most))) or []
         for place in indexing.places(o)
     ]
-    return list(islice(heapq.merge(*found, key=lambda one: one[0], reverse=True), PORTION))
+    return list(islice(heapq.merge(*found, key=lambda one: one[0], reverse=True), most))
 
 
 def _flags(unseen: bool, flagged: bool) -> tuple[int, int]:
@@ -95,11 +94,11 @@ def _rows(o: Opened, numbers: Sequence[tuple[int, UUID]], flags: tuple[int, int]
         return []
     mark_of = {message: mark for mark, message in numbers}
     mask, wanted = flags
-    sql = _PLACES.format(ids=store.marks(numbers))
+    number_of = dict(store.select(_FOLDERS, [o.mailbox.id]))
     places = [
-        (mark_of[store.as_id(message)], folder, uid)
-        for message, folder, uid, bits in store.select(sql, [o.mailbox.id, *mark_of])
-        if bits & mask == wanted
+        (mark_of[store.as_id(message)], number_of[folder], uid)
+        for folder, uid, bits, message in store.select(_PLACES.format(ids=store.marks(numbers)), [*mark_of])
+        if bits & mask == wanted and folder in number_of
     ]
     chosen = sorted(places, reverse=True)[:most]
     shown = {(folder, row.uid): row for folder, uids in _by_folder(chosen) for row in queries.some(o, folder, uids)}

@@ -9,7 +9,6 @@ from stadtmail.kit import store
 from stadtmail.mail import queries
 from stadtmail.mail.actions import indexing
 from stadtmail.mail.index import files, looking
-from stadtmail.mail.index.looking import Wish
 from stadtmail.mail.index.tables import Index
 from stadtmail.mail.queries import Opened
 
@@ -25,16 +24,17 @@ def is_known(o: Opened, address: str, *, besides: UUID) -> bool | None:
 
 
 def _is_found(o: Opened, address: str, besides: UUID) -> bool:
-    wanted = f'"{address}"'
-    found: dict[UUID, None] = {}  # in this order, each once
-    for place in indexing.places(o):
-        found |= dict.fromkeys(files.ask(place, partial(_some, address=wanted)) or ())
-    return _is_named(o, address.lower(), [one for one in found if one != besides])
+    for fields in (("FROM",), ("TO", "CC", "BCC")):  # most of what comes is from somebody who has written before
+        found: dict[UUID, None] = {}  # in this order, each once
+        for place in indexing.places(o):
+            found |= dict.fromkeys(files.ask(place, partial(_some, fields=fields, address=address)) or ())
+        if _is_named(o, address.lower(), [one for one in found if one != besides]):
+            return True
+    return False
 
 
-def _some(index: Index, *, address: str) -> list[UUID]:
-    wishes = Wish(sender=address), Wish(receiver=address)
-    return [message for wish in wishes for _, message in islice(looking.meant(index, wish), MOST_LOOKED_AT)]
+def _some(index: Index, *, fields: Sequence[str], address: str) -> list[UUID]:
+    return [one for field in fields for one in islice(looking.saying(index, field, address), MOST_LOOKED_AT)]
 
 
 def _is_named(o: Opened, address: str, messages: Sequence[UUID]) -> bool:

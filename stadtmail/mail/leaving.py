@@ -57,3 +57,12 @@ class Stopped(models.Model):
 
     def __str__(self) -> str:
         return f"stopped {self.pk}"
+
+
+class NoReceipts(models.Model):
+    """There is a row: this person never wants to be asked for a read receipt."""
+
+    unit = models.OneToOneField(Unit, primary_key=True, on_delete=models.PROTECT, related_name="+")  # the mailbox's own
+
+    def __str__(self) -> str:
+        return f"no receipts {self.pk}"

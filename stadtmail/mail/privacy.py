@@ -16,7 +16,7 @@ from stadtmail.kit.holdings import Column, Holding
 from stadtmail.mail import filtering, labels, messages_held, queries, shares_held, transit, trusted, views
 from stadtmail.mail.actions import gone, importing, indexing, planning
 from stadtmail.mail.index import files
-from stadtmail.mail.leaving import Leg, Transit
+from stadtmail.mail.leaving import Leg, NoReceipts, Transit
 from stadtmail.mail.models import (
     CLOSED,
     OPEN,
@@ -135,6 +135,7 @@ def register() -> None:
                  export=_signature),
         _holding("PictureSenders", lambda ids: PictureSenders.objects.filter(unit__in=ids), sealed={"addresses": "pictures_from"},
                  harmless={"unit": ID}, export=_picture_senders),
+        _holding("NoReceipts", lambda ids: NoReceipts.objects.filter(unit__in=ids), harmless={"unit": ID}, export=_no_receipts),
         Holding(
             table="mail.Transit",
             personal={name: Column(transit.CATEGORY, "sealed", key) for name, key in (("envelope", "sender"), ("body", "eml"))},
@@ -347,6 +348,11 @@ def _signature(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
 def _picture_senders(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
     for row in PictureSenders.objects.filter(unit=unit_id).select_related("unit"):
         yield from ({"pictures_from": address} for address in trusted.opened(row))
+
+
+def _no_receipts(unit_id: UUID) -> Iterable[Mapping[str, Any]]:
+    if NoReceipts.objects.filter(unit=unit_id).exists():
+        yield {"read_receipts": "never"}
 
 
 def _learned(unit_id: UUID) -> Iterable[Mapping[str, Any]]:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from stadtmail.kit import errors, store
 from stadtmail.mail import bodies, counting, labels, sealing
+from stadtmail.mail import envelope as envelopes
 from stadtmail.mail.bodies import Attachment
 from stadtmail.mail.envelope import Addresses, Envelope
 from stadtmail.mail.folders import SEEN, flag_names, standard_name
@@ -84,7 +85,7 @@ class FolderRow:
 
 @dataclass(frozen=True, repr=False)
 class MessageRow:
-    """A message in the list. `bits` are its flags as they lie, keywords included."""
+    """A message in the list. `bits` are its flags as they lie, keywords included; `envelope` is without its tree."""
 
     uid: int
     seen: bool
@@ -276,8 +277,7 @@ def uids(o: Opened, folder: int, *, pair: UUID) -> list[tuple[int, int]]:
 def arrival(o: Opened, folder: int, uid: int) -> tuple[datetime, str]:
     """(when a message arrived, what the door found out about its sender). Raises NoSuchMessage, units.Gone."""
     row, record = _one(o, folder, uid)
-    envelope = record.envelope(bytes(row.envelope))
-    return envelope.received_at, envelope.found
+    return (envelope := record.envelope(bytes(row.envelope))).received_at, envelope.found
 
 
 def used(mailbox: Mailbox) -> tuple[int, int]:
@@ -293,8 +293,7 @@ def keywords(o: Opened) -> dict[int, str]:
 
 def labelled(o: Opened) -> dict[int, tuple[str, str]]:
     """The holder's keywords: bit of the flags -> name and colour. A role's mailbox has none. Raises units.Gone."""
-    rows = store.select("SELECT bit, name FROM mail_keyword WHERE mailbox_id = %s ORDER BY bit", [o.mailbox.id])
-    if not rows:
+    if not (rows := store.select("SELECT bit, name FROM mail_keyword WHERE mailbox_id = %s ORDER BY bit", [o.mailbox.id])):
         return {}
     unit = next(iter(pairs_of(o).values())).unit
     return {bit: labels.parted(units.text(unit, f"keyword {bit}", bytes(name))) for bit, name in rows}
@@ -371,10 +370,11 @@ def _rows(o: Opened, folder: int):  # type: ignore[no-untyped-def]
 def shown(o: Opened, halves: Mapping[UUID, sealing.Private], where: str, values: Sequence[int | UUID]) -> list[MessageRow]:
     """Messages as a list has them, those whose pair opens: `where` is a condition of `message` and `folder`, in our own words."""
     reach, mine = _reach(o)
+    by_value = {value: half for unit, half in halves.items() for value in (unit, unit.hex)}  # as the store gives it
     return [
-        _row(uid, flags, size, _record(o, half, key, store.as_id(message)).envelope(envelope))
+        _row(uid, flags, size, envelopes.listed(_record(o, half, key, store.as_id(message)).plain_envelope(envelope)))
         for message, pair, uid, flags, size, key, envelope in store.select(_LISTED.format(reach=reach, where=where), [*mine, *values])
-        if (half := halves.get(store.as_id(pair))) is not None
+        if (half := by_value.get(pair)) is not None
     ]
 
 

@@ -12,12 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 from stadtmail.mail import envelope as envelopes
 from stadtmail.vault import blobs, boxes
-from stadtmail.vault.seal import open_sealed, seal
+from stadtmail.vault.seal import derived, open_sealed, seal
 
 RESIDENT, ROLE = "INH", "CONT"
 MOST_IN_ROW = 64 * 1024
@@ -83,7 +80,7 @@ class Private:
     def fold(self) -> bytes:
         """Key under which the holder's own record keys are wrapped: opens far faster than a box."""
         if not self._fold:
-            self._fold = HKDF(SHA256(), 32, salt=None, info=b"stadtmail record keys 1").derive(self.half)
+            self._fold = derived(self.half, b"stadtmail record keys 1")
         return self._fold
 
 

@@ -70,6 +70,7 @@ _LABELS = {
     "forward_to": ("Adresse, an die Filter weiterleiten", "address that filters pass mail on to"),
     "signature": ("Text unter Ihren Nachrichten", "text under your messages"),
     "pictures_from": ("Bilder dieses Absenders werden immer angezeigt", "pictures of this sender are always shown"),
+    "read_receipts": ("nach Lesebestätigungen wird nie gefragt", "read receipts are never asked about"),
     "planned_for": ("wann eine Nachricht aus den Entwürfen gesendet wird (UTC)", "when a message in the drafts is sent (UTC)"),
     "confirmed": ("die Adresse hat zugestimmt", "the address has agreed"),
     "erased_by": ("gelöscht spätestens; leer: die Frist hat noch nicht begonnen", "erased by; empty: no period has begun"),

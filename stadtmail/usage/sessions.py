@@ -12,13 +12,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 from stadtmail.privacy import policy
 from stadtmail.tenants import queries as tenants
 from stadtmail.usage import marks, volatile
-from stadtmail.vault.seal import Unreadable, open_sealed, seal
+from stadtmail.vault.seal import Unreadable, derived, open_sealed, seal
 
 KINDS = {"cookie": "session", "url": "url_session"}  # kind -> prefix of its limits in the policy
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}\Z")
@@ -164,4 +161,4 @@ def _limits(tenant: UUID, kind: str) -> _Limits:
 
 
 def _derived(secret: bytes, purpose: bytes) -> bytes:
-    return HKDF(SHA256(), 32, salt=None, info=b"stadtmail session " + purpose).derive(secret)
+    return derived(secret, b"stadtmail session " + purpose)

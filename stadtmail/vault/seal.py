@@ -4,6 +4,7 @@ Frame: one byte version (1), 12 bytes random nonce, ciphertext with tag. The pol
 not make old data unreadable.
 """
 
+import hmac
 import os
 import zlib
 from collections.abc import Sequence
@@ -41,6 +42,13 @@ def open_sealed(key: bytes, sealed: bytes, *, tenant: UUID, category: str, objec
         return AESGCM(key).decrypt(sealed[1:13], sealed[13:], _place(tenant, category, object))
     except InvalidTag:
         raise Unreadable from None
+
+
+def derived(secret: bytes, info: bytes) -> bytes:
+    """A 32-byte key that follows from a secret of full strength: HKDF-SHA-256 (RFC 5869) without salt, one block to extract and one to
+    expand. By hand, because it takes an eighth of the library's time.
+    """
+    return hmac.digest(hmac.digest(bytes(32), secret, "sha256"), info + b"\x01", "sha256")
 
 
 def seal_block(key: bytes, entries: Sequence[bytes], *, tenant: UUID, category: str, object: str) -> bytes:  # noqa: A002

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from stadtmail.mail import queries, sealing
-from stadtmail.mail.actions import changing, filing
+from stadtmail.mail.actions import changing, filing, folding, indexing
 from stadtmail.mail.folders import DELETED
-from stadtmail.mail.models import Body, Folder, Message
+from stadtmail.mail.models import Body, Folder, MailboxKey, Message
 from stadtmail.privacy import sweep
 from stadtmail.vault import blobs
 from stadtmail.vault.seal import Unreadable
@@ -54,8 +54,11 @@ def pieces(data: bytes) -> set[bytes]:
 
 
 def two(deliver, raw: bytes, o, folder: Folder, how: str, now) -> list[Message]:
-    if how == "delivered":
+    if how in ("delivered", "taken in"):
         assert deliver(raw, "anna@ahaus.net") == deliver(raw, "anna@ahaus.net") == [None]
+        if how == "taken in":
+            assert indexing.follow(o, seconds=10)
+            assert all(sealing.is_folded(bytes(row.record_key)) for row in rows(folder))
     elif how == "appended":
         filing.append(o, folder.id, [filing.New(raw, 0, now), filing.New(raw, 0, now)], now=now)
     else:
@@ -64,7 +67,7 @@ def two(deliver, raw: bytes, o, folder: Folder, how: str, now) -> list[Message]:
     return rows(folder)
 
 
-@pytest.mark.parametrize("how", ["delivered", "appended", "copied"])
+@pytest.mark.parametrize("how", ["delivered", "taken in", "appended", "copied"])
 def test_c47_two_equal_messages_share_nothing(deliver, inbox, raw, how, now) -> None:
     o, folder = inbox
     first, second = two(deliver, raw, o, folder, how, now)
@@ -78,7 +81,60 @@ def test_c47_two_equal_messages_share_nothing(deliver, inbox, raw, how, now) -> 
         sealing.Record(first.id, o.mailbox.tenant_id, sealing.RESIDENT, record(o, second).key).plain_envelope(bytes(first.envelope))
 
 
-@pytest.mark.parametrize("how", ["delivered", "appended", "copied"])
+def test_c47_the_box_of_a_folded_record_key_is_gone_with_the_message(deliver, inbox, raw, now) -> None:
+    o, folder = inbox
+    assert deliver(raw, "anna@ahaus.net") == [None]
+    (row,) = rows(folder)
+    box, key = bytes(row.record_key), record(o, row).key
+    assert indexing.follow(o, seconds=10)
+    (row,) = rows(folder)
+    assert record(o, row).key == key
+    assert folding.fold(o, row.pair_id, [row.id]) == 0  # once
+    gone(o, folder, row, now)
+    sweep.run(now)
+    for name, data in every_byte():
+        assert box not in data, name
+        assert key not in data, name
+
+
+def test_what_is_folded_opens_for_its_own_place_and_pair_alone(deliver, inbox, now) -> None:
+    o, folder = inbox
+    assert deliver(SMALL, "anna@ahaus.net") == deliver(SMALL, "anna@ahaus.net") == [None]
+    assert indexing.follow(o, seconds=10)
+    first, second = rows(folder)
+    first.record_key, second.record_key = second.record_key, first.record_key
+    for row in (first, second):
+        with pytest.raises(Unreadable):
+            record(o, row)
+
+
+def test_a_damaged_box_keeps_no_other_from_being_folded(deliver, inbox, now) -> None:
+    o, folder = inbox
+    assert deliver(SMALL, "anna@ahaus.net") == deliver(SMALL, "anna@ahaus.net") == [None]
+    first, second = rows(folder)
+    Message.objects.filter(id=first.id).update(record_key=bytes(first.record_key)[:-1] + b"x")
+    assert folding.fold(o, second.pair_id, [first.id, second.id]) == 1
+    assert sealing.is_folded(bytes(Message.objects.get(id=second.id).record_key))
+
+
+def test_what_has_moved_to_another_pair_meanwhile_stays_as_it_is(deliver, inbox, ben, now, monkeypatch) -> None:
+    """Between reading and writing somebody seals the mailbox: the row is under the new pair, and its key is that pair's."""
+    o, folder = inbox
+    assert deliver(SMALL, "anna@ahaus.net") == [None]
+    (row,) = rows(folder)
+    other = MailboxKey.objects.get(mailbox__contract=ben.contract)
+    change = folding.store.change
+
+    def late(*given) -> None:
+        Message.objects.filter(id=row.id).update(pair=other, record_key=b"another pair's")
+        change(*given)
+
+    monkeypatch.setattr(folding.store, "change", late)
+    folding.fold(o, row.pair_id, [row.id])
+    assert bytes(Message.objects.get(id=row.id).record_key) == b"another pair's"
+
+
+@pytest.mark.parametrize("how", ["delivered", "taken in", "appended", "copied"])
 def test_c47_of_an_expunged_one_nothing_is_left_that_opens_it(deliver, inbox, raw, how, now) -> None:
     o, folder = inbox
     first, second = two(deliver, raw, o, folder, how, now)

@@ -335,5 +335,6 @@ def _labels() -> dict[str, str]:
         "signature": _("Signatur"),
         "pictures_from": _("Bilder immer anzeigen von"),
         "planned_for": _("Wird gesendet am"),
+        "read_receipts": _("Lesebestätigungen"),
         "confirmed": _("Bestätigt"),
     }

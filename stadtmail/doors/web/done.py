@@ -60,6 +60,18 @@ def _words(state: dict[str, Any], folder: str) -> str:
         return _("Es hat sich nichts geändert.")
     texts = {
         "moved": ngettext("%(count)s Nachricht liegt jetzt in „%(folder)s“.", "%(count)s Nachrichten liegen jetzt in „%(folder)s“.", count),
+        "copied": ngettext(
+            "%(count)s Nachricht liegt jetzt auch in „%(folder)s“.", "%(count)s Nachrichten liegen jetzt auch in „%(folder)s“.", count
+        ),
+        "given": ngettext(
+            "%(count)s Nachricht liegt jetzt im geteilten Ordner.", "%(count)s Nachrichten liegen jetzt im geteilten Ordner.", count
+        ),
+        "given_copy": ngettext(
+            "%(count)s Nachricht liegt jetzt auch im geteilten Ordner.", "%(count)s Nachrichten liegen jetzt auch im geteilten Ordner.",
+            count,
+        ),
+        "not_allowed": _("Das erlaubt die Freigabe nicht. Es hat sich nichts geändert."),
+        "no_room": _("Dafür ist im Ziel nicht genug Platz."),
         "back": ngettext("%(count)s Nachricht ist zurück in „%(folder)s“.", "%(count)s Nachrichten sind zurück in „%(folder)s“.", count),
         "erased": ngettext("%(count)s Nachricht ist endgültig gelöscht.", "%(count)s Nachrichten sind endgültig gelöscht.", count),
         "read": ngettext("%(count)s Nachricht ist gelesen.", "%(count)s Nachrichten sind gelesen.", count),
@@ -71,6 +83,8 @@ def _words(state: dict[str, Any], folder: str) -> str:
         "unsubscribed": _("Ihre Abbestellung ist unterwegs."),
         "receipt_sent": _("Ihre Lesebestätigung ist unterwegs."),
         "receipt_refused": _("Es wird keine Lesebestätigung gesendet. Danach gefragt werden Sie nicht noch einmal."),
+        "receipt_never": _("Es wird keine gesendet. Nach Lesebestätigungen fragen wir Sie nicht mehr; ändern können Sie das in den "
+                           "Einstellungen."),
         "receipt_answered": _("Das war schon beantwortet. Es wurde nichts noch einmal gesendet."),
         "receipt_full": _("Die Antwort ließ sich nicht vermerken: Ihr Postfach nimmt keine weiteren Etiketten auf. Gesendet wurde nichts."),
         "receipt_later": _("Sie haben in kurzer Zeit sehr viel gesendet. Die Lesebestätigung wurde nicht gesendet."),

@@ -11,14 +11,14 @@ from django.http import HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 
-from stadtmail.doors.web import access, done, labels, mailbox
+from stadtmail.doors.web import access, done, labels, mailbox, shared_handling
 from stadtmail.doors.web.access import Box
 from stadtmail.doors.web.fields import refuse_surplus
 from stadtmail.doors.web.mailbox import Folder
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.kit import errors
 from stadtmail.mail import listing
-from stadtmail.mail.actions import changing, handling
+from stadtmail.mail.actions import changing, filing, handling, storing
 from stadtmail.mail.folders import FLAGGED, SEEN
 from stadtmail.usage import bell
 
@@ -27,6 +27,7 @@ MOST = 500  # messages at once
 MARKS = {"gelesen": ("read", "+", SEEN), "ungelesen": ("unread", "-", SEEN), "markieren": ("flag", "+", FLAGGED),
          "unmarkieren": ("unflag", "-", FLAGGED)}  # fmt: skip
 MOVES = {"archiv": "archive", "spam": "junk", "keinspam": "inbox", "loeschen": "trash"}
+MOVE, COPY, SHARED = "verschieben", "kopieren", "geteilt-"  # what a target begins with that is somebody else's folder
 LABELS = {"etikett": "label", "etikett-weg": "unlabel"}
 _UIDS = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,10})*\Z")
 
@@ -60,8 +61,18 @@ def handle(request: PortalRequest, box: Box, folder: int) -> HttpResponse:
         return _flags(request, box, order, _labelled(box, order) if order.what in LABELS else MARKS[order.what])
     if order.what == "loeschen" and order.folder.role == "trash":
         return _ask(request, box, shown, order)
+    return _placed(request, box, shown, order)
+
+
+def _placed(request: PortalRequest, box: Box, shown: list[Folder], order: Order) -> HttpResponse:
+    """Move or copy to where the button or the choice says: one of one's own folders, or one that somebody shares."""
+    if order.target.startswith(SHARED) and order.what in (MOVE, COPY):
+        said = shared_handling.give(request, box, order.folder, order.uids, order.target.removeprefix(SHARED), moves=order.what == MOVE)
+        return _back(request, order, said, stays=order.what == COPY)
     to = _target(shown, order)
-    return _moved(request, box, order, to) if to else _back(request, order, done.sealed(request, box, "same"))
+    if to is None:
+        return _back(request, order, done.sealed(request, box, "same"))
+    return (_copied if order.what == COPY else _moved)(request, box, order, to)
 
 
 @access.reader
@@ -119,7 +130,7 @@ def _order(sent: QueryDict, current: Folder) -> Order:
     chosen = sent.getlist("uid")
     uids = _uids([*chosen, sent.get("seite", "")] if sent.get("alle") else chosen, current)
     what = sent.get("tun", "")
-    if what not in {*MARKS, *MOVES, *LABELS, "verschieben"}:
+    if what not in {*MARKS, *MOVES, *LABELS, MOVE, COPY}:
         raise NotAsked
     return Order(current, what, uids, sent.get("ziel", ""), sent.get("etikett", ""), _message(sent, uids))
 
@@ -160,7 +171,7 @@ def _flags(request: PortalRequest, box: Box, order: Order, change: tuple[str, st
 
 def _target(shown: list[Folder], order: Order) -> Folder | None:
     """The folder that is meant; None where none was chosen."""
-    if order.what != "verschieben":
+    if order.what not in (MOVE, COPY):
         return mailbox.with_role(shown, MOVES[order.what])
     if not order.target:
         return None
@@ -180,6 +191,16 @@ def _moved(request: PortalRequest, box: Box, order: Order, to: Folder) -> HttpRe
         source=[order.folder.number, order.folder.uidvalidity], to=[to.number, to.uidvalidity],
     )  # fmt: skip
     return _back(request, order, said, stays=False)
+
+
+def _copied(request: PortalRequest, box: Box, order: Order, to: Folder) -> HttpResponse:
+    try:
+        copied = filing.copy(box.opened, order.folder.id, order.uids, to=to.id, now=request.now)
+    except storing.MailboxFull:
+        return _back(request, order, done.sealed(request, box, "no_room", count=1))
+    bell.ring(to.id)
+    more = {"count": len(copied.old), "gone": len(order.uids) - len(copied.old), "to": [to.number, to.uidvalidity]}
+    return _back(request, order, done.sealed(request, box, "copied", **more))
 
 
 def _ask(request: PortalRequest, box: Box, shown: list[Folder], order: Order) -> HttpResponse:

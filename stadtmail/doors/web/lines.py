@@ -13,6 +13,7 @@ from stadtmail.doors.web import viewing
 from stadtmail.doors.web.labels import Label
 from stadtmail.doors.web.request import PortalRequest
 
+MOST_SIGNS = 160  # of a subject, or of names, in a line
 MOST_NAMES = 3  # people of a conversation that are named
 
 
@@ -41,6 +42,11 @@ class Line:
         return self.at.astimezone(UTC).isoformat(timespec="seconds") if self.at else ""
 
     @property
+    def shown_bytes(self) -> int:
+        """Its size in whole KB: smaller steps say nothing in a list."""
+        return max(1024, self.size_bytes)
+
+    @property
     def count(self) -> int:
         """How many messages the conversation has on this page."""
         return len(self.below) + 1
@@ -51,15 +57,15 @@ def line(request: PortalRequest, row: Any, labels: Mapping[int, Label] | None = 
     return Line(
         uid=row.uid,
         is_seen=row.seen,
-        sender=_receivers(row) if receivers else row.sender_name or row.sender_address or _("Unbekannt"),
-        subject=row.subject or _("(kein Betreff)"),
+        sender=_short(_receivers(row) if receivers else row.sender_name or row.sender_address) or _("Unbekannt"),
+        subject=_short(row.subject) or _("(kein Betreff)"),
         at=row.date,
         when=_when(request, row.date),
         size_bytes=row.size_bytes,
         has_attachments=row.has_attachments,
         is_starred="\\Flagged" in row.flags,
         is_answered="\\Answered" in row.flags,
-        preview=(row.envelope.preview or "")[:120],
+        preview=(row.envelope.preview or "")[:100],
         labels=tuple(label for bit, label in (labels or {}).items() if row.bits >> bit & 1),
         choice=str(row.uid),
     )
@@ -77,6 +83,11 @@ def conversation(request: PortalRequest, group: Sequence[Any], labels: Mapping[i
         first, sender=named, below=tuple(below), choice=".".join(str(row.uid) for row in group),
         is_seen=all(one.is_seen for one in (first, *below)),
     )  # fmt: skip
+
+
+def _short(text: str) -> str:
+    """What a line has room for: a stranger writes a thousand signs."""
+    return text if len(text) <= MOST_SIGNS else f"{text[: MOST_SIGNS - 1]}…"
 
 
 def _receivers(row: Any) -> str:

@@ -24,7 +24,7 @@ from stadtmail.mail.actions import rules
 from stadtmail.usage import sessions
 
 __all__ = ["Line", "line"]
-PAGE, CONVERSATIONS = 50, 100  # messages of a page; of one that is shown as conversations
+PAGE, CONVERSATIONS = 50, 70  # messages of a page; of one that is shown as conversations
 LARGEST = 2**32 - 1  # uids and folder numbers are 32 bits (RFC 9051 2.3.1.1); a larger one never was
 FILTERS = {"ungelesen": listing.UNREAD, "markiert": listing.STARRED}
 VIEWS, SWITCH = ("liste", "gespraeche"), ("aus", "an")

@@ -55,6 +55,7 @@ _DATA = re.compile(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]+\Z",
 _CARRIED = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]{100,}", re.IGNORECASE)
 _ANY_TAG = re.compile(r"<[^>]*>")
 _TINY = re.compile(r'\s(?:width|height)="\s*[012](?:px)?\s*"')
+_MARKED = re.compile(r'<img(?:\s+[a-z-]+="[^"]*")*?(\s+src="(cid:[0-9a-f]{32}-)(\d+)")(?:\s+[a-z-]+="[^"]*")*\s*/?>')
 _PICTURE = re.compile(r'<img\b[^>]*\b(?:src|alt)="[^"]')
 _TAG = re.compile(r"<[a-zA-Z]")
 _MARKS = re.compile(r"(?:> ?)*")
@@ -222,8 +223,10 @@ def _pieces(clean: str, mark: str) -> tuple[list[tuple[str, int | None]], set[in
     found: list[tuple[str, int | None]] = []
     seen: set[int] = set()
     at = 0
-    for match in re.finditer(rf'<img(?:\s+[a-z-]+="[^"]*")*?(\s+src="{mark}(\d+)")(?:\s+[a-z-]+="[^"]*")*\s*/?>', clean):
-        shown = int(match[2]) if len(_TINY.findall(match[0])) < 2 else None
+    for match in _MARKED.finditer(clean) if mark in clean else ():
+        if match[2] != mark:
+            continue
+        shown = int(match[3]) if len(_TINY.findall(match[0])) < 2 else None
         found.append((clean[at : match.start(1)], shown))
         seen |= {shown} if shown is not None else set()
         at = match.end(1)

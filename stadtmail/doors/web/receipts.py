@@ -4,14 +4,15 @@ Nothing is ever sent by itself, and there is no way to have it sent by itself.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import access, done, mailbox, senders
+from stadtmail.doors.web import access, done, mailbox, senders, settings, settings_words
 from stadtmail.doors.web.access import Box
 from stadtmail.doors.web.fields import refuse_surplus
 from stadtmail.doors.web.request import PortalRequest
@@ -22,10 +23,13 @@ from stadtmail.mail.senders import is_own
 from stadtmail.wire import mdn
 from stadtmail.wire.mdn import Request
 
+if TYPE_CHECKING:
+    from stadtmail.people.models import Contract
+
 MOST_NAMED = 200  # addresses of a message among which one's own is looked for
 NOT_IN = frozenset({"junk", "trash"})  # whose senders learn nothing from here
 NOT_NAMED, FORGED = "not_named", "forged"
-YES, NO = "senden", "nicht"
+YES, NO, NEVER = "senden", "nicht", "nie"
 
 
 @dataclass(frozen=True, repr=False)
@@ -47,9 +51,13 @@ class Told:
 
 
 def asked(request: PortalRequest, box: Box, folder: mailbox.Folder, view: Any) -> Asked | None:
-    """What the page of a message says of its request for a receipt; None where there is none, or where it was answered."""
+    """What the page of a message says of its request for a receipt; None where there is none, where it was answered, and for whoever
+    never wants to be asked.
+    """
     found = mdn.request(view.head)
     if found is None or found.refusal == mdn.REPORT or box.role or folder.role in NOT_IN or receipts.is_answered(box.opened, view.bits):
+        return None
+    if receipts.is_off(box.opened):
         return None
     proof = senders.proof(view)
     state = proof.state if proof else senders.UNCONFIRMED
@@ -71,12 +79,30 @@ def receipt(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpResp
         return HttpResponseRedirect(page)
     refuse_surplus(request.POST, ("antwort",))
     answer = request.POST.get("antwort")
-    if answer not in (YES, NO):
+    if answer not in (YES, NO, NEVER):
         raise errors.NotFound
     view = queries.message(box.opened, folder, mailbox.number(uid))
     place = mailbox.chosen(mailbox.folders(box), folder)
     what = _answered(request, box, (place, uid), view, is_yes=answer == YES)
+    if answer == NEVER:
+        receipts.never_ask(box.opened, never=True)
+        what = "receipt_never"
     return HttpResponseRedirect(f"{page}?{done.STATE}={done.sealed(request, box, what, count=1)}")
+
+
+@access.resident
+def choice(request: PortalRequest, contract: "Contract") -> HttpResponse:
+    """/postfach/einstellungen/lesebestaetigung: is the reader asked, or never?"""
+    o = settings.opened(request, contract)
+    if request.method == "POST":
+        refuse_surplus(request.POST, ("fragen",))
+        wanted = request.POST.get("fragen")
+        if wanted not in ("ja", "nie"):
+            raise errors.NotFound
+        receipts.never_ask(o, never=wanted == "nie")
+        return settings.back("receipt_choice", "bestaetigung-nie" if wanted == "nie" else "bestaetigung-fragen")
+    context = {"is_off": receipts.is_off(o), "done": settings_words.done(request.GET.get("fertig", "")), "section": "mail"}
+    return render(request, "web/settings_receipts.html", context)
 
 
 def told(box: Box, folder: int, uid: int, view: Any) -> Told | None:
@@ -104,9 +130,7 @@ def _answered(request: PortalRequest, box: Box, at: tuple[mailbox.Folder, int], 
     place, uid = at
     found = asked(request, box, place, view)
     if found is None or not found.may:
-        if receipts.is_answered(box.opened, view.bits):
-            return "receipt_answered"
-        raise errors.NotFound
+        return _unasked(box, view)
     try:
         if is_yes:
             receipts.send(box.opened, place.number, uid, _notice(request, box, view), now=request.now)
@@ -121,6 +145,15 @@ def _answered(request: PortalRequest, box: Box, at: tuple[mailbox.Folder, int], 
     except sending.BadRecipient:
         return "receipt_failed"
     return "receipt_sent" if is_yes else "receipt_refused"
+
+
+def _unasked(box: Box, view: Any) -> str:
+    """Why an answer comes where nobody is asked: another tab was first. Raises NotFound where nobody ever was."""
+    if receipts.is_answered(box.opened, view.bits):
+        return "receipt_answered"
+    if receipts.is_off(box.opened):
+        return "receipt_never"
+    raise errors.NotFound
 
 
 def _notice(request: PortalRequest, box: Box, view: Any) -> mdn.Notice:

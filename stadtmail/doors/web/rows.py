@@ -47,29 +47,30 @@ class _Drawing:
 
     def __init__(self) -> None:
         self._new = f'<span class="kern-sr-only">{escape(_("Ungelesen:"))}</span>'
-        self._answered = f'{portal.icon("answered")}<span class="kern-sr-only">{escape(_("beantwortet,"))}</span> '
-        self._clip = f'{portal.icon("clip")}<span class="kern-sr-only">{escape(_("mit Anhang,"))}</span> '
-        self._star, self._starred, self._inside = portal.icon("star"), escape(_("Markiert:")), escape(_("in"))
+        self._answered = f'<span class="sign sign--answered"><span class="kern-sr-only">{escape(_("beantwortet,"))}</span></span> '
+        self._clip = f'<span class="sign sign--clip"><span class="kern-sr-only">{escape(_("mit Anhang,"))}</span></span> '
+        self._inside = escape(_("in"))
 
     def row(self, line: Line, here: str) -> str:
         """A line of a folder; the older messages of its conversation are folded into it."""
         star = (
-            f'<button class="star{" star--on" if line.is_starred else ""}" name="stern" value="{"-" if line.is_starred else ""}{line.uid}"'
-            f' aria-pressed="{"true" if line.is_starred else "false"}">{self._star}'
-            f'<span class="kern-sr-only">{self._starred} {escape(line.subject)}</span></button>'
+            f'<button class="star" name="stern" value="{"-" if line.is_starred else ""}{line.uid}"'
+            f' aria-pressed="{"true" if line.is_starred else "false"}" aria-labelledby="stern s{line.uid}"></button>'
         )
-        return f'<li class="row" draggable="true">{_tick(line)}{star}{self.letter(line, here)}{self._thread(line, here)}</li>\n'
+        return f'<li class="row">{_tick(line)}{star}{self.letter(line, here)}{self._thread(line, here)}</li>\n'
 
     def letter(self, line: Line, here: str, *, folder: str | None = None) -> str:
         """The message as a link: who, what, how large, when; `folder`: in which one, where it is not the page's."""
         labels = "".join(f'<span class="chip chip--{one.colour}"><bdi>{escape(one.name)}</bdi></span> ' for one in line.labels)
         preview = f' <bdi class="letter__preview">{escape(line.preview)}</bdi>' if line.preview and folder is None else ""
         place = f' <span class="muted small">{self._inside} <bdi>{escape(folder)}</bdi></span>' if folder is not None else ""
+        named = f' id="s{line.uid}"' if folder is None else ""  # the star's name
         return (
             f"{self._opening(line, here, with_id=folder is None)}{self._sender(line)}"
             f'<span class="letter__subject">{self._answered if line.is_answered and folder is None else ""}{labels}'
-            f"<bdi>{escape(line.subject)}</bdi>{preview}{place}</span>"
-            f'<span class="letter__size">{self._clip if line.has_attachments else ""}{portal.size(line.size_bytes)}</span>{_when(line)}</a>'
+            f"<bdi{named}>{escape(line.subject)}</bdi>{preview}{place}</span>"
+            f'<span class="letter__size">{self._clip if line.has_attachments else ""}{portal.size(line.shown_bytes)}</span>'
+            f"{_when(line)}</a>"
         )
 
     def _opening(self, line: Line, here: str, *, with_id: bool) -> str:

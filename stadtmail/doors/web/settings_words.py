@@ -61,6 +61,8 @@ def done(word: str) -> str:
         "name": _("Der Name ist gespeichert."),
         "gespeichert-adresse": _("Neue Nachrichten schreiben Sie ab jetzt von dieser Adresse."),
         "bilder-weg": _("Bilder dieses Absenders laden wir nur noch, wenn Sie es in einer Nachricht wünschen."),
+        "bestaetigung-nie": _("Nach Lesebestätigungen fragen wir Sie nicht mehr. Es wird nie eine gesendet."),
+        "bestaetigung-fragen": _("Bittet jemand um eine Lesebestätigung, fragen wir Sie. Ohne Ihr Ja wird keine gesendet."),
         "ansicht": _("Die Ansicht gilt, bis Sie sich abmelden."),
         "skript": _("Das Skript ist gespeichert."),
         "skript-laeuft": _("Dieses Skript läuft jetzt, und kein anderes."),

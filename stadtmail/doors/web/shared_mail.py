@@ -1,4 +1,4 @@
-"""A folder that somebody shares with the reader: its messages, one message, its attachments. Here they are read; mail programs do more.
+"""A folder that somebody shares with the reader: its messages, one message, its attachments. What may be done: shared_handling.
 
 Each page asks for the right anew, so it ends with the right. Who looked at what, and when, is kept nowhere (C-4.2).
 """
@@ -11,12 +11,12 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import access, attachments, downloads, lines, mailbox, mailhtml, message, sharing
+from stadtmail.doors.web import access, attachments, done, downloads, lines, mailbox, mailhtml, message, shared_handling, sharing
 from stadtmail.doors.web.access import Box
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.mail import given, listing, queries, views
 from stadtmail.mail.actions import changing
-from stadtmail.mail.folders import SEEN
+from stadtmail.mail.folders import FLAGGED, SEEN
 
 
 @access.writer
@@ -27,7 +27,7 @@ def folder(request: PortalRequest, box: Box, share: UUID) -> HttpResponse:
     found = listing.page(one.opened(), one.guest.folder, before=at.before, after=at.after, count=mailbox.PAGE)
     here, rows = reverse("shared_folder", args=[share]), found.rows
     context = {
-        **_side(box, one), "lines": [lines.line(request, row) for row in rows],
+        **_side(request, box, one), "seite": ".".join(str(row.uid) for row in rows), "lines": [lines.line(request, row) for row in rows],
         "newer": f"{here}?nach={rows[0].uid}" if rows and found.has_newer else "",
         "older": f"{here}?vor={rows[-1].uid}" if rows and found.has_older else "",
     }  # fmt: skip
@@ -45,7 +45,8 @@ def read(request: PortalRequest, box: Box, share: UUID, uid: int) -> HttpRespons
     safe = mailhtml.safe(view.html, view.pictures) if view.html and as_html else mailhtml.Safe("", 0)
     newer, older = listing.beside(one.guest.folder, uid)
     context = {
-        **_side(box, one), "uid": uid, "newer": newer, "older": older, "subject": view.subject or _("(kein Betreff)"),
+        **_side(request, box, one), "is_starred": bool(view.bits & FLAGGED),
+        "uid": uid, "newer": newer, "older": older, "subject": view.subject or _("(kein Betreff)"),
         "people": message.people_of(view), "at": view.received_at, "claimed": message.claimed(view), "files": attachments.files(view),
         "as_html": as_html, "has_both": view.html is not None and view.text is not None, "blocked": safe.blocked,
         "text": "" if as_html else mailhtml.plain(view.text or ""),
@@ -80,6 +81,7 @@ def _readable(box: Box, share: UUID) -> given.Given:
     return one
 
 
-def _side(box: Box, one: given.Given) -> dict[str, object]:
-    shown = {"name": sharing.named(one.name), "address": one.address, "id": one.id, "seen": "s" in one.rights}
-    return {**mailbox.side(box, mailbox.folders(box), None), "shared": shown}
+def _side(request: PortalRequest, box: Box, one: given.Given) -> dict[str, object]:
+    may, own = shared_handling.May.of(one.rights), mailbox.folders(box)
+    shown = {"name": sharing.named(one.name), "address": one.address, "id": one.id, "may": may}
+    return {**mailbox.side(box, own, None), "shared": shown, "targets": own, "done": done.shown(request, box, own)}

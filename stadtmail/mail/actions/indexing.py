@@ -15,11 +15,12 @@ from django.db.utils import DatabaseError
 
 from stadtmail.kit import log, store
 from stadtmail.mail import queries, views
+from stadtmail.mail.actions import folding
 from stadtmail.mail.index import files, words
 from stadtmail.mail.index.files import Place
 from stadtmail.mail.index.tables import Cursor, Index
 from stadtmail.mail.index.words import Said
-from stadtmail.mail.models import Expunged, Folder, IndexWork, Mailbox, Message
+from stadtmail.mail.models import Expunged, IndexWork, Mailbox, Message
 from stadtmail.mail.queries import Opened
 from stadtmail.privacy import units
 from stadtmail.vault import blobs, seal
@@ -117,17 +118,20 @@ def _followed(o: Opened, pair: UUID, until: float) -> bool:
         place = next((one for one in places(o) if one.pair == pair), None)
         if place is None:
             return True
+        taken: list[UUID] = []
         with files.writing(place) as index:
             if pair not in queries.privates(o):  # asked again where no erasure can come between
                 return True
-            if _step(o, pair, index):
-                return True
+            is_done = _step(o, pair, index, taken)
+        folding.fold(o, pair, taken)
+        if is_done:
+            return True
         if time.monotonic() > until:
             return False
 
 
-def _step(o: Opened, pair: UUID, index: Index) -> bool:
-    """Take in up to BATCH messages, or take out what has gone. True where nothing is left to do."""
+def _step(o: Opened, pair: UUID, index: Index, taken: list[UUID]) -> bool:
+    """Take in up to BATCH messages (`taken`: which), or take out what has gone. True where nothing is left to do."""
     folders = {folder: (modseq, forgotten) for folder, modseq, forgotten in _folders(o)}
     cursors = index.cursors()
     left = BATCH
@@ -136,7 +140,7 @@ def _step(o: Opened, pair: UUID, index: Index) -> bool:
         if cursor[:2] < (modseq, LAST):
             rows = _arrived(folder, pair, cursor, left)
             cursors[folder] = cursor = (rows[-1][2], rows[-1][1], cursor[2]) if len(rows) == left else (modseq, LAST, cursor[2])
-            _take_in(o, index, folder, rows, cursor)
+            taken += _take_in(o, index, folder, rows, cursor)
             left -= len(rows)
             if left <= 0:
                 return False
@@ -150,7 +154,8 @@ def _is_up_to_date(cursors: Mapping[UUID, Cursor] | None, now: Mapping[UUID, int
 
 
 def _folders(o: Opened) -> list[tuple[UUID, int, int]]:
-    return list(Folder.objects.filter(mailbox=o.mailbox).order_by("number").values_list("id", "modseq", "forgotten"))
+    rows = store.select("SELECT id, modseq, forgotten FROM mail_folder WHERE mailbox_id = %s ORDER BY number", [o.mailbox.id])
+    return [(store.as_id(folder), modseq, forgotten) for folder, modseq, forgotten in rows]
 
 
 def _arrived(folder: UUID, pair: UUID, cursor: Cursor, most: int) -> list[tuple[UUID, int, int]]:
@@ -160,7 +165,8 @@ def _arrived(folder: UUID, pair: UUID, cursor: Cursor, most: int) -> list[tuple[
     return list(rows.order_by("modseq", "uid").values_list("id", "uid", "modseq")[:most])
 
 
-def _take_in(o: Opened, index: Index, folder: UUID, rows: Sequence[tuple[UUID, int, int]], cursor: Cursor) -> None:
+def _take_in(o: Opened, index: Index, folder: UUID, rows: Sequence[tuple[UUID, int, int]], cursor: Cursor) -> list[UUID]:
+    """What came or changed in a folder. Returns which messages are new to the index."""
     known = index.ids(message for message, *_ in rows)
     fresh = [uid for message, uid, _ in rows if message not in known]
     said = [one for mail in views.mails(o, folder, fresh, with_bodies=True) if (one := _said(mail, folder)) is not None]
@@ -172,6 +178,7 @@ def _take_in(o: Opened, index: Index, folder: UUID, rows: Sequence[tuple[UUID, i
     index.add([one for one in said if one.message not in there])
     index.move_cursor(folder, cursor)
     index.commit()
+    return [one.message for one in said]
 
 
 def _said(mail: views.Mail, folder: UUID) -> Said | None:

@@ -10,9 +10,11 @@ from uuid import UUID, uuid4
 from stadtmail.kit import errors, store
 from stadtmail.mail import queries
 from stadtmail.mail.actions import changing, sending
-from stadtmail.mail.models import Folder, Message
+from stadtmail.mail.leaving import NoReceipts
+from stadtmail.mail.models import Folder, Mailbox, Message
 from stadtmail.mail.queries import NoSuchMessage, Opened
 from stadtmail.mail.transit import NEVER, To
+from stadtmail.privacy import units
 from stadtmail.wire import mdn
 
 MARK = "$MDNSent"
@@ -25,6 +27,23 @@ class Answered(errors.Conflict):
 def is_answered(o: Opened, bits: int) -> bool:
     """Does a message with these flags have its answer?"""
     return any(bits >> bit & 1 for bit, name in queries.keywords(o).items() if name.lower() == MARK.lower())
+
+
+def is_off(o: Opened) -> bool:
+    """Does the holder never want to be asked?"""
+    return bool(store.select("SELECT 1 FROM mail_noreceipts WHERE unit_id = %s", [o.mailbox.unit_id])) if o.mailbox.unit_id else False
+
+
+def never_ask(o: Opened, *, never: bool) -> None:
+    """Never ask the holder again, or ask them from now on. Idempotent. Raises units.Gone."""
+    with store.writing():
+        box = store.locked(Mailbox.objects.filter(id=o.mailbox.id)).select_related("unit").first()
+        if not isinstance(box, Mailbox) or box.unit is None:
+            raise units.Gone
+        if never:
+            NoReceipts.objects.get_or_create(unit=box.unit)
+        else:
+            NoReceipts.objects.filter(unit=box.unit)._raw_delete("default")
 
 
 def refuse(o: Opened, folder: int, uid: int, *, now: datetime) -> None:

@@ -13,6 +13,7 @@ from uuid import UUID
 from stadtmail.kit import errors, store
 from stadtmail.mail import queries, sealing, trusted, wraps
 from stadtmail.mail.actions import indexing, moving, sharing
+from stadtmail.mail.leaving import NoReceipts
 from stadtmail.mail.models import OPEN, Folder, Import, Keyword, Mailbox, MailboxKey, PictureSenders, Repeat, Signature, Subscription, Wrap
 from stadtmail.people import passwords, second_factor
 from stadtmail.people import queries as people
@@ -377,6 +378,8 @@ def _take_place(box: Mailbox, old: Unit, unit: units.Prepared, *, public: bytes,
         addresses = units.unseal(old, trusted.COLUMN, row.addresses)
         PictureSenders.objects.filter(unit=old.id)._raw_delete("default")
         PictureSenders.objects.create(unit_id=unit.id, addresses=units.seal(unit, trusted.COLUMN, addresses))
+    if NoReceipts.objects.filter(unit=old.id)._raw_delete("default"):
+        NoReceipts.objects.create(unit_id=unit.id)
     Mailbox.objects.filter(id=box.id).update(unit_id=unit.id)
     Repeat.objects.filter(pair=old.id).update(pair_id=unit.id)
     holds.extend(old.id, unit.id)

@@ -16,12 +16,11 @@ import sqlcipher3
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from stadtmail.kit import config, log
 from stadtmail.mail.index import tables
 from stadtmail.mail.index.tables import Index
+from stadtmail.vault.seal import derived
 
 T = TypeVar("T")
 PAGE_BYTES, RESERVED_BYTES, SALT_BYTES, IV_BYTES = 4096, 80, 16, 16  # of SQLCipher 4
@@ -42,7 +41,7 @@ class Place:
     def key(self) -> bytes:
         """The key of the file."""
         info = b"search index" + self.tenant.bytes + self.mailbox.bytes + self.pair.bytes
-        return HKDF(SHA256(), 32, salt=None, info=info).derive(self.private)
+        return derived(self.private, info)
 
 
 def root() -> Path:

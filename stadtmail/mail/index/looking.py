@@ -15,6 +15,7 @@ from stadtmail.mail.index.tables import Index, number_of
 from stadtmail.mail.index.words import MOST_WORD, folded, is_plain
 
 MOST_EXPANDED = 400  # words that a piece of a word may stand for; beyond, it narrows nothing
+FEW_MESSAGES = 500  # with a word that narrows a search enough
 SHORTEST_PIECE = 4  # signs of a word that people may have meant as a part of a longer one
 COLUMNS = {"FROM": ("sender",), "TO": ("receiver",), "CC": ("cc",), "BCC": ("bcc",), "SUBJECT": ("subject",), "NAME": ("names",),
            "BODY": ("body",), "TEXT": ("sender", "receiver", "cc", "bcc", "subject", "body", "names")}  # fmt: skip
@@ -56,6 +57,23 @@ def with_ident(index: Index, text: str, folder: UUID) -> set[int]:
     """The uids in a folder of the messages that have the text in their Message-ID."""
     sql = "SELECT doc.uid, head.ident FROM doc JOIN head USING (id) WHERE doc.folder = ?"
     return {uid for uid, ident in index.db.execute(sql, (folder.bytes,)) if text.casefold() in ident.casefold()}
+
+
+def saying(index: Index, key: str, text: str) -> Iterator[UUID]:
+    """The messages that say a text of whole words in the key's field, newest first. What is asked for word by word, and no beginning of
+    one, is found without reading where else its words are: an address costs the same in a small mailbox and in a large one.
+    """
+    columns, wanted = COLUMNS[key], " ".join(text.casefold().split())
+    words = dict.fromkeys(word[:MOST_WORD] for word in folded(text).split())
+    known = {word: row[0] for word in words if (row := index.db.execute("SELECT n FROM word WHERE term = ?", (word,)).fetchone())}
+    if not words or len(known) < len(words):
+        return
+    telling = [word for word, count in known.items() if count <= FEW_MESSAGES] or list(known)  # a domain stands in every other message
+    match = " AND ".join(_any([f'"{word}"'], columns) for word in telling)
+    sql = "SELECT doc.id, doc.message FROM fts CROSS JOIN doc ON doc.id = fts.rowid WHERE fts MATCH ? ORDER BY fts.rowid DESC"
+    for row, message in index.db.execute(sql, (match,)):
+        if _says(index, row, columns, wanted, loosely=True):
+            yield UUID(bytes=message)
 
 
 def meant(index: Index, wish: Wish, *, before: int | None = None) -> Iterator[tuple[int, UUID]]:

@@ -86,6 +86,12 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='NoReceipts',
+            fields=[
+                ('unit', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='privacy.unit')),
+            ],
+        ),
+        migrations.CreateModel(
             name='PictureSenders',
             fields=[
                 ('unit', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='privacy.unit')),

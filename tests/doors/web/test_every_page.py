@@ -28,12 +28,14 @@ RESIDENTS = frozenset(
      "end_session", "stop_reset", "mail_programs", "revoke_app_password", "mail_login", "second_factor", "factor_app",
      "factor_passkey", "factor_alone", "factor_codes", "factor_off", "import", "import_file", "sealing", "mail_settings", "rules",
      "rule_new", "rule", "scripts", "script_new", "script", "away", "forwards", "addresses", "address", "view", "home_dismiss",
-     "give", "picture_senders"}
+     "give", "picture_senders", "receipt_choice"}
 )  # fmt: skip
 READERS = frozenset(
     {"home", "mailbox", "folder", "message", "message_html", "attachment", "attachments_zip", "message_print", "source"}
 )
-SHARED = frozenset({"shares", "shared_folder", "shared_message", "shared_html", "shared_part"})  # of somebody else, or nothing
+SHARED = frozenset(  # of somebody else, or nothing
+    {"shares", "shared_folder", "shared_message", "shared_html", "shared_part", "shared_handle"}
+)
 HANDLING = frozenset(
     {"handle", "undo", "delete", "news", "labels", "folders", "folder_edit", "preview", "pdf", "unsubscribe", "pictures"}
     # of a mailbox; GET shows no content

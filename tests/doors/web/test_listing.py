@@ -39,7 +39,7 @@ def fill(count: int, now, *, flags: int = 0) -> None:
 
 
 def numbers(page) -> list[int]:
-    return [int(one) for one in re.findall(r"<bdi>Nummer (\d+)\.</bdi>", page.response.content.decode())]
+    return [int(one) for one in re.findall(r"<bdi[^>]*>Nummer (\d+)\.</bdi>", page.response.content.decode())]
 
 
 def ways(page) -> dict[str, str]:
@@ -126,6 +126,21 @@ def test_counts_follow_every_change_and_are_not_counted_again(anna, now, monkeyp
     assert len(counted) == 2  # all, and the unread ones
     changing.move(opened(), place().id, [2, 3], to=place(5).id, now=now)
     assert "2 Nachrichten, 2 ungelesen" in anna.get("/postfach").text
+
+
+def test_to_open_a_message_counts_nothing_anew_and_the_counts_are_right(anna, now, monkeypatch) -> None:
+    fill(3, now)
+    anna.get("/postfach")
+    counted = []
+    real = store.select
+    monkeypatch.setattr(store, "select", lambda *given: (counted.append(given[0]) if "count(*)" in given[0] else None, real(*given))[1])
+    anna.get("/postfach/1/2")
+    anna.get("/postfach/1/2")  # once read it is read
+    assert "4 Nachrichten, 3 ungelesen" in anna.get("/postfach").text
+    assert counted == []
+    changing.store_flags(opened(), place().id, [3], how="+", flags=SEEN, now=now)  # elsewhere: what was known is not what is
+    anna.get("/postfach/1/4")
+    assert "4 Nachrichten, 1 ungelesen" in anna.get("/postfach").text
 
 
 def test_a_list_reads_what_it_shows_from_the_index(anna) -> None:

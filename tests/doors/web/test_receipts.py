@@ -8,8 +8,11 @@ import pytest
 
 from stadtmail.mail import queries
 from stadtmail.mail.actions import delivery, rates, receipts
-from stadtmail.mail.leaving import Leg
+from stadtmail.mail.leaving import Leg, NoReceipts
 from stadtmail.mail.verdicts import PASS, Verdict
+from stadtmail.privacy import erasure, sweep
+from stadtmail.privacy.models import Unit
+from stadtmail.rights import overview
 from stadtmail.wire import mdn
 from tests.doors.web import cast
 from tests.doors.web.browsing import Browser
@@ -138,6 +141,37 @@ def test_no_is_an_answer_and_nothing_leaves(ahaus, anna, account, now) -> None:
     assert "Es wird keine Lesebestätigung gesendet." in page.text
     assert leaving() == []
     assert "Lesebestätigung gebeten" not in anna.browser.get(path).text
+
+
+def test_whoever_never_wants_to_be_asked_is_not_and_nothing_leaves(ahaus, anna, account, now) -> None:
+    arrive(now)
+    arrive(now)
+    other = f"/postfach/1/{queries.page(opened(ahaus, account), INBOX)[1].uid}"
+    stale = anna.browser.get(other).form("lesebestaetigung")
+    page = anna.browser.send(anna.browser.get(newest(ahaus, account)).form("lesebestaetigung"), status=302, antwort="nie")
+    assert "fragen wir Sie nicht mehr" in page.text
+    assert "Lesebestätigung gebeten" not in anna.browser.get(other).text
+    assert "fragen wir Sie nicht mehr" in anna.browser.send(stale, status=302, antwort="senden").text  # a tab from before
+    assert leaving() == []
+    choice = anna.browser.get("/postfach/einstellungen/lesebestaetigung")
+    assert 'id="fragen-nie" value="nie" checked' in choice.response.content.decode()
+    assert "Nie, und ohne Frage" in anna.browser.get("/postfach/einstellungen").text
+    choice = anna.browser.send(choice.form("lesebestaetigung"), status=302, fragen="ja")
+    assert "Ohne Ihr Ja wird keine gesendet." in choice.text
+    assert "Lesebestätigung gebeten" in anna.browser.get(other).text
+    anna.browser.send(choice.form("lesebestaetigung"), status=404, fragen="immer")  # there is no such choice
+
+
+def test_c61_c41_the_choice_is_read_out_and_ends_with_the_mailbox(ahaus, anna, account, ben, now) -> None:
+    receipts.never_ask(opened(ahaus, account), never=True)
+    receipts.never_ask(opened(ahaus, account), never=True)
+    assert (receipts.is_off(opened(ahaus, account)), receipts.is_off(opened(ahaus, ben))) == (True, False)
+    seen = overview.overview(ahaus, account.contract, lang="de", now=now)
+    assert {"read_receipts": "never"} in [record for part in seen.sections for record in part.records]
+    units = list(Unit.objects.filter(anchor=account.contract, category="INH").values_list("id", flat=True))
+    erasure.erase(units, tenant=ahaus, now=now, cause="deleted")
+    sweep.run(now)
+    assert not NoReceipts.objects.exists()
 
 
 def test_what_a_mail_program_has_answered_is_not_asked_again(ahaus, anna, account, now) -> None:

@@ -3,7 +3,9 @@
 import re
 from datetime import UTC, datetime
 
+import pytest
 from django.urls import set_script_prefix
+from django.utils import translation
 
 from stadtmail.doors.web import rows
 from stadtmail.doors.web.labels import Label
@@ -15,6 +17,14 @@ from tests.doors.web.browsing import Browser
 
 HOSTILE = """"><script>alert('1')</script>&lt;"""
 AT = datetime(2026, 11, 23, 10, 5, 7, 9, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def german():
+    """Whatever page came last in this process."""
+    set_script_prefix("/")
+    with translation.override("de"):
+        yield
 
 
 def line(**more) -> Line:

@@ -156,3 +156,107 @@ def test_c61_my_data_says_it_in_words(world) -> None:
     for browser, words in ((anna, ("Geteilt mit", "ben.b@ahaus.net")), (ben, ("Geteilt von", "anna.k@ahaus.net"))):
         text = browser.get("/datenschutz/meine-daten").text
         assert all(word in text for word in words)
+
+
+def act(browser, what: str, status: int = 302, *, uid: str = "1", ziel: str = "", form: Form | None = None):
+    """One button of the shared folder's list."""
+    base = f"/postfach/geteilt/{Share.objects.get().id}"
+    found = form or browser.get(base).form("aendern")
+    return browser.send(Form(found.action, "post", {"token": found.values["token"]}), status=status, uid=uid, tun=what, ziel=ziel)
+
+
+def subjects(o, name: str) -> list[str]:
+    return [row.subject for row in queries.page(o, views.named(o, name).number)]
+
+
+def own(ahaus, browser) -> queries.Opened:
+    """Ben's mailbox."""
+    found = people.address(ahaus, "ben.b")
+    return queries.opened(queries.mailbox_of(ahaus, found.contract_id), holder=found.contract_id)
+
+
+def test_c47_a_reader_copies_and_may_nothing_else_however_they_ask(world, ahaus) -> None:
+    _, o, folder, anna, ben = world
+    give(anna, o)
+    do(ben, "show", share=str(Share.objects.get().id))
+    page = ben.get(f"/postfach/geteilt/{Share.objects.get().id}")
+    html = page.response.content.decode()
+    assert not [value for value in ("loeschen", "verschieben", "gelesen", "markieren") if f'value="{value}"' in html]
+    before = views.changes(folder, since=0)
+    for what in ("gelesen", "ungelesen", "markieren", "unmarkieren", "loeschen", "verschieben"):
+        assert "Das erlaubt die Freigabe nicht." in act(ben, what, ziel="6").text, what
+    assert views.changes(folder, since=0) == before
+    assert subjects(own(ahaus, ben), "Papierkorb") == []
+    assert "1 Nachricht liegt jetzt auch in „Archiv“." in act(ben, "kopieren", ziel="5").text
+    assert subjects(own(ahaus, ben), "Archiv") == ["Zitronenbrief"]
+    assert views.changes(folder, since=0) == before
+    assert "Wählen Sie bitte zuerst aus" in act(ben, "kopieren").text
+    for what, uid, ziel in (("archiv", "1", "5"), ("kopieren", "99", "5"), ("kopieren", "x", "5"), ("kopieren", "1", "77")):
+        act(ben, what, 404, uid=uid, ziel=ziel)
+
+
+def test_an_editor_marks_for_both_and_puts_in_but_takes_nothing_out(world, ahaus, now) -> None:
+    _, o, folder, anna, ben = world
+    give(anna, o, "bearbeiten")
+    share = Share.objects.get()
+    do(ben, "show", share=str(share.id))
+    assert "1 Nachricht ist markiert." in act(ben, "markieren").text
+    assert "1 Nachricht ist gelesen." in act(ben, "gelesen").text
+    assert views.changes(folder, since=0)[0][1] & 5 == 5
+    for what in ("loeschen", "verschieben"):
+        assert "Das erlaubt die Freigabe nicht." in act(ben, what, ziel="6").text
+    assert subjects(o, "Verein") == ["Zitronenbrief"]
+    inbox = ben.get("/postfach")
+    assert f"geteilt-{share.id}" in inbox.response.content.decode()
+    said = ben.send(inbox.form("aendern"), status=302, uid="1", tun="kopieren", ziel=f"geteilt-{share.id}")
+    assert "liegt jetzt auch im geteilten Ordner" in said.text
+    said = ben.send(ben.get("/postfach").form("aendern"), status=302, uid="1", tun="verschieben", ziel=f"geteilt-{share.id}")
+    assert "liegt jetzt im geteilten Ordner" in said.text
+    assert len(subjects(o, "Verein")) == 3
+    assert subjects(own(ahaus, ben), "INBOX") == []
+
+
+def test_a_manager_takes_out_and_it_is_theirs_under_their_own_key(world, ahaus) -> None:
+    _, o, _, anna, ben = world
+    give(anna, o, "verwalten")
+    do(ben, "show", share=str(Share.objects.get().id))
+    assert "1 Nachricht liegt jetzt in „Papierkorb“." in act(ben, "loeschen").text
+    assert subjects(o, "Verein") == []
+    assert subjects(own(ahaus, ben), "Papierkorb") == ["Zitronenbrief"]
+    do(anna, "back", share=str(Share.objects.get().id))
+    assert subjects(own(ahaus, ben), "Papierkorb") == ["Zitronenbrief"]
+
+
+def test_c47_rights_that_were_lowered_or_taken_back_stop_a_page_that_is_open(world) -> None:
+    _, o, _, anna, ben = world
+    give(anna, o, "verwalten")
+    share = Share.objects.get()
+    do(ben, "show", share=str(share.id))
+    open_page = ben.get(f"/postfach/geteilt/{share.id}").form("aendern")
+    inbox = ben.get("/postfach").form("aendern")
+    Share.objects.filter(id=share.id).update(rights="lr")
+    assert "Das erlaubt die Freigabe nicht." in act(ben, "loeschen", form=open_page).text
+    said = ben.send(inbox, status=302, uid="1", tun="verschieben", ziel=f"geteilt-{share.id}")
+    assert "Das erlaubt die Freigabe nicht." in said.text
+    assert subjects(o, "Verein") == ["Zitronenbrief"]
+    do(anna, "back", share=str(share.id))
+    ben.send(Form(open_page.action, "post", {"token": open_page.values["token"]}), status=404, uid="1", tun="loeschen")
+    ben.send(inbox, status=404, uid="1", tun="kopieren", ziel=f"geteilt-{share.id}")
+    assert subjects(o, "Verein") == ["Zitronenbrief"]
+
+
+def test_c47_nobody_else_handles_it(world, ahaus, musterstadt, now) -> None:
+    _, o, _, anna, _ = world
+    give(anna, o, "verwalten")
+    share = Share.objects.get()
+    cast.resident(ahaus, "karla.k", now, street="Ringstraße 9", birth_date="1970-01-02")
+    cast.resident(musterstadt, "ben.b", now)
+    dora, other = Browser(), Browser("musterstadt.localhost")
+    dora.login("karla.k@ahaus.net", cast.PASSWORD)
+    other.login("ben.b@musterstadt.example", cast.PASSWORD)
+    for browser in (dora, other):
+        inbox = browser.get("/postfach").form("aendern")
+        browser.send(inbox, status=404, uid="1", tun="kopieren", ziel=f"geteilt-{share.id}")
+        form = Form(f"/postfach/geteilt/{share.id}/aendern", "post", {"token": inbox.values["token"]})
+        browser.send(form, status=403, uid="1", tun="loeschen")  # no page gives such a token for a folder that one does not see
+    assert subjects(o, "Verein") == ["Zitronenbrief"]

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 import stadtmail.doors.web as door
+from stadtmail.mail import queries
+from stadtmail.mail.actions import filing
+from stadtmail.mail.models import Folder
 from tests.doors.web import cast
 from tests.doors.web.browsing import Browser
 from tests.doors.web.test_every_page import LETTER, PAGES, PUBLIC
@@ -13,6 +16,12 @@ from tests.doors.web.test_every_page import LETTER, PAGES, PUBLIC
 STATIC = Path(door.__path__[0]) / "static"
 MOST, MOST_UNPACKED = 150_000, 200_000  # bytes, without attachments
 FONTS = ("fira-sans-latin-400-normal.woff2", "fira-sans-latin-600-normal.woff2")  # the others are for signs that few pages have
+ORDINARY = (
+    b"From: Karla Kolumbus-Reiter %d <karla.kolumbus@verein-der-freunde.example>\r\n"
+    b"Subject: Einladung zur Versammlung am Freitag, Nummer %d\r\nMessage-ID: <%d@verein.example>\r\n\r\n"
+    b"Liebe Mitglieder, wir treffen uns wie immer um sieben im Saal hinter der Kirche und reden\r\n"
+    b"von Sommerfest, Kasse und neuen Lastenfahrern.\r\n"
+)
 MACHINES = frozenset({"verifier", "proof_log", "apple", "manifest", "looks", "robots", "shape", "icon", "mta_sts"})
 
 
@@ -39,6 +48,20 @@ def test_no_page_is_heavy_for_whoever_unpacks_or_does_not(ahaus, now, prefix: st
         seen[name] = [len(response.content) + looks + carried(html, packed=one) for one in (True, False)]
     assert len(seen) > 30
     assert {name: sizes for name, sizes in seen.items() if sizes[0] >= MOST or sizes[1] >= MOST_UNPACKED} == {}
+
+
+@pytest.mark.parametrize("view", ["liste", "gespraeche"])
+def test_a_full_page_of_ordinary_letters_is_light_too(ahaus, now, view: str) -> None:
+    account = cast.resident(ahaus, "anna.k", now)
+    o = queries.opened(queries.mailbox_of(ahaus, account.contract), holder=account.contract)
+    folder = Folder.objects.get(mailbox=o.mailbox, number=1)
+    letters = [filing.New(ORDINARY % (n, n, n), 0, now) for n in range(120)]
+    filing.append(o, folder.id, letters, now=now)
+    browser = Browser()
+    browser.login("anna.k@ahaus.net", cast.PASSWORD)
+    html = browser.client.get(f"/postfach/1?ansicht={view}").content.decode()
+    assert html.count('class="row"') >= 50
+    assert len(html.encode()) + 2_000 + carried(html, packed=True) < MOST
 
 
 def test_what_was_left_out_of_kern_is_used_by_no_page() -> None:

@@ -15,10 +15,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from stadtmail.doors.web import tokens
+from stadtmail.doors.web.templatetags import fragments
 from stadtmail.privacy.notice import words as notice_words
 from stadtmail.privacy.periods import Period
 
 register = template.Library()
+register.tag("translate", fragments.translate)  # loaded after Django's, of which it takes the place
 ROOT = Path(__file__).parent.parent / "static"
 
 

@@ -48,7 +48,8 @@
   };
   if (main.querySelector("[data-news]")) setInterval(look, LOOK);
 
-  // dragging onto a folder
+  // dragging onto a folder: each row can be taken as soon as a pointer is over it
+  main.addEventListener("pointerover", (event) => { const row = event.target.closest && event.target.closest(".row"); if (row) row.draggable = true; });
   main.addEventListener("dragstart", (event) => {
     const row = event.target.closest && event.target.closest(".row");
     if (!row) return;
