@@ -71,7 +71,7 @@ def _fill(o: Any, text: Text, count: int) -> None:
     from stadtmail.mail import envelope, sealing
     from stadtmail.mail.actions import filing, storing
 
-    target, _ = filing._target(o)
+    target, _ = filing.target_of(o)
     for start in range(0, count, PART):
         batch = []
         for number in range(start, min(start + PART, count)):

@@ -101,6 +101,10 @@ class Mail:
         return self._record.plain_envelope(bytes(self._sealed))
 
     @cached_property
+    def _front(self) -> tuple[datetime, bytes, bytes]:
+        return envelope.front(self._plain)
+
+    @cached_property
     def envelope(self) -> Envelope:
         """Its summary and tree. Raises vault.seal.Unreadable."""
         return envelope.unpacked(self._plain)
@@ -108,12 +112,12 @@ class Mail:
     @property
     def received_at(self) -> datetime:
         """When it arrived, without opening its whole envelope."""
-        return envelope.front(self._plain)[0]
+        return self._front[0]
 
     @cached_property
     def for_imap(self) -> tuple[bytes, bytes]:
         """ENVELOPE and BODYSTRUCTURE."""
-        _, first, second = envelope.front(self._plain)
+        _, first, second = self._front
         return (first, second) if first else envelope.for_imap(self.content)
 
     @property

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from stadtmail.doors.imap.session import Session
 
 KNOWN = frozenset(["UID", "FLAGS", "MODSEQ"])  # what the view knows by itself
-AT_ONCE = 4  # messages that are opened in the event loop: a change of thread would take longer
+AT_ONCE, BODIES_AT_ONCE = 60, 4  # messages that are opened in the event loop, without bodies and with: a change of thread takes longer
 MOST_HEADER = 4 * 1024 * 1024  # bytes of a header that are looked at for single fields
+OPENED = frozenset(["BODY", "BINARY", "BINARY.SIZE", "PREVIEW"])  # what needs a message's bytes, or may
 WHOLE = Section()
 MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 
@@ -125,7 +126,7 @@ async def _tell(session: "Session", view: View, indexes: Sequence[int], items: l
         if kinds <= KNOWN:
             answers = [_known(session, view, at, items) for at in part]
         else:
-            run = session.quick if len(part) <= AT_ONCE else session.pool
+            run = session.quick if len(part) <= (BODIES_AT_ONCE if kinds & OPENED else AT_ONCE) else session.pool
             answers = await run(partial(_opened, session, view, part, items))
         all_there = all_there and len(answers) == len(part)
         for answer in answers:
