@@ -13,7 +13,7 @@ from stadtmail.doors.imap import selecting, telling
 from stadtmail.doors.imap.numbers import View
 from stadtmail.doors.imap.replies import No
 from stadtmail.doors.imap.stream import Gone
-from stadtmail.kit import clock, log
+from stadtmail.kit import log
 from stadtmail.kit.errors import StadtmailError
 from stadtmail.mail import views
 from stadtmail.mail.actions import changing
@@ -104,9 +104,7 @@ async def _see(session: "Session", view: View, indexes: Sequence[int], items: li
     unseen = [view.numbers.uids[at] for at in indexes if not view.numbers.flags[at] & SEEN]
     if not unseen:
         return items
-    stored = await session.pool(
-        partial(changing.store_flags, session.entitled("s"), view.folder.id, unseen, how=changing.ADD, flags=SEEN, now=clock.now())
-    )
+    stored = await session.server.flags.store(changing.Wish(session.entitled("s"), view.folder.id, unseen, changing.ADD, SEEN))
     view.numbers = view.numbers.after(stored.now, set())
     view.own |= {change[0]: change for change in stored.now}
     session.server.changed(view.folder.id, session)
