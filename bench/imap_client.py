@@ -56,7 +56,10 @@ class Client:
     def _until(self, end: bytes, *, tagged: bool = False) -> bytes:
         data = bytearray()
         while True:
-            data += self._socket.recv(262_144)
+            piece = self._socket.recv(262_144)
+            if not piece:
+                raise ConnectionError("the server hung up")
+            data += piece
             if not data.endswith(end):
                 continue
             if not tagged:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 PEER = Path(__file__).with_name("peer_mail.sh")
 CLIENT = "smtp-source"  # Postfix's own load generator
-UP_SECONDS = 60.0
+UP_SECONDS, END_SECONDS = 180.0, 60.0  # on a machine that is loaded tenfold too
 
 
 class NotThere(Exception):
@@ -84,14 +84,33 @@ def ours(role: str, port: int, **settings: str) -> Iterator[int]:
 
     `settings`: more of its environment.
     """
+    with several(role, port, 1, **settings) as (process,):
+        yield process
+
+
+@contextmanager
+def several(role: str, port: int, processes: int, **settings: str) -> Iterator[tuple[int, ...]]:
+    """So many processes of a role that share a port, up when all listen there."""
     command = [sys.executable, "-m", "stadtmail.doors.console.main", "serve", role]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=os.environ | settings)
+    started: list[subprocess.Popen[bytes]] = []
     try:
-        _await(process, port)
-        yield process.pid
+        for number in range(processes):
+            started.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, env=os.environ | settings))
+            _await(started[-1], port, number + 1)
+        yield tuple(process.pid for process in started)
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
+        for process in started:
+            process.send_signal(signal.SIGTERM)
+        for process in started:
+            _ended(process)
+
+
+def _ended(process: "subprocess.Popen[bytes]") -> None:
+    try:
+        process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:  # a busy machine: nothing of it may be left all the same
+        process.kill()
+        process.wait()
 
 
 def send(port: int, count: int, octets: int, sessions: int, to: list[str]) -> None:
@@ -130,13 +149,18 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _await(process: subprocess.Popen[bytes], port: int) -> None:
+def _await(process: "subprocess.Popen[bytes]", port: int, listening: int) -> None:
+    """Until so many sockets listen at a port."""
     until = time.monotonic() + UP_SECONDS
     while process.poll() is None and time.monotonic() < until:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
+        if _listening(port) >= listening:
             return
+        time.sleep(0.1)
     raise NotThere("stadtmail serve did not come up")
+
+
+def _listening(port: int) -> int:
+    """How many sockets listen there (proc(5), /proc/net/tcp: address, port and state in hexadecimal digits)."""
+    tables = [path.read_text() for path in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")) if path.exists()]
+    rows = [line.split() for text in tables for line in text.splitlines()[1:]]
+    return sum(row[1].endswith(f":{port:04X}") and row[3] == "0A" for row in rows)

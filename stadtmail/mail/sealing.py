@@ -10,11 +10,12 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID, uuid4
 
 from stadtmail.mail import envelope as envelopes
 from stadtmail.vault import blobs, boxes
-from stadtmail.vault.seal import derived, open_sealed, seal
+from stadtmail.vault.seal import Opener, derived, open_sealed, seal
 
 RESIDENT, ROLE = "INH", "CONT"
 MOST_IN_ROW = 64 * 1024
@@ -62,12 +63,13 @@ class Sealed:
 class Private:
     """The private half of a pair while somebody reads, and what follows from it: what opens boxes, the key of the folded record keys."""
 
-    __slots__ = ("_fold", "_holder", "half")
+    __slots__ = ("_fold", "_holder", "_opener", "half")
 
     def __init__(self, half: bytes) -> None:
         self.half = half
         self._fold = b""
         self._holder: boxes.Holder | None = None
+        self._opener: tuple[tuple[UUID, str], Opener] | None = None
 
     @property
     def holder(self) -> boxes.Holder:
@@ -82,6 +84,12 @@ class Private:
         if not self._fold:
             self._fold = derived(self.half, b"stadtmail record keys 1")
         return self._fold
+
+    def opener(self, tenant: UUID, category: str) -> Opener:
+        """What opens folded record keys of this city and category."""
+        if self._opener is None or self._opener[0] != (tenant, category):
+            self._opener = (tenant, category), Opener(self.fold, tenant=tenant, category=category)
+        return self._opener[1]
 
 
 @dataclass(frozen=True)
@@ -139,7 +147,7 @@ def record(private: Private, box: bytes, *, tenant: UUID, mailbox: UUID, role: s
     """Open a message's record key with the private half of its pair. Raises Unreadable."""
     category = ROLE if role else RESIDENT
     if is_folded(box):
-        key = open_sealed(private.fold, box[1:], tenant=tenant, category=category, object=f"{mailbox}/{message}/record")
+        key = private.opener(tenant, category).opened(box[1:], object=f"{_digits(mailbox)}/{message}/record")
     else:
         key = private.holder.opened(box, context=context(tenant, mailbox, message))
     return Record(message, tenant, category, key)
@@ -158,6 +166,11 @@ def is_folded(box: bytes) -> bool:
 def context(tenant: UUID, mailbox: UUID, message: UUID) -> bytes:
     """What the box of a message's record key is bound to."""
     return b"message" + tenant.bytes + mailbox.bytes + message.bytes
+
+
+@lru_cache(maxsize=1024)
+def _digits(mailbox: UUID) -> str:
+    return str(mailbox)
 
 
 def _pieces(raw: bytes) -> Iterator[bytes]:

@@ -95,26 +95,33 @@ class Mail:
     def __init__(self, columns: Sequence[Any], record: sealing.Record, body: bytes | None) -> None:
         self.id, _, self.uid, self.flags, self.modseq, self.size_bytes, _, self._sealed, self.blob = columns
         self._record, self._body = record, body
+        self._front: tuple[bytes, tuple[datetime, bytes, bytes]] | None = None
 
-    @cached_property
-    def _plain(self) -> bytes:
-        return self._record.plain_envelope(bytes(self._sealed))
+    def _opened(self) -> tuple[bytes, tuple[datetime, bytes, bytes]]:
+        """What its envelope says, and what stands in front of it. (By hand: lists ask it thrice of each message.)"""
+        if self._front is None:
+            plain = self._record.plain_envelope(bytes(self._sealed))
+            self._front = plain, envelope.front(plain)
+        return self._front
 
     @cached_property
     def envelope(self) -> Envelope:
         """Its summary and tree. Raises vault.seal.Unreadable."""
-        return envelope.unpacked(self._plain)
+        return envelope.unpacked(self._opened()[0])
 
     @property
     def received_at(self) -> datetime:
         """When it arrived, without opening its whole envelope."""
-        return envelope.front(self._plain)[0]
+        return self._opened()[1][0]
 
-    @cached_property
+    @property
     def for_imap(self) -> tuple[bytes, bytes]:
         """ENVELOPE and BODYSTRUCTURE."""
-        _, first, second = envelope.front(self._plain)
-        return (first, second) if first else envelope.for_imap(self.content)
+        plain, (received, first, second) = self._opened()
+        if not first:
+            first, second = envelope.for_imap(self.content)
+            self._front = plain, (received, first, second)
+        return first, second
 
     @property
     def email_id(self) -> str:
@@ -321,10 +328,11 @@ def mails(o: Opened, folder: UUID, wanted: Sequence[int], *, with_bodies: bool =
     if o.guest is not None:
         o.guest.check(folder)
     sql = _MAILS_WITH_BODIES if with_bodies else _MAILS
-    found = []
+    found, seen, private = [], None, None
     for where, values in of_uids(wanted):
         for message, pair, *columns, body in store.select(sql.format(where=where), [folder, *values]):
-            private = halves.get(store.as_id(pair))
+            if pair != seen:  # nearly all are under one pair
+                seen, private = pair, halves.get(store.as_id(pair))
             if private is None:
                 continue
             row = [store.as_id(message), None, *columns]

@@ -8,6 +8,7 @@ import hmac
 import os
 import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 from struct import Struct
 from uuid import UUID
 
@@ -20,7 +21,6 @@ VERSION = b"\x01"
 NONCE_BYTES = 12
 OVERHEAD_BYTES = 1 + NONCE_BYTES + 16
 _LENGTH = Struct(">I")
-_PLACE = _LENGTH.pack(16) + b"%b%b%b%b%b"
 
 
 class Unreadable(errors.StadtmailError):
@@ -51,6 +51,25 @@ def derived(secret: bytes, info: bytes) -> bytes:
     return hmac.digest(hmac.digest(bytes(32), secret, "sha256"), info + b"\x01", "sha256")
 
 
+class Opener:
+    """One key that opens many values of a city and category: its cipher is made once, and lives as long as this object."""
+
+    __slots__ = ("_cipher", "_head")
+
+    def __init__(self, key: bytes, *, tenant: UUID, category: str) -> None:
+        self._cipher, self._head = AESGCM(key), _head(tenant, category)
+
+    def opened(self, sealed: bytes, *, object: str) -> bytes:  # noqa: A002
+        """The same as `open_sealed`. Raises Unreadable."""
+        if len(sealed) < OVERHEAD_BYTES or sealed[:1] != VERSION:
+            raise Unreadable
+        place = object.encode()
+        try:
+            return self._cipher.decrypt(sealed[1:13], sealed[13:], self._head + _LENGTH.pack(len(place)) + place)
+        except InvalidTag:
+            raise Unreadable from None
+
+
 def seal_block(key: bytes, entries: Sequence[bytes], *, tenant: UUID, category: str, object: str) -> bytes:  # noqa: A002
     """Seal 500 to 1,000 small entries as one: 200,000 rows open in 3 ms as blocks, in 378 ms one by one."""
     plain = b"".join(_LENGTH.pack(len(entry)) + entry for entry in entries)
@@ -70,5 +89,11 @@ def open_block(key: bytes, sealed: bytes, *, tenant: UUID, category: str, object
 
 def _place(tenant: UUID, category: str, object_: str) -> bytes:
     # every part is length-prefixed: no two places share their bytes
-    kind, place = category.encode(), object_.encode()
-    return _PLACE % (tenant.bytes, _LENGTH.pack(len(kind)), kind, _LENGTH.pack(len(place)), place)
+    place = object_.encode()
+    return _head(tenant, category) + _LENGTH.pack(len(place)) + place
+
+
+@lru_cache(maxsize=1024)
+def _head(tenant: UUID, category: str) -> bytes:
+    kind = category.encode()
+    return _LENGTH.pack(16) + tenant.bytes + _LENGTH.pack(len(kind)) + kind

@@ -49,10 +49,8 @@ async def store(session: "Session", cursor: Cursor, *, uid: bool) -> bytes:
     if bits and not bits & among:  # where one of them may be changed, the others are left as they are (RFC 4314 4)
         raise places.no_permission()
     needs = "".join(one for one in view.rights if shares.flags_of(one) & (bits if how else -1))  # asked again when it is written
-    stored = await session.pool(
-        partial(changing.store_flags, session.entitled(needs), view.folder.id, uids, how=how, flags=bits, among=among,
-                unchanged_since=unchanged_since, now=clock.now())
-    )  # fmt: skip
+    wish = changing.Wish(session.entitled(needs), view.folder.id, uids, how, bits, among, unchanged_since)
+    stored = await session.server.flags.store(wish)
     await telling.know_keywords(session, stored.now)
     for change in stored.now:
         if not silent or session.is_aware:

@@ -13,7 +13,7 @@ from stadtmail.doors.imap import selecting, telling
 from stadtmail.doors.imap.numbers import View
 from stadtmail.doors.imap.replies import No
 from stadtmail.doors.imap.stream import Gone
-from stadtmail.kit import clock, log
+from stadtmail.kit import log
 from stadtmail.kit.errors import StadtmailError
 from stadtmail.mail import views
 from stadtmail.mail.actions import changing
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from stadtmail.doors.imap.session import Session
 
 KNOWN = frozenset(["UID", "FLAGS", "MODSEQ"])  # what the view knows by itself
-AT_ONCE = 4  # messages that are opened in the event loop: a change of thread would take longer
+AT_ONCE, BODIES_AT_ONCE = 60, 4  # messages that are opened in the event loop, without bodies and with: a change of thread takes longer
 MOST_HEADER = 4 * 1024 * 1024  # bytes of a header that are looked at for single fields
+OPENED = frozenset(["BODY", "BINARY", "BINARY.SIZE", "PREVIEW"])  # what needs a message's bytes, or may
 WHOLE = Section()
 # what is there was told or changed: a NO would have programs show an error (RFC 2180 4 leaves the choice, RFC 5530 3 has the code)
 GONE = b"OK [EXPUNGEISSUED] Some of the messages no longer exist"
@@ -105,9 +106,7 @@ async def _see(session: "Session", view: View, indexes: Sequence[int], items: li
     unseen = [view.numbers.uids[at] for at in indexes if not view.numbers.flags[at] & SEEN]
     if not unseen:
         return items
-    stored = await session.pool(
-        partial(changing.store_flags, session.entitled("s"), view.folder.id, unseen, how=changing.ADD, flags=SEEN, now=clock.now())
-    )
+    stored = await session.server.flags.store(changing.Wish(session.entitled("s"), view.folder.id, unseen, changing.ADD, SEEN))
     view.numbers = view.numbers.after(stored.now, set())
     view.own |= {change[0]: change for change in stored.now}
     session.server.changed(view.folder.id, session)
@@ -127,7 +126,7 @@ async def _tell(session: "Session", view: View, indexes: Sequence[int], items: l
         if kinds <= KNOWN:
             answers = [_known(session, view, at, items) for at in part]
         else:
-            run = session.quick if len(part) <= AT_ONCE else session.pool
+            run = session.quick if len(part) <= (BODIES_AT_ONCE if kinds & OPENED else AT_ONCE) else session.pool
             answers = await run(partial(_opened, session, view, part, items))
         all_there = all_there and len(answers) == len(part)
         for answer in answers:

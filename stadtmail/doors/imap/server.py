@@ -20,6 +20,7 @@ from stadtmail.doors.imap.bounds import Bounds
 from stadtmail.doors.imap.numbers import Shelf
 from stadtmail.doors.imap.session import Session
 from stadtmail.doors.imap.stream import Stream
+from stadtmail.doors.imap.together import Together
 from stadtmail.kit import clock, log, store, threads
 from stadtmail.mail import views
 from stadtmail.usage import bell, connections, limits
@@ -40,6 +41,7 @@ class Server:
         self._waiting: dict[UUID, set[Session]] = {}  # folder -> who waits in it (IDLE)
         self._bell: bell.Bell | None = None
         self.shelf = Shelf()
+        self.flags = Together(self.pool)
         self._count, self._threads = threads, ThreadPoolExecutor(threads, thread_name_prefix="imap")
         self._logins = ThreadPoolExecutor(LOGIN_THREADS, thread_name_prefix="imap-login")  # a flood of them stops nobody who reads
         self._sessions: dict[Session, asyncio.Task[None]] = {}

@@ -44,6 +44,20 @@ class Stored:
 
 
 @dataclass(frozen=True)
+class Wish:
+    """A change of flags that somebody wants: `how` ADD, REMOVE or REPLACE, `among` those that may be changed (all). What changed after
+    `unchanged_since` is left alone and named."""
+
+    o: Opened
+    folder: UUID
+    uids: Sequence[int]
+    how: str
+    flags: int
+    among: int = -1
+    unchanged_since: int | None = None
+
+
+@dataclass(frozen=True)
 class Moved:
     """Old and new uids, in the same order."""
 
@@ -79,31 +93,55 @@ def store_flags(
     o: Opened, folder: UUID, uids: Sequence[int], *, how: str, flags: int, among: int = -1, unchanged_since: int | None = None,
     now: datetime,  # noqa: ARG001
 ) -> Stored:  # fmt: skip
-    """Add, remove or replace flags, `among` those that may be changed (all). What changed after `unchanged_since` is left alone and
-    named. Raises NoSuchFolder, guests.NotShared.
+    """Add, remove or replace flags (Wish). Raises NoSuchFolder, guests.NotShared."""
+    with store.writing():
+        return _stored(Wish(o, folder, uids, how, flags, among, unchanged_since))
+
+
+def store_together(wishes: Sequence[Wish]) -> list[Stored | Exception]:
+    """Several changes of flags in one transaction: what became of each, in their order. None of them undoes another.
+
+    Folders are locked in the order of their ids, so that two that do this cannot wait for each other.
     """
-    with store.writing():  # by hand: marking as read is what happens most, and others wait for the turn
-        place = store.select(f"{_PLACE}{store.lock()}", [folder, o.mailbox.id])
-        if not place:
-            raise NoSuchFolder
-        if o.guest is not None:
-            o.guest.check(folder)
-        modseq = place[0][0] + 1
-        found: list[Change] = []
-        modified: list[int] = []
-        changed: list[tuple[int, int, UUID]] = []
-        for where, values in views.of_uids(uids):
-            for message, uid, old, at in store.select(_FLAGS.format(where=where), [folder, *values]):
-                if unchanged_since is not None and at > unchanged_since:
-                    modified.append(uid)
-                    continue
-                new = {ADD: old | flags & among, REMOVE: old & ~(flags & among), REPLACE: flags & among | old & (LEARNED | ~among)}[how]
-                found.append((uid, new, at if new == old else modseq))
-                if new != old:
-                    changed.append((new, modseq, store.as_id(message)))
-        if changed:
-            store.change("UPDATE mail_message SET flags = %s, modseq = %s WHERE id = %s", changed)
-            store.change("UPDATE mail_folder SET modseq = %s WHERE id = %s", [(modseq, folder)])
+    found: dict[int, Stored | Exception] = {}
+    order = sorted(range(len(wishes)), key=lambda at: wishes[at].folder)
+    try:
+        with store.writing():
+            for at in order:
+                try:
+                    found[at] = _stored(wishes[at])
+                except errors.StadtmailError as error:  # asked before anything is written
+                    found[at] = error
+    except Exception as error:  # noqa: BLE001 - the transaction is undone: each gets one of its own
+        if len(wishes) == 1:
+            return [error]
+        return [one for wish in wishes for one in store_together([wish])]
+    return [found[at] for at in range(len(wishes))]
+
+
+def _stored(wish: Wish) -> Stored:
+    """By hand: marking as read is what happens most, and others wait for the turn. Call inside `store.writing()`."""
+    place = store.select(f"{_PLACE}{store.lock()}", [wish.folder, wish.o.mailbox.id])
+    if not place:
+        raise NoSuchFolder
+    if wish.o.guest is not None:
+        wish.o.guest.check(wish.folder)
+    modseq, flags, among = place[0][0] + 1, wish.flags, wish.among
+    found: list[Change] = []
+    modified: list[int] = []
+    changed: list[tuple[int, int, UUID]] = []
+    for where, values in views.of_uids(wish.uids):
+        for message, uid, old, at in store.select(_FLAGS.format(where=where), [wish.folder, *values]):
+            if wish.unchanged_since is not None and at > wish.unchanged_since:
+                modified.append(uid)
+                continue
+            new = {ADD: old | flags & among, REMOVE: old & ~(flags & among), REPLACE: flags & among | old & (LEARNED | ~among)}[wish.how]
+            found.append((uid, new, at if new == old else modseq))
+            if new != old:
+                changed.append((new, modseq, store.as_id(message)))
+    if changed:
+        store.change("UPDATE mail_message SET flags = %s, modseq = %s WHERE id = %s", changed)
+        store.change("UPDATE mail_folder SET modseq = %s WHERE id = %s", [(modseq, wish.folder)])
     return Stored(found, modified)
 
 

@@ -5,13 +5,15 @@ Which of it was wrong is told to nobody, and an unknown name costs the same work
 random bits need no slow hash, and nobody can guess them. A proof (SCRAM) is checked against all of them.
 """
 
-from collections.abc import Callable
+import hmac
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from django.db.models import QuerySet
 
 from stadtmail.kit import store
-from stadtmail.people import queries, scram, second_factor, verified
+from stadtmail.people import queries, scram, verified
 from stadtmail.people.actions import app_passwords, credentials
 from stadtmail.people.actions.credentials import SignedIn, WrongCredentials
 from stadtmail.people.models import AppPassword, Contract, Credential
@@ -25,6 +27,32 @@ _APP = """
     JOIN people_apppassword app ON app.contract_id = contract.id AND app.{service}
     JOIN privacy_unit unit ON unit.id = app.unit_id AND unit.state <> 'erasing'
     WHERE address.tenant_id = %s AND address.blind = %s AND address.open AND app.digest = %s"""
+_APP_STANDS = """
+    SELECT 1 FROM people_apppassword app
+    JOIN people_contract contract ON contract.id = app.contract_id AND contract.state = 'active'
+    JOIN privacy_unit unit ON unit.id = app.unit_id AND unit.state <> 'erasing'
+    WHERE contract.tenant_id = %s AND unit.tenant_id = %s AND contract.id = %s AND app.unit_id = %s AND app.{service}"""
+_BESIDE = """EXISTS (SELECT 1 FROM people_{table} one JOIN privacy_unit beside ON beside.id = one.unit_id
+        WHERE beside.tenant_id = contract.tenant_id AND beside.anchor = contract.id AND beside.state <> 'erasing')"""
+_LOGIN = f"""
+    SELECT contract.id, credential.unit_id, credential.password, credential.mail_login,
+        {_BESIDE.format(table="authenticator")} OR {_BESIDE.format(table="passkey")}
+    FROM people_contract contract
+    JOIN people_credential credential ON credential.contract_id = contract.id
+    JOIN privacy_unit unit ON unit.id = credential.unit_id AND unit.state <> 'erasing'
+    WHERE contract.tenant_id = %s AND contract.state = 'active' AND contract.id = """  # noqa: S608 - our own names
+_OF_ADDRESS = """(
+        SELECT address.contract_id FROM people_address address WHERE address.tenant_id = %s AND address.blind = %s AND address.open)"""
+
+
+@dataclass(frozen=True)
+class _Login:
+    """The login password as it stands: of which contract, as it lies, and whether mail programs may use it."""
+
+    contract: UUID
+    unit: UUID
+    sealed: bytes = field(repr=False)
+    opens_mail: bool
 
 
 @dataclass(frozen=True)
@@ -62,16 +90,16 @@ def by_login_password(tenant: Tenant, address: str, password: str, *, slowly: Ca
     """
     attempt = verified.mark(tenant.id, address, password)
     with verified.turn(attempt):
-        contract = _contract(tenant, address)
-        credential = queries.credential(tenant, contract) if contract else None
-        stored = bytes(credential.password) if credential else b""
+        login = _login_of(tenant, address)
+        stored = login.sealed if login else b""
         if not verified.was_right(attempt, stored):
             slowly()
             stored = credentials.sign_in(tenant, address, password).against
             verified.remember(attempt, stored)
-    if contract is None or credential is None or not _opens_mail(tenant, credential):
+    if login is None or not login.opens_mail:
         raise WrongCredentials
-    return SignedIn(contract.person_id, contract, via=credential.unit_id, against=stored)
+    contract = queries.contract(tenant, login.contract)
+    return SignedIn(contract.person_id, contract, via=login.unit, against=stored)
 
 
 def by_proof(
@@ -88,8 +116,9 @@ def by_proof(
     found = scram.proven(values, auth_message, proof)
     if found is None:
         slowly()
-        credential = queries.credential(tenant, contract) if contract else None
-        if credential is not None and credential.scram and _opens_mail(tenant, credential):
+        login = _login(_LOGIN + "%s", [tenant.id, contract.id]) if contract else None
+        credential = queries.credential(tenant, contract) if contract and login and login.opens_mail else None
+        if credential is not None and credential.scram:
             rows, values = [credential], [units.unseal(credential.unit, "scram", credential.scram)]
             against = bytes(credential.password)
             found = scram.proven(values, auth_message, proof)
@@ -101,15 +130,30 @@ def by_proof(
 
 def stands(tenant: Tenant, who: SignedIn, *, service: str) -> bool:
     """Does what somebody signed in with still open this service? Asked after a connection began: a revocation may have passed it."""
-    if _for(service, tenant, who.contract).filter(unit=who.via, contract__state="active").exists():
+    assert service in queries.SCOPES
+    contract = who.contract.id
+    if who.via and store.select(_APP_STANDS.format(service=service), [tenant.id, tenant.id, contract, who.via]):
         return True
-    credential = queries.credential(tenant, who.contract)
-    return credential is not None and _opens_mail(tenant, credential) and credentials.stands(tenant, who)
+    login = _login(_LOGIN + "%s", [tenant.id, contract])
+    return login is not None and login.opens_mail and login.unit == who.via and hmac.compare_digest(login.sealed, who.against)
 
 
-def _opens_mail(tenant: Tenant, credential: Credential) -> bool:
-    """May mail programs use the login password? The one place that says so: IMAP, submission and filters all ask here."""
-    return credential.mail_login and not second_factor.is_on(second_factor.of_contract(tenant, credential.contract))
+def _login_of(tenant: Tenant, address: str) -> _Login | None:
+    """The login password of a login name, where its contract runs."""
+    localpart, _, domain = address.strip().lower().rpartition("@")
+    if domain != tenant.domain:
+        return None
+    return _login(_LOGIN + _OF_ADDRESS, [tenant.id, tenant.id, queries.address_digest(tenant, localpart)])
+
+
+def _login(sql: str, values: Sequence[UUID | bytes]) -> _Login | None:
+    """Asked twice of every mail program, before its password is checked and once its connection has begun, so by hand.
+
+    The one place that says whether mail programs may use the login password: IMAP, submission and filters all ask here.
+    """
+    for contract, unit, sealed, mail_login, has_factor in store.select(sql, values):
+        return _Login(store.as_id(contract), store.as_id(unit), bytes(sealed), bool(mail_login) and not has_factor)
+    return None
 
 
 def _contract(tenant: Tenant, address: str) -> Contract | None:
