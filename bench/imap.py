@@ -36,7 +36,7 @@ def run(*, quick: bool) -> list[Row]:
     """Measure; with `quick` small boxes and short runs."""
     boxes, count, seconds, rounds = (5, 1_000, 3.0, 2) if quick else (10, 5_000, 10.0, 3)
     with ExitStack() as stack:
-        all_sides = (_ours(boxes, count), _dovecot("maildir", boxes, count), _dovecot("sdbox", boxes, count))
+        all_sides = (_ours(boxes, count), dovecot("maildir", boxes, count), dovecot("sdbox", boxes, count))
         sides = [stack.enter_context(one) for one in all_sides]
         rows: list[Row] = []
         for way, clients in (("keep", 10), ("keep", 50), ("login", 20)):
@@ -107,7 +107,8 @@ def fill(address: str, count: int) -> None:
 
 
 @contextmanager
-def _dovecot(kind: str, boxes: int, count: int, *extra: str) -> Iterator[Side]:
+def dovecot(kind: str, boxes: int, count: int, *extra: str) -> Iterator[Side]:
+    """Debian's Dovecot with so many full mailboxes. `extra`: TLS port, chain, key, and how it logs in. Raises servers.NotThere."""
     if not servers.has_peer():
         raise servers.NotThere("the peer needs root, and: apt-get install dovecot-imapd")
     folder, port = Path(tempfile.mkdtemp(prefix="bench-imap-")), servers.free_port()
