@@ -9,24 +9,14 @@ import resource
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 
 from bench import cost, imap, servers, world
+from bench.imap import Side
 from bench.table import Row
 
 EACH = 40  # clients of one person
 AT_ONCE = 20  # that connect at the same time
 WORD_SECONDS = 120.0
-
-
-@dataclass(frozen=True)
-class Side:
-    """A server with its TLS port, and who may log in."""
-
-    name: str
-    port: int
-    roots: tuple[int, ...]
-    people: list[str]
 
 
 def run(*, quick: bool) -> list[Row]:
@@ -37,7 +27,7 @@ def run(*, quick: bool) -> list[Row]:
     with _ours(many // EACH, few // EACH, messages) as (side, tls):
         rows.append(_held(side, few))
         for name, security in (("dovecot, as Debian has it", "high-security"), ("dovecot, logins shared", "high-performance")):
-            with imap._dovecot("maildir", few // EACH, messages, *tls, security) as peer:
+            with imap.dovecot("maildir", few // EACH, messages, *tls, security) as peer:
                 rows.append(_held(Side(name, int(tls[0]), peer.roots, peer.people), few))
         rows.append(_held(side, many))
     ours = rows[0]["KiB a client, all of it"]
@@ -47,7 +37,7 @@ def run(*, quick: bool) -> list[Row]:
 
 @contextmanager
 def _ours(boxes: int, filled: int, messages: int) -> Iterator[tuple[Side, tuple[str, str, str]]]:
-    """Our door as one process; and port, chain and key for the peer, which speaks TLS with the same certificate."""
+    """Our door as one process, with its TLS port; and port, chain and key for the peer, which speaks TLS with the same certificate."""
     port, tls_port = servers.free_port(), servers.free_port()
     with world.folder(port_imap=str(port), port_imaps=str(tls_port), port_smtp=str(servers.free_port()), imap_processes="1"):
         people = world.residents(world.city(), boxes)

@@ -39,7 +39,7 @@ def run(*, quick: bool) -> list[Row]:
     """Measure; with `quick` small boxes and short runs."""
     boxes, count, seconds, rounds = (5, 1_000, 3.0, 2) if quick else (10, 5_000, 10.0, 3)
     with ExitStack() as stack:
-        all_sides = (_ours(boxes, count), _dovecot("maildir", boxes, count), _dovecot("sdbox", boxes, count))
+        all_sides = (_ours(boxes, count), dovecot("maildir", boxes, count), dovecot("sdbox", boxes, count))
         sides = [stack.enter_context(one) for one in all_sides]
         rows: list[Row] = []
         for way, clients in (("keep", 10), ("keep", 50), ("login", 20)):
@@ -49,11 +49,13 @@ def run(*, quick: bool) -> list[Row]:
 
 def aims(rows: list[Row]) -> list[Aim]:
     """At least as many sessions a second as Dovecot with maildir; beside it, what is wished for: with sdbox."""
-    return [
-        Aim(f"sessions beside {row['server']}, {row['clients']} clients, {row['mix']}{'' if 'maildir' in str(row['server']) else ' (a wish)'}",
-            float(str(row["ours, times it"])), 1.0, "times as many", at_least=True)
-        for row in rows if row["server"] != "stadtmail" and (row["mix"] == "keep" or "maildir" in str(row["server"]))
-    ]  # fmt: skip
+    found = []
+    for row in rows:
+        is_maildir = "maildir" in str(row["server"])
+        if row["server"] != "stadtmail" and (row["mix"] == "keep" or is_maildir):
+            what = f"sessions beside {row['server']}, {row['clients']} clients, {row['mix']}{'' if is_maildir else ' (a wish)'}"
+            found.append(Aim(what, float(str(row["ours, times it"])), 1.0, "times as many", at_least=True))
+    return found
 
 
 def _mix(sides: list[Side], way: str, clients: int, seconds: float, rounds: int) -> list[Row]:
@@ -119,7 +121,8 @@ def fill(address: str, count: int) -> None:
 
 
 @contextmanager
-def _dovecot(kind: str, boxes: int, count: int, *extra: str) -> Iterator[Side]:
+def dovecot(kind: str, boxes: int, count: int, *extra: str) -> Iterator[Side]:
+    """Debian's Dovecot with so many full mailboxes. `extra`: TLS port, chain, key, and how it logs in. Raises servers.NotThere."""
     if not servers.has_peer():
         raise servers.NotThere("the peer needs root, and: apt-get install dovecot-imapd")
     folder, port = Path(tempfile.mkdtemp(prefix="bench-imap-")), servers.free_port()

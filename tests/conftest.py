@@ -5,7 +5,6 @@ The standing cast: Anna and Ben of AHAUS.NET, Clara of Musterstadt, one person a
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -79,28 +78,17 @@ def musterstadt(now: datetime):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _flush_past_the_triggers() -> None:
-    """Evidence refuses to be deleted. Between two tests it has to be: the flush takes the triggers off and puts them back."""
-    import django.db.backends.sqlite3.base  # noqa: F401 - operations alone cannot be imported where nothing else has loaded it
-    from django.db import connections, transaction
+def _empty_what_has_rows() -> None:
+    """In place of Django's flush, after each of thousands of tests."""
+    from django.test import TransactionTestCase
 
-    from stadtmail.privacy.evidence import append_only
+    from tests import emptying
 
-    operations = type(connections["evidence"].ops)  # SQLite's, also where rows and keys lie in PostgreSQL
-    flush = operations.execute_sql_flush
+    def empty(self: TransactionTestCase) -> None:
+        for alias in self._databases_names(include_mirrors=False):
+            emptying.empty(alias)
 
-    def flush_evidence_too(self: Any, statements: list[str]) -> None:
-        if self.connection.alias != "evidence":
-            flush(self, statements)
-            return
-        with transaction.atomic("evidence"):  # one commit for all of it: this happens after each of thousands of tests
-            with self.connection.cursor() as cursor:
-                for name in append_only.triggers():
-                    cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
-            flush(self, statements)
-            append_only.install(self.connection)
-
-    operations.execute_sql_flush = flush_evidence_too
+    TransactionTestCase._fixture_teardown = empty
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,9 +1,8 @@
 """docs/attacks.md names real tests, and leaves out no clause that the house built so far has to keep."""
 
 import re
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 TESTS = Path(__file__).parent
 ROWS = [line.split("|")[1:4] for line in (TESTS.parent / "docs" / "attacks.md").read_text().splitlines() if line.startswith("| C-")]
@@ -18,10 +17,19 @@ CLAUSES = [
 LATER = {"mail engine", "portal", "groupware", "billing", "rights", "analytics", "operation"}
 
 
-@pytest.mark.parametrize("name", NAMED)
-def test_the_named_test_exists(name: str) -> None:
-    file, _, function = name.partition("::")
-    assert re.search(rf"^(async )?def {function}\(", (TESTS / file).read_text(), re.MULTILINE), name
+def test_every_named_test_exists() -> None:
+    assert len(NAMED) > 300
+    missing = [name for name in NAMED if not is_there(*name.split("::"))]
+    assert missing == []
+
+
+def is_there(file: str, function: str) -> bool:
+    return bool(re.search(rf"^(async )?def {function}\(", text(file), re.MULTILINE))
+
+
+@cache
+def text(file: str) -> str:
+    return (TESTS / file).read_text()
 
 
 def test_every_clause_is_attacked_here_and_each_attack_has_a_test_or_a_later_work() -> None:

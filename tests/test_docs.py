@@ -36,11 +36,11 @@ def test_the_table_of_promises_is_read() -> None:
     assert len(promises()) > 20
 
 
-@pytest.mark.parametrize(("file", "name"), promises())
-def test_every_line_that_keeps_a_promise_exists(file: str, name: str) -> None:
-    path = CODE / file
-    assert path.is_file(), f"{file} does not exist"
-    assert re.search(rf"^(def|class) {name}\b|^{name}\b.* = ", path.read_text(), re.MULTILINE), f"{file} has no {name}"
+def test_every_line_that_keeps_a_promise_exists() -> None:
+    texts = {file: (CODE / file).read_text() for file, _ in promises() if (CODE / file).is_file()}
+    for file, name in promises():
+        assert file in texts, f"{file} does not exist"
+        assert re.search(rf"^(def|class) {name}\b|^{name}\b.* = ", texts[file], re.MULTILINE), f"{file} has no {name}"
 
 
 @pytest.mark.parametrize("paper", ["docs/house.md", *[str(path.relative_to(ROOT)) for path in PAPERS if path.parent.name == "decisions"]])

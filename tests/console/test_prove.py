@@ -1,34 +1,18 @@
 """`stadtmail prove`: a fresh demo is green after its first start, stale is broken, and the exit code says it."""
 
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from tests.console.test_main import stadtmail
-from tests.instance import POSTGRES
+from tests.demo import ROOT, without_settings
 
-pytestmark = pytest.mark.skipif(bool(POSTGRES), reason="the demo is made on SQLite")
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("demo") / "data"
-    done = stadtmail(folder, "demo", TMPDIR=str(folder.parent))
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
-def prove(demo: Path, *more: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    return stadtmail(demo, "prove", *more, TMPDIR=str(demo.parent), **settings)
+pytestmark = pytest.mark.postgres
 
 
 def test_a_fresh_demo_is_green(demo) -> None:
-    done = prove(demo, "--json")
+    done = demo.command("prove", "--json")
     rows = json.loads(done.stdout)
     assert [row for row in rows if row["state"] == "broken"] == []
     assert done.returncode == 0, done.stderr
@@ -44,16 +28,16 @@ def test_a_fresh_demo_is_green(demo) -> None:
 
 
 def test_it_says_that_no_witness_is_there(demo, tmp_path) -> None:
-    assert "no witness" in prove(demo, "--city", "ahaus.net").stderr
+    assert "no witness" in demo.command("prove", "--city", "ahaus.net").stderr
     (tmp_path / "witness").mkdir()
-    assert "no witness" not in prove(demo, "--city", "ahaus.net", STADTMAIL_WITNESS_URL=str(tmp_path / "witness")).stderr
+    assert "no witness" not in demo.command("prove", "--city", "ahaus.net", STADTMAIL_WITNESS_URL=str(tmp_path / "witness")).stderr
 
 
 def test_a_person_in_the_log_breaks_c42(demo) -> None:
-    residue = demo / "log" / "stray.log"
+    residue = demo.data / "log" / "stray.log"
     residue.write_text("delivered to somebody@example.org\n")
     try:
-        done = prove(demo, "--json", "--city", "ahaus.net")
+        done = demo.command("prove", "--json", "--city", "ahaus.net")
     finally:
         residue.unlink()
     assert done.returncode == 1
@@ -68,7 +52,6 @@ def test_stale_counts_as_broken(demo) -> None:
         "found = proofs.states(cities()[0], clock.now() + timedelta(days=3))\n"
         "print(sorted({state.state for state in found}), [state.id for state in found if state.state == 'kept'])"
     )
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("STADTMAIL_")}
-    environment = {**kept, "STADTMAIL_DATA": str(demo), "DJANGO_SETTINGS_MODULE": "stadtmail.settings"}
+    environment = {**without_settings(), **demo.settings, "DJANGO_SETTINGS_MODULE": "stadtmail.settings"}
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, text=True, capture_output=True, check=False)
     assert done.stdout.strip() == "['broken', 'informational', 'not_yet_built'] []", done.stderr

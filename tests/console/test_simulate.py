@@ -1,6 +1,7 @@
 """The simulation keeps every date, and its checker would see each way of not keeping one. It shares no code with the engine."""
 
 import ast
+import json
 import subprocess
 import sys
 from datetime import timedelta
@@ -18,13 +19,13 @@ from stadtmail.people.models import Identity
 from stadtmail.privacy import erasure, holds, policy, sweep, units
 from stadtmail.privacy.models import Unit
 from stadtmail.vault import epochs, keys
+from tests import demo
 from tests.instance import POSTGRES
 from tests.people.people import form
 
 FOLDER = Path(checking.__file__).parent
 OWN = "stadtmail.doors.console.simulation."
 DB = pytest.mark.django_db(transaction=True, databases="__all__")
-pytestmark = pytest.mark.skipif(bool(POSTGRES), reason="the checker reads the files of SQLite")
 
 
 def test_the_checker_imports_the_standard_library_only() -> None:
@@ -108,6 +109,27 @@ def test_a_broken_engine_is_found_out(mutation) -> None:
     assert word in done.stdout
 
 
+@pytest.mark.long
+@pytest.mark.only_postgres
+@pytest.mark.parametrize("is_broken", [False, True], ids=["whole", "a key stays"])
+def test_with_rows_and_keys_on_postgres_too(is_broken) -> None:
+    """The same city; and the checker sees there what it sees in files."""
+    program = (
+        "import runpy, django; django.setup()\n"
+        "from stadtmail.privacy import erasure\nfrom stadtmail.vault import keys\n"
+        f"{MUTATIONS['keys stay'][-1] if is_broken else ''}\n"
+        "runpy.run_module('tests.console.simulation_on_postgres', run_name='__main__', alter_sys=True)"
+    )
+    with simulate._world() as environment, demo.databases({}) as urls:
+        command = [sys.executable, "-c", program, "10", "60", "1"]
+        done = subprocess.run(command, env=environment | urls, cwd=simulate.ROOT, capture_output=True, text=True, check=False)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    problems = [problem for line in lines[:-1] for problem in line["problems"]]
+    assert {problem.partition(":")[0] for problem in problems} == ({checking.HALF} if is_broken else set()), done.stderr[-2000:]
+    assert done.returncode == int(is_broken)
+    assert lines[-1]["checked"] > 1_000
+
+
 # -- each way of not keeping a date, one by one ------------------------------------------------------------------------
 
 
@@ -140,6 +162,8 @@ class Case:
 
 @pytest.fixture
 def case(ahaus, now) -> Case:
+    if POSTGRES:
+        pytest.skip("here the checker reads the files of SQLite")
     return Case(ahaus, now)
 
 

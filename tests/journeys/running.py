@@ -1,7 +1,4 @@
-"""A real instance for a journey: the demo in a folder of its own, served by a real supervisor on free ports; it can be killed.
-
-With PostgreSQL (tests/instance.py) rows and keys lie in two databases made for this journey and dropped after it.
-"""
+"""A real instance for a journey: a demo of its own (tests/demo.py), served by a real supervisor on free ports; it can be killed."""
 
 import json
 import os
@@ -16,13 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from secrets import token_hex
 
 from stadtmail.kit import config
-from tests.instance import POSTGRES  # before any setting is read
-
-ROOT = Path(__file__).resolve().parents[2]
-PASSWORD = "sieben stille Wiesen 4"  # of the demo's people
+from tests import demo
+from tests.demo import COMMAND, PASSWORD, ROOT
 
 
 class Running:
@@ -33,12 +27,10 @@ class Running:
         names = [name for name in config.SETTINGS if name.startswith("PORT_")]
         ports = dict(zip(names, _free_ports(len(names)), strict=True))
         self.web, self.smtp, self.ports = ports["PORT_WEB"], ports["PORT_SMTP"], ports
-        usual = {name: value for name, value in os.environ.items() if not name.startswith(("STADTMAIL_", "DJANGO_", "TEST_"))}
-        (folder / "tmp").mkdir()
+        (folder / "tmp").mkdir(exist_ok=True)
         self.environment = {
-            **usual,
-            "TMPDIR": str(folder / "tmp"),  # what is written into temporary files is found, and nobody else's is
-            "STADTMAIL_DATA": str(folder / "data"),
+            **demo.without_settings(),
+            **demo.place(folder),
             **{f"STADTMAIL_{name}": str(port) for name, port in ports.items()},
             "STADTMAIL_DEMO_PASSWORD": PASSWORD,
             **more,
@@ -114,9 +106,6 @@ class Running:
         )
 
 
-COMMAND = [sys.executable, "-m", "stadtmail.doors.console.main"]
-
-
 def moment(here: Running) -> datetime:
     """The instance's present moment, from its own command: another test may have walked its clock."""
     text = here.command("clock", "show").split("now")[1].split("UTC")[0].strip()
@@ -125,40 +114,18 @@ def moment(here: Running) -> datetime:
 
 @contextmanager
 def running(**more: str) -> Iterator[Running]:
-    """A fresh demo that serves; its folders and databases are gone afterwards."""
+    """A demo that serves; its folders and databases are gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="journey-"))
-    with _databases() as urls:
-        here = Running(folder, **urls, **more)
-        try:
-            here.command("demo")
-            here.start()
-            yield here
-        finally:
+    try:
+        with demo.copied(folder) as made:
+            here = Running(folder, **made.settings, **more)
             try:
-                here.stop()
+                here.start()
+                yield here
             finally:
-                volatile = here.look("volatile-folder")
-                shutil.rmtree(str(volatile), ignore_errors=True)
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _databases() -> Iterator[dict[str, str]]:
-    if not POSTGRES:
-        yield {}
-        return
-    import psycopg
-
-    base, _, name = POSTGRES.rpartition("/")
-    names = [f"{name}_journey_{token_hex(6)}{part}" for part in ("", "_keys")]
-    with psycopg.connect(f"{base}/postgres", autocommit=True) as server:
-        for one in names:
-            server.execute(f"CREATE DATABASE {one}")
-        try:
-            yield {"STADTMAIL_DATABASE_URL": f"{base}/{names[0]}", "STADTMAIL_KEYS_URL": f"{base}/{names[1]}"}
-        finally:
-            for one in names:
-                server.execute(f"DROP DATABASE {one} WITH (FORCE)")
+                here.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _free_ports(count: int) -> list[int]:

@@ -10,10 +10,11 @@ from stadtmail.kit import store
 from stadtmail.mail import given, guests, listing, queries, shares, views
 from stadtmail.mail.actions import accounts, aliases, changing, crossing, filing, foldering, sealed, sharing
 from stadtmail.mail.folders import DELETED, FLAGGED, SEEN
-from stadtmail.mail.models import Mailbox
+from stadtmail.mail.models import Mailbox, MailboxKey
 from stadtmail.mail.shares import Share
 from stadtmail.people import queries as people
 from stadtmail.people.actions import contracts, restriction
+from stadtmail.people.models import Contract
 from stadtmail.privacy import erasure, scan, units
 from stadtmail.privacy.models import Unit
 from stadtmail.rights import overview
@@ -228,6 +229,25 @@ def test_c28_the_end_of_either_contract_ends_it_and_a_take_back_brings_nothing_b
     (one,) = given.given(b)
     contracts.cancel(people.contract(ahaus, {"anna": anna, "ben": ben}[whose].contract), ends_at=now, now=now)
     assert not Share.objects.exists()
+    with pytest.raises(guests.NotShared):
+        views.mails(one.opened(), folder, [1])
+
+
+@pytest.mark.parametrize("what", ["contract", "mailbox", "unit", "pair", "private half"])
+def test_each_of_what_a_right_hangs_on_ends_it_alone(anna, a, b, folder, share, what) -> None:
+    """The end of a contract closes, restricts and unshares in one transaction: whatever of that were missing, nobody reads on."""
+    share()
+    (one,) = given.given(b)
+    box = Mailbox.objects.filter(contract=anna.contract)
+    {
+        "contract": lambda: Contract.objects.filter(id=anna.contract).update(state="ended"),
+        "mailbox": lambda: box.update(state="closed"),
+        "unit": lambda: Unit.objects.filter(id=a.mailbox.unit_id).update(state="restricted"),
+        "pair": lambda: MailboxKey.objects.filter(mailbox__in=box).update(current=False),
+        "private half": lambda: MailboxKey.objects.filter(mailbox__in=box).update(private=None),
+    }[what]()
+    assert given.given(b) == []
+    assert one.guest.rights() == ""
     with pytest.raises(guests.NotShared):
         views.mails(one.opened(), folder, [1])
 

@@ -11,7 +11,8 @@ from stadtmail.wire import managesieve, sievecheck, sievelex, sieverun
 from stadtmail.wire.managesieve import BadSyntax
 from stadtmail.wire.sievelex import Wrong
 from stadtmail.wire.sievemail import Raw
-from tests.wire.test_sieve import MAIL, PARTS, REQUIRE, TRUE, World
+from tests.wire.sieve import MAIL, PARTS, REQUIRE, World
+from tests.wire.test_sieve import TRUE
 
 SCRIPTS = [REQUIRE + f'if {test} {{ discard; }} else {{ fileinto :copy :create :flags "a b" "x"; }}' for test in TRUE] + [
     REQUIRE

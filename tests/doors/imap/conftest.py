@@ -16,7 +16,7 @@ from stadtmail.people import queries as people
 from stadtmail.people.actions import credentials
 from stadtmail.usage import connections, volatile
 from tests.doors.smtp.conftest import tls  # noqa: F401 - a certificate
-from tests.mail.conftest import _no_old_blobs, anna, ben, deliver, writer  # noqa: F401 - the standing cast
+from tests.mail.conftest import _no_old_blobs, anna, ben, contract, deliver, writer  # noqa: F401 - the standing cast
 
 PASSWORD = "ein langer Satz 7"
 

@@ -7,7 +7,6 @@ import pytest
 from stadtmail.kit import clock
 from stadtmail.mail import queries, wraps
 from stadtmail.mail.actions import sealed
-from stadtmail.people import queries as people
 from stadtmail.people.actions import app_passwords
 from stadtmail.usage import connections, folder
 from tests.doors.imap.conftest import PASSWORD, wait_for
@@ -16,11 +15,6 @@ from tests.mail.conftest import every_byte
 
 NAME = "anna@ahaus.net"
 MAIL = b"From: vera@elsewhere.example\r\nSubject: Mohnblume 77\r\n\r\nKornblume 99\r\n"
-
-
-@pytest.fixture
-def contract(ahaus, anna):
-    return people.contract(ahaus, anna.contract)
 
 
 @pytest.fixture

@@ -9,16 +9,10 @@ import subprocess
 import pytest
 
 from stadtmail.kit import clock
-from stadtmail.people import queries as people
 from stadtmail.people.actions import app_passwords
 from stadtmail.usage import connections
 from tests.doors.imap.conftest import PASSWORD
 from tests.doors.submission.scram import NONCE, proof
-
-
-@pytest.fixture
-def contract(ahaus, anna):
-    return people.contract(ahaus, anna.contract)
 
 
 @pytest.fixture

@@ -9,13 +9,12 @@ from stadtmail.doors.smtp import server as doors
 from stadtmail.doors.smtp.bounds import Bounds
 from stadtmail.kit import clock
 from stadtmail.mail import queries
-from stadtmail.people import queries as people
 from stadtmail.people import verified
 from stadtmail.people.actions import app_passwords, credentials
 from stadtmail.usage import connections, volatile
 from tests.doors.smtp.conftest import tls  # noqa: F401 - a certificate
 from tests.doors.smtp.fakes import Client
-from tests.mail.conftest import _no_old_blobs, anna, ben, deliver, opened, writer  # noqa: F401 - the standing cast
+from tests.mail.conftest import _no_old_blobs, anna, ben, contract, deliver, opened, writer  # noqa: F401 - the standing cast
 
 PASSWORD = "ein langer Satz 7"
 
@@ -75,12 +74,7 @@ def open_door():
 
 
 @pytest.fixture
-def contract(ahaus, anna):  # noqa: F811
-    return people.contract(ahaus, anna.contract)
-
-
-@pytest.fixture
-def make(ahaus, contract, now):
+def make(ahaus, contract, now):  # noqa: F811
     """Make an app password of Anna's."""
 
     def run(*scopes: str, label: str = "Laptop") -> app_passwords.Made:
@@ -90,7 +84,7 @@ def make(ahaus, contract, now):
 
 
 @pytest.fixture
-def allowed(ahaus, contract):
+def allowed(ahaus, contract):  # noqa: F811
     """Anna's mail programs may use her login password."""
     credentials.set_mail_login(contract, tenant=ahaus, on=True, password=PASSWORD)
 

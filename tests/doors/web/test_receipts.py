@@ -2,7 +2,6 @@
 
 import re
 import threading
-from email import message_from_bytes, policy
 
 import pytest
 
@@ -14,22 +13,18 @@ from stadtmail.privacy import erasure, sweep
 from stadtmail.privacy.models import Unit
 from stadtmail.rights import overview
 from stadtmail.wire import mdn
-from tests.doors.web import cast
+from tests.doors.web import cast, writing
 from tests.doors.web.browsing import Browser
-from tests.doors.web.writing import Writer, opened, raws, send_due, writer
+from tests.doors.web.writing import later, opened, parsed, raws, send_due
 
 INBOX, SENT, JUNK = 1, 3, 4
+anna = writing.anna
 ASKING = (
     b"From: Karl Kolumbus <karl@example.org>\r\nTo: %(to)s\r\nSubject: Vertrag\r\nMessage-ID: <vertrag@example.org>\r\n"
     b"Disposition-Notification-To: karl@example.org\r\n%(more)s\r\nBitte lesen.\r\n"
 )
 BAD = Verdict(authentication_results=b"Authentication-Results: mx.ahaus.net; dmarc=fail header.from=example.org\r\n")
 GOOD = Verdict(authentication_results=b"Authentication-Results: mx.ahaus.net; dmarc=pass header.from=example.org\r\n", dmarc=PASS)
-
-
-@pytest.fixture
-def anna(ahaus, account, now) -> Writer:
-    return writer(ahaus, "anna.k", now, known=True)
 
 
 def arrive(now, *, to: bytes = b"anna.k@ahaus.net", more: bytes = b"", path: bytes = b"karl@example.org", verdict=GOOD) -> None:
@@ -280,15 +275,3 @@ def test_a_receipt_for_what_nobody_sent_is_not_believed(ahaus, anna, account, no
     page = anna.browser.get(newest(ahaus, account))
     assert "gibt sich als Lesebestätigung aus" in page.text
     assert b"<b>x" not in page.response.content
-
-
-def later():
-    from datetime import timedelta
-
-    from stadtmail.kit import clock
-
-    return clock.now() + timedelta(seconds=11)
-
-
-def parsed(raw: bytes):
-    return message_from_bytes(raw, policy=policy.default)

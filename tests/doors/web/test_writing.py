@@ -1,8 +1,6 @@
 """Writing mail without JavaScript: drafts that do not pile up, files that stay, answers that thread, and what is wrong beside its field."""
 
 import re
-from datetime import timedelta
-from email import message_from_bytes, policy
 
 import pytest
 
@@ -14,24 +12,12 @@ from stadtmail.mail.folders import ANSWERED
 from stadtmail.mail.models import Mailbox, Message, Planned
 from stadtmail.vault import blobs
 from stadtmail.wire import typed
-from tests.doors.web import cast
+from tests.doors.web import cast, writing
 from tests.doors.web.browsing import Browser
-from tests.doors.web.writing import Writer, opened, raws, send_due, writer
+from tests.doors.web.writing import Writer, later, opened, parsed, raws, send_due
 
 INBOX, DRAFTS, SENT = 1, 2, 3
-
-
-@pytest.fixture
-def anna(ahaus, account, now) -> Writer:
-    return writer(ahaus, "anna.k", now, known=True)
-
-
-def later(seconds: int = 11):
-    return clock.now() + timedelta(seconds=seconds)
-
-
-def parsed(raw: bytes):
-    return message_from_bytes(raw, policy=policy.default)
+anna = writing.anna
 
 
 def test_a_message_with_a_file_goes_from_anna_to_ben(ahaus, anna, account, ben) -> None:

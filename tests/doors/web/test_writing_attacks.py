@@ -1,7 +1,6 @@
 """Attacks on writing mail: smuggled headers, foreign senders and drafts, forms without a token, types that lie, times that are none."""
 
 from datetime import timedelta
-from email import message_from_bytes, policy
 from io import BytesIO
 
 import pytest
@@ -12,17 +11,13 @@ from stadtmail.mail.actions import filing
 from stadtmail.mail.models import Message, Planned, Signature
 from stadtmail.wire import typed
 from tests import statements
-from tests.doors.web import cast
+from tests.doors.web import cast, writing
 from tests.doors.web.browsing import Browser
-from tests.doors.web.test_writing import DRAFTS, INBOX, later
-from tests.doors.web.writing import Writer, opened, raws, send_due, writer
+from tests.doors.web.test_writing import DRAFTS, INBOX
+from tests.doors.web.writing import Writer, later, opened, parsed, raws, send_due, writer
 
 EVIL = "x\r\nBcc: eve@evil.example\r\nX-Evil: 1\r\n\r\nbody"
-
-
-@pytest.fixture
-def anna(ahaus, account, now) -> Writer:
-    return writer(ahaus, "anna.k", now, known=True)
+anna = writing.anna
 
 
 @pytest.mark.parametrize("where", ["subject", "to", "cc", "ident", "original", "file"])
@@ -39,7 +34,7 @@ def test_no_field_ends_its_header_line(ahaus, anna, account, ben, where: str) ->
     anna.press("send", *files, status=status, **given)
     send_due(later())
     for raw in (*raws(opened(ahaus, ben), INBOX), *raws(opened(ahaus, account), DRAFTS)):
-        mail = message_from_bytes(raw, policy=policy.default)
+        mail = parsed(raw)
         for part in mail.walk():
             assert part["X-Evil"] is None
         assert mail["Bcc"] is None
@@ -59,7 +54,7 @@ def test_nobody_writes_as_somebody_else(ahaus, anna, account, ben, sender: str) 
     anna.press("send", status=400, sender=sender, to="ben.b@ahaus.net", subject="Falsch", text="x")
     assert Planned.objects.count() == 0
     (raw,) = raws(opened(ahaus, account), DRAFTS)
-    assert message_from_bytes(raw, policy=policy.default)["From"] == "Anna Kanariengelb <anna.k@ahaus.net>"
+    assert parsed(raw)["From"] == "Anna Kanariengelb <anna.k@ahaus.net>"
 
 
 def test_c47_nobody_lists_the_residents_by_asking_for_addresses(anna, ben) -> None:
@@ -142,7 +137,7 @@ def test_the_type_of_a_file_is_never_what_the_browser_says(ahaus, anna, account,
     response = anna.browser.client.post(anna.action, {**anna.values, "step": "save", "file": stream})
     assert response.status_code == 302
     (raw,) = raws(opened(ahaus, account), DRAFTS)
-    (file,) = message_from_bytes(raw, policy=policy.default).iter_attachments()
+    (file,) = parsed(raw).iter_attachments()
     assert (file.get_content_type(), file.get_content_disposition(), file.get_filename()) == (kind, "attachment", name)
     uid = queries.page(opened(ahaus, account), DRAFTS)[0].uid
     answer = anna.browser.client.get(f"/postfach/2/{uid}/teil/2")
@@ -214,7 +209,7 @@ def test_of_what_is_written_with_a_design_nothing_that_runs_or_loads_is_sent(aha
     )
     anna.press("send", to="ben.b@ahaus.net", subject="Schön", text="wird nicht gebraucht", html=evil)
     assert send_due(later()) == 1
-    mail = message_from_bytes(raws(opened(ahaus, ben), INBOX)[0], policy=policy.default)
+    mail = parsed(raws(opened(ahaus, ben), INBOX)[0])
     html, text = mail.get_body(("html",)).get_content(), mail.get_body(("plain",)).get_content()
     assert "<b>Ben</b>" in html
     assert '<a href="https://ahaus.example" rel="noopener noreferrer">gut</a>' in html
@@ -230,7 +225,7 @@ def test_a_design_stays_in_the_draft_and_an_empty_one_is_none(ahaus, anna, accou
     assert anna.values["text"].strip() == "Hallo du"
     anna.press("save", html="<p><br></p>", text="nur Text")
     (raw,) = raws(opened(ahaus, account), DRAFTS)
-    assert message_from_bytes(raw, policy=policy.default).get_content_type() == "text/plain"
+    assert parsed(raw).get_content_type() == "text/plain"
 
 
 def test_no_address_of_a_page_says_anything_of_the_message(anna, ben) -> None:

@@ -1,11 +1,16 @@
 """Writing mail as a browser without JavaScript does: the form with its texts, choices and files, sent by one of its buttons."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from html import unescape
 from io import BytesIO
 from urllib.parse import urlencode
 
+import pytest
+
+from stadtmail.kit import clock
 from stadtmail.mail import queries
 from stadtmail.mail.actions import planning
 from tests.doors.web import cast
@@ -84,6 +89,12 @@ def writer(tenant, localpart: str, now: datetime, *, known: bool = False, **chan
     return Writer(browser).open()
 
 
+@pytest.fixture
+def anna(ahaus, account, now) -> Writer:
+    """Anna before the empty form: what the modules of such tests call anna."""
+    return writer(ahaus, "anna.k", now, known=True)
+
+
 def opened(tenant, account) -> queries.Opened:
     return queries.opened(queries.mailbox_of(tenant, account.contract), holder=account.contract)
 
@@ -95,3 +106,12 @@ def raws(o: queries.Opened, number: int) -> list[bytes]:
 
 def send_due(at: datetime) -> int:
     return planning.send_due(at)
+
+
+def later(seconds: int = 11) -> datetime:
+    """A moment behind the time in which a message can still be stopped."""
+    return clock.now() + timedelta(seconds=seconds)
+
+
+def parsed(raw: bytes) -> EmailMessage:
+    return message_from_bytes(raw, policy=policy.default)

@@ -1,53 +1,16 @@
-"""Shared folders over IMAP (RFC 4314): the examples, the rights of every command, the end of a right, and two worlds that stay apart."""
+"""Shared folders over IMAP (RFC 4314): the examples, the rights of every command, and what a guest sees and leaves."""
 
-import imaplib
 import re
-import shutil
-import subprocess
-import threading
 
 import pytest
 
-from stadtmail.kit import clock
 from stadtmail.mail import queries, views
-from stadtmail.mail.actions import accounts, sharing
+from stadtmail.mail.actions import accounts
 from stadtmail.mail.shares import Share
-from stadtmail.people import queries as people
-from stadtmail.people.actions import contracts
-from tests.doors.imap.conftest import PASSWORD
+from tests.doors.imap.sharing.conftest import ALL, HERE, RAW, share
 from tests.mail.conftest import form
 
-RAW = b"From: eva@peer.example\r\nTo: anna@ahaus.net\r\nSubject: Protokoll\r\n\r\nVereinskanarie\r\n"
-HERE = '"Andere Personen/anna@ahaus.net/Verein"'
-ALL = "lrswite"
 WITHOUT = {"r": "lswite", "s": "lrwite", "w": "lrsite", "i": "lrswte", "t": "lrswie", "e": "lrswit"}
-
-
-@pytest.fixture
-def door(open_door, residents):
-    """No beat takes a session away before its next command is answered, unless a test asks for one."""
-    return open_door(beat_seconds=60)
-
-
-@pytest.fixture
-def owner(door):
-    made = door.client()
-    made.ask("CREATE Verein")
-    made.ask("APPEND Verein {}", RAW)
-    made.ask("APPEND Verein (\\Seen) {}", RAW.replace(b"Protokoll", b"Gelesen"))
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def guest(door):
-    made = door.client(login="ben@ahaus.net")
-    yield made
-    made.close()
-
-
-def share(owner, rights: str, folder: str = "Verein") -> None:
-    assert owner.ask(f"SETACL {folder} ben@ahaus.net {rights}") == [b"OK Done"]
 
 
 def test_capability_and_namespace(guest) -> None:
@@ -261,159 +224,11 @@ def test_the_holders_quota_counts_and_is_not_told(ahaus, anna, owner, guest) -> 
     assert guest.ask(f"GETQUOTAROOT {HERE}") == [b"* QUOTAROOT " + HERE.encode(), b"OK Done"]
 
 
-def test_taken_away_the_next_command_and_whoever_waits_are_told(door, owner, guest) -> None:
-    share(owner, "lrs")
-    guest.ask(f"SELECT {HERE}")
-    idle = door.client(login="ben@ahaus.net")
-    idle.ask(f"SELECT {HERE}")
-    idle.send(b"i IDLE\r\n")
-    assert idle.line() == b"+ Waiting"
-    owner.ask("DELETEACL Verein ben@ahaus.net")
-    assert idle.line() == b"* BYE The mailbox is not shared any more"
-    answer = guest.ask("FETCH 1:* (FLAGS BODY.PEEK[])")
-    assert answer[0] == b"* BYE The mailbox is not shared any more"
-    assert b"Vereinskanarie" not in b"".join(answer)
-    idle.close()
-
-
-@pytest.mark.parametrize("how", ["sealed", "ended", "deleted folder", "portal"])
-def test_every_other_end_puts_its_readers_out(ahaus, anna, owner, guest, how) -> None:
-    share(owner, "lrs")
-    guest.ask(f"SELECT {HERE}")
-    guest.send(b"i IDLE\r\n")
-    assert guest.line() == b"+ Waiting"
-    contract = people.contract(ahaus, anna.contract)
-    if how == "sealed":
-        from stadtmail.mail.actions import sealed
-
-        sealed.seal_mailbox(contract, tenant=ahaus, password=PASSWORD, now=clock.now())
-    elif how == "ended":
-        contracts.cancel(contract, ends_at=clock.now(), now=clock.now())
-    elif how == "portal":
-        o = queries.opened(queries.mailbox_of(ahaus, anna.contract), holder=anna.contract)
-        sharing.withdraw_one(o, Share.objects.get().id, now=clock.now())
-    else:
-        owner.ask("DELETE Verein")
-    assert guest.line().startswith(b"* BYE The mailbox is ")
-
-
-def test_c62c_a_restriction_is_seen_by_the_beat(ahaus, anna, open_door, owner) -> None:
-    """Nothing rings for it: whoever waits is put out all the same."""
-    from stadtmail.people.actions import restriction
-
-    share(owner, "lrs")
-    guest = open_door(beat_seconds=0.2).client(login="ben@ahaus.net")
-    guest.ask(f"SELECT {HERE}")
-    guest.send(b"i IDLE\r\n")
-    assert guest.line() == b"+ Waiting"
-    restriction.restrict(people.contract(ahaus, anna.contract), tenant=ahaus, reason="needed_for_claim", now=clock.now())
-    assert guest.line() == b"* BYE The mailbox is not shared any more"
-    guest.close()
-
-
-def test_a_right_that_goes_while_messages_are_read_ends_the_reading(owner, guest) -> None:
-    """No message is opened with a right that is gone: not even in the middle of one FETCH."""
-    for _ in range(150):
-        owner.ask("APPEND Verein {}", RAW)
-    share(owner, "lrs")
-    guest.ask(f"SELECT {HERE}")
-    guest.send(b"f FETCH 1:* (BODY.PEEK[])\r\n")
-    guest.line()
-    gone = threading.Event()
-
-    def take() -> None:
-        owner.ask("DELETEACL Verein ben@ahaus.net")
-        gone.set()
-
-    taking = threading.Thread(target=take)
-    taking.start()
-    taking.join(20)
-    assert gone.is_set()
-    last = guest.answer(b"f")[-1]  # what was opened before may be under way; nothing is opened after
-    assert last in (b"NO [NOPERM] The rights to this mailbox do not allow that", b"OK Done", b"")
-    assert guest.ask("NOOP")[0] in (b"* BYE The mailbox is not shared any more", b"")
-
-
-def test_another_resident_of_the_city_and_of_another_sees_nothing_of_it(ahaus, musterstadt, door, owner, now) -> None:
-    from stadtmail.people.actions import credentials
-
-    share(owner, ALL)
-    for city, name in ((ahaus, "carla"), (musterstadt, "ben")):
-        made = accounts.open_account(form(localpart=name), tenant=city, now=now)
-        credentials.set_mail_login(people.contract(city, made.contract), tenant=city, on=True, password=PASSWORD)
-        other = door.client(login=made.address)
-        assert not [line for line in other.ask('LIST "" *') if b"Andere" in line]
-        assert other.ask(f"SELECT {HERE}")[-1].startswith(b"NO [NONEXISTENT]")
-        other.close()
-
-
 def test_recent_stays_with_its_holder(door, owner, guest) -> None:
     share(owner, ALL)
     assert b"* 2 RECENT" in guest.ask(f"SELECT {HERE}")
     guest.ask("UNSELECT")
     assert b"* 2 RECENT" in owner.ask("SELECT Verein")
-
-
-def test_imaplib(door, owner) -> None:
-    client = imaplib.IMAP4("127.0.0.1", door.port)
-    client.login("anna@ahaus.net", PASSWORD)
-    assert client.setacl("Verein", "ben@ahaus.net", "lrs")[0] == "OK"
-    assert client.getacl("Verein")[1] == [b"Verein anna@ahaus.net lrswikxteacd ben@ahaus.net lrs"]
-    assert client.myrights("Verein")[1] == [b"Verein lrswikxteacd"]
-    other = imaplib.IMAP4("127.0.0.1", door.port)
-    other.login("ben@ahaus.net", PASSWORD)
-    assert other.namespace()[1] == [b'(("" "/")) (("Andere Personen/" "/")) NIL']
-    assert other.select(HERE) == ("OK", [b"2"])
-    assert b"Vereinskanarie" in other.fetch("1", "(RFC822)")[1][0][1]
-    assert client.deleteacl("Verein", "ben@ahaus.net")[0] == "OK"
-    with pytest.raises(imaplib.IMAP4.abort):
-        other.noop()
-    client.logout()
-
-
-def test_imapclient(door, owner) -> None:
-    imapclient = pytest.importorskip("imapclient")
-    share(owner, ALL)
-    name = HERE.strip('"')
-    with imapclient.IMAPClient("127.0.0.1", door.port, ssl=False) as client:
-        client.login("ben@ahaus.net", PASSWORD)
-        assert client.namespace().other == (("Andere Personen/", "/"),)
-        assert name in [row[2] for row in client.list_folders("Andere Personen/", "*")]
-        assert client.select_folder(name)[b"EXISTS"] == 2
-        client.append(name, RAW.replace(b"Protokoll", b"Von Ben"))
-        client.add_flags(client.search(["SUBJECT", "Von Ben"]), [imapclient.DELETED])
-        client.expunge()
-        client.copy([1], "INBOX")
-        assert client.folder_status(name)[b"MESSAGES"] == 2
-
-
-@pytest.mark.long
-@pytest.mark.skipif(shutil.which("mbsync") is None, reason="mbsync is not installed (apt-get install isync)")
-def test_mbsync_on_a_shared_folder_both_ways(door, owner, tmp_path) -> None:
-    share(owner, ALL)
-    local = tmp_path / "local"
-    local.mkdir()
-    (tmp_path / "rc").write_text(
-        f"IMAPAccount a\nHost 127.0.0.1\nPort {door.port}\nUser ben@ahaus.net\nPass \"{PASSWORD}\"\nSSLType None\nAuthMechs LOGIN\n\n"
-        f"IMAPStore far\nAccount a\n\nMaildirStore near\nPath {local}/\nInbox {local}/INBOX\nSubFolders Verbatim\n\n"
-        f"Channel c\nFar :far:{HERE}\nNear :near:verein\nCreate Near\nRemove None\nExpunge Both\nSyncState *\n"
-    )
-
-    def sync() -> None:
-        done = subprocess.run(["mbsync", "-c", str(tmp_path / "rc"), "-a"], capture_output=True, timeout=300, check=False)
-        assert done.returncode == 0, done.stderr.decode()
-
-    def files():
-        return [path for part in ("new", "cur") for path in (local / "verein" / part).iterdir()]
-
-    sync()
-    assert len(files()) == 2
-    (local / "verein/new/eigene.1").write_bytes(RAW.replace(b"Protokoll", b"Von Ben").replace(b"\r\n", b"\n"))
-    next(path for path in files() if b"Subject: Protokoll" in path.read_bytes()).unlink()
-    sync()
-    owner.ask("SELECT Verein")
-    assert owner.ask('SEARCH SUBJECT "Von Ben"')[0].count(b" ") == 2
-    assert owner.ask('SEARCH SUBJECT "Protokoll"')[0] == b"* SEARCH"
 
 
 def test_what_is_read_in_a_shared_folder_is_noted_nowhere(ahaus, ben, owner, guest) -> None:
