@@ -14,8 +14,9 @@ from uuid import UUID, uuid4
 from stadtmail.usage import folder
 
 LOOK_SECONDS = 1.0  # so old may be what is known about who listens
+SETTLED_NS = 50_000_000  # a folder that changed so lately may change again without a newer date: the clock of file systems ticks
 MOST_HEARD = 1000  # rings that are taken at once
-_known: tuple[float, list[str]] = (0.0, [])
+_known: tuple[float, tuple[int, int], list[str]] = (0.0, (0, 0), [])
 _sender: tuple[int, socket.socket] | None = None
 
 
@@ -79,11 +80,18 @@ def _send(what: UUID, path: str, place: int) -> None:
 
 
 def _listeners() -> list[str]:
+    """Looked up again when somebody has come or gone: who begins to wait is rung for from then on."""
     global _known  # noqa: PLW0603 - what this process knows
-    now = time.monotonic()
-    if now - _known[0] > LOOK_SECONDS:
-        _known = (now, [entry.path for entry in os.scandir(_place())])
-    return _known[1]
+    place, now = _place(), time.monotonic()
+    try:
+        as_it_is = place.stat()
+        state = (as_it_is.st_ino, as_it_is.st_mtime_ns)
+        if state != _known[1] or now - _known[0] > LOOK_SECONDS:
+            is_settled = time.time_ns() - as_it_is.st_mtime_ns > SETTLED_NS
+            _known = (now, state if is_settled else (0, 0), [entry.path for entry in os.scandir(place)])
+    except FileNotFoundError:  # the last one has just gone, and its folder with it
+        return []
+    return _known[2]
 
 
 def _socket() -> socket.socket:

@@ -5,14 +5,7 @@ import subprocess
 import sys
 from uuid import uuid4
 
-import pytest
-
 from stadtmail.usage import bell
-
-
-@pytest.fixture(autouse=True)
-def _look_anew(monkeypatch) -> None:
-    monkeypatch.setattr(bell, "LOOK_SECONDS", -1.0)
 
 
 def test_everybody_hears_but_oneself() -> None:
@@ -46,3 +39,15 @@ def test_another_process_is_heard() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, env=env)
     assert mine.heard() == {what}
     mine.close()
+
+
+def test_who_has_just_begun_to_wait_is_rung_for_at_once() -> None:
+    """However lately another one was rung for: mail that comes in the first second is told in the first second."""
+    made = []
+    for _ in range(20):
+        made.append(bell.Bell())
+        what = uuid4()
+        bell.ring(what)
+        assert all(one.heard() == {what} for one in made)
+    for one in made:
+        one.close()
