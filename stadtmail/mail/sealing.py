@@ -120,13 +120,13 @@ class Record:
 
 def sealed(
     raw: bytes, target: Target, plain_envelope: bytes, *, private: Private | None = None, now: datetime, folder: UUID | None = None,
-    flags: int = 0, delivery: UUID | None = None, step: Step = lambda _: None,
+    flags: int = 0, delivery: UUID | None = None, message: UUID | None = None, step: Step = lambda _: None,
 ) -> Sealed:  # fmt: skip
     """Seal a message for one mailbox; its holder, who has the `private` half, makes a folded record key.
 
     Step 1: sealed; step 2: its blob, if it has one, is durable.
     """
-    message, key = uuid4(), os.urandom(32)
+    message, key = message or uuid4(), os.urandom(32)
     if private is None:
         box = boxes.seal_to(target.public, key, context=context(target.tenant, target.mailbox, message))
     else:

@@ -13,6 +13,7 @@ from stadtmail.doors.web.access import Box
 from stadtmail.doors.web.fields import refuse_surplus
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.mail import queries
+from stadtmail.mail.actions import loginnotes
 from stadtmail.people import queries as people
 from stadtmail.people.actions import ends
 from stadtmail.tenants import news
@@ -41,10 +42,12 @@ def home(request: PortalRequest, box: Box) -> HttpResponse:
     folders = mailbox.folders(box)
     inbox = next((folder for folder in folders if folder.icon == "inbox"), folders[0])
     rows = queries.page(box.opened, inbox.number, count=NEWEST)
+    noted = loginnotes.number(box.opened)
     context = {
         "inbox": inbox,
         "lines": [lines.line(request, row) for row in rows],
         "storage": storage.of(box.mailbox),
+        "new_logins": next((one for one in folders if one.unread and one.number == noted), None),
         "lost": people.lost(request.city, people.contract(request.city, box.mailbox.contract_id)),
         "news": [_said(request, one) for one in news.shown(request.city, now=request.now)],
         "section": "home",

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from stadtmail.doors.web import cookies, second_step, throttle, tokens, visit
 from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus, texts
 from stadtmail.doors.web.request import PortalRequest
-from stadtmail.mail.actions import sealed
+from stadtmail.mail.actions import loginnotes, sealed
 from stadtmail.people import queries as people
 from stadtmail.people import second_factor
 from stadtmail.people.actions import accesses, credentials, second_factors, staff
@@ -124,6 +124,8 @@ def begin(
     if not stands():
         sessions.end(token)
         return to_login(request)
+    if kind == "person":
+        loginnotes.note(request.city, UUID(data["contract"]), loginnotes.Came(loginnotes.WEB), now=request.now)
     if without_cookie:
         set_script_prefix(f"/s/{token}{'/en' if request.language == 'en' else ''}/")
         response = HttpResponseRedirect(inner(to) or reverse(home))

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from stadtmail.doors.web import access, viewing
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.mail import queries, trusted, views
-from stadtmail.mail.actions import outgoing, receipts, rules
+from stadtmail.mail.actions import loginnotes, outgoing, receipts, rules
 from stadtmail.mail.folders import standard_name
 from stadtmail.mail.rulewriting import BY_RULES, Away
 from stadtmail.people import queries as people
@@ -51,7 +51,7 @@ def overview(request: PortalRequest, contract: "Contract") -> HttpResponse:
         "passings": len(passings), "waiting": sum(not agreed.get(one.address.lower()) for one in passings),
         "addresses": people.identities(request.city, contract), "most": request.policy.mail.aliases + 1,
         "zone_name": viewing.zone_name(request), "picture_senders": len(trusted.senders(o)),
-        "asks_receipts": not receipts.is_off(o), "section": "mail",
+        "asks_receipts": not receipts.is_off(o), "notes_logins": loginnotes.is_on(o), "section": "mail",
     }  # fmt: skip
     return render(request, "web/settings.html", context)
 

@@ -4,11 +4,10 @@ from babel.lists import format_list
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from stadtmail.doors.web import labels
 from stadtmail.doors.web.templatetags.portal import size
 from stadtmail.mail.folders import standard_name
 from stadtmail.mail.rulewriting import COPY, MOVE, TRASH, Condition, Rule
-
-LABELS = ("$label1", "$label2", "$label3", "$label4", "$label5")  # what mail programs know by these names
 
 
 def whats() -> dict[str, str]:
@@ -26,12 +25,6 @@ def hows() -> dict[str, str]:
         "contains": _("enthält"), "not_contains": _("enthält nicht"), "is": _("ist genau"), "is_not": _("ist nicht"),
         "begins": _("beginnt mit"), "ends": _("endet mit"),
     }  # fmt: skip
-
-
-def labels() -> dict[str, str]:
-    """Labels that every mail program knows."""
-    words = (_("Wichtig"), _("Arbeit"), _("Privat"), _("Zu erledigen"), _("Später"))
-    return dict(zip(LABELS, words, strict=True))
 
 
 def said(rule: Rule, *, lang: str) -> tuple[str, str]:
@@ -63,6 +56,9 @@ def done(word: str) -> str:
         "bilder-weg": _("Bilder dieses Absenders laden wir nur noch, wenn Sie es in einer Nachricht wünschen."),
         "bestaetigung-nie": _("Nach Lesebestätigungen fragen wir Sie nicht mehr. Es wird nie eine gesendet."),
         "bestaetigung-fragen": _("Bittet jemand um eine Lesebestätigung, fragen wir Sie. Ohne Ihr Ja wird keine gesendet."),
+        "anmeldungen-an": _("Ab der nächsten Anmeldung wird notiert."),
+        "anmeldungen-aus": _("Es wird nichts mehr notiert, und die Notizen sind gelöscht."),
+        "zu-viele-ordner": _("Es wird nichts notiert: Ihr Postfach hat schon so viele Ordner, wie es haben kann."),
         "ansicht": _("Die Ansicht gilt, bis Sie sich abmelden."),
         "skript": _("Das Skript ist gespeichert."),
         "skript-laeuft": _("Dieses Skript läuft jetzt, und kein anderes."),
@@ -98,6 +94,6 @@ def _actions(rule: Rule, lang: str) -> list[str]:
     found = [places[rule.place] % {"folder": folder}] if rule.place in places else []
     found += [_("als gelesen markieren")] if rule.seen else []
     found += [_("mit Stern markieren")] if rule.flagged else []
-    found += [_("mit „%(label)s“ kennzeichnen") % {"label": labels().get(rule.label, rule.label)}] if rule.label else []
+    found += [_("das Etikett „%(label)s“ geben") % {"label": labels.named(rule.label)}] if rule.label else []
     found += [_("an %(address)s weiterleiten") % {"address": rule.forward}] if rule.forward else []
     return found or [_("im Posteingang lassen")]

@@ -1,4 +1,4 @@
-"""Trash and Junk empty by themselves: what has lain there for the city's period goes, as if its holder had deleted it.
+"""Trash, Junk and notes of log-ins empty by themselves: what has lain there for the city's period goes, as if its holder had deleted it.
 
 Never early: a day of filing counts as the last local day that it may have been. A hold on the mailbox keeps what is there.
 """
@@ -18,33 +18,33 @@ from stadtmail.privacy.models import ERASING
 from stadtmail.privacy.policy import Policy
 from stadtmail.tenants.models import Tenant
 
-LIMITS = ("trash", "junk")  # roles of folders, and names of their periods in the policy
+LIMITS = {"trash": "role", "junk": "role", "logins": "use"}  # kinds of folders, and names of their periods in the policy
 BATCH = 400
 MOST_DAYS = 800
 
 
 def empty(tenant: Tenant, *, now: datetime) -> int:
-    """Delete what is due in the city's Trash and Junk folders. Returns how many messages went."""
+    """Delete what is due in such folders of the city. Returns how many messages went."""
     rules = policy.current(tenant)
-    return sum(_empty(tenant, role, last, now) for role in LIMITS if (last := last_due(rules, role, now)) is not None)
+    return sum(_empty(tenant, kind, last, now) for kind in LIMITS if (last := last_due(rules, kind, now)) is not None)
 
 
-def last_due(rules: Policy, role: str, now: datetime) -> date | None:
+def last_due(rules: Policy, kind: str, now: datetime) -> date | None:
     """The latest day (UTC) whose messages have lain there for the whole period; None where none has."""
     day = now.astimezone(UTC).date()
-    kind = periods.EXACT if rules.limits[role].seconds else periods.CALENDAR
+    counts = periods.EXACT if rules.limits[kind].seconds else periods.CALENDAR
     for _ in range(MOST_DAYS):
         end = datetime.combine(day + timedelta(days=1), time(), UTC) - timedelta(seconds=1)
         local = periods.midnight(end.astimezone(rules.tz).date(), rules.tz)
-        if periods.add(local, rules.limits[role], kind, rules.tz) <= now:
+        if periods.add(local, rules.limits[kind], counts, rules.tz) <= now:
             return day
         day -= timedelta(days=1)
     return None
 
 
-def _empty(tenant: Tenant, role: str, last: date, now: datetime) -> int:
+def _empty(tenant: Tenant, kind: str, last: date, now: datetime) -> int:
     count = 0
-    for folder, mailbox, unit in _folders(tenant, role, last):
+    for folder, mailbox, unit in _folders(tenant, kind, last):
         if unit is not None and holds.standing([unit], now=now).get(unit):
             continue
         while part := _delete(folder, mailbox, last):
@@ -52,9 +52,9 @@ def _empty(tenant: Tenant, role: str, last: date, now: datetime) -> int:
     return count
 
 
-def _folders(tenant: Tenant, role: str, last: date) -> Iterator[tuple[UUID, UUID, UUID | None]]:
+def _folders(tenant: Tenant, kind: str, last: date) -> Iterator[tuple[UUID, UUID, UUID | None]]:
     """Folders in which something is due, of mailboxes that are not being erased."""
-    due = _due(Message.objects.filter(folder__role=role, folder__mailbox__tenant=tenant), last)
+    due = _due(Message.objects.filter(**{f"folder__{LIMITS[kind]}": kind}, folder__mailbox__tenant=tenant), last)
     rows = Folder.objects.filter(id__in=due.values("folder")).exclude(mailbox__unit__state=ERASING)
     return iter(list(rows.values_list("id", "mailbox", "mailbox__unit")))
 

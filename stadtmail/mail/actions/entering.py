@@ -14,6 +14,7 @@ from uuid import UUID
 
 from stadtmail.kit import errors
 from stadtmail.mail import queries, wraps
+from stadtmail.mail.actions import loginnotes
 from stadtmail.people import scram as keys
 from stadtmail.people.actions import maillogin
 from stadtmail.people.actions.credentials import SignedIn, WrongCredentials
@@ -105,6 +106,7 @@ class Porch:
         if not maillogin.stands(tenant, who, service=self.service):  # revoked while it came in
             connection.end()
             raise WrongCredentials
+        loginnotes.note(tenant, who.contract.id, loginnotes.Came(self.service, who.via), now=self.now())
         return Entered(tenant, who.contract.id, who.person, connection, self._halves(tenant, who, secret))
 
     def _halves(self, tenant: Tenant, who: SignedIn, secret: wraps.Secret | None) -> wraps.Halves:

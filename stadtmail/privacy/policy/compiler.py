@@ -219,7 +219,7 @@ def _rule(code: str, row: Table) -> model.Rule:
 
 LIMITS = (
     "session_idle", "session_absolute", "url_session_idle", "url_session_absolute", "use_usual", "use_gone", "throttle",
-    "backup", "keystore_backup", "access_answer", "access_extension", "trash", "junk",
+    "backup", "keystore_backup", "access_answer", "access_extension", "trash", "junk", "logins",
 )  # fmt: skip
 
 

@@ -57,7 +57,7 @@ LONGEST: dict[str, Period] = {
     for name, text in {
         "session_idle": "PT30M", "session_absolute": "PT12H", "url_session_idle": "PT20M", "url_session_absolute": "PT8H",
         "use_usual": "PT1M", "use_gone": "PT15M", "throttle": "PT10M", "backup": "P30D", "access_answer": "P1M", "access_extension": "P2M",
-        "trash": "P1Y", "junk": "P90D",
+        "trash": "P1Y", "junk": "P90D", "logins": "P30D",
     }.items()
 }  # fmt: skip
 # European Union and European Economic Area: the notice says that data go nowhere else (C-1.2)
