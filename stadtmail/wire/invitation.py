@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from babel.core import get_global
+
 MOST_BYTES = 256 * 1024
 MOST_LINES = 5_000
 MOST_SIGNS = 500  # of one value
@@ -15,6 +17,8 @@ YEARS = range(2, 9000)  # beyond them a moment cannot be told in every zone, and
 REQUEST, CANCEL, REPLY = "REQUEST", "CANCEL", "REPLY"
 _LINE = re.compile(r"([A-Za-z0-9-]{1,40})((?:;[A-Za-z0-9-]{1,40}=(?:\"[^\"]*\"|[^\";:,]*)(?:,(?:\"[^\"]*\"|[^\";:,]*))*)*):(.*)\Z", re.S)
 _PARAMETER = re.compile(r";([A-Za-z0-9-]+)=(\"[^\"]*\"|[^\";:]*)")
+_PREFIX = re.compile(r"^/[A-Za-z0-9._-]{1,60}/(?=[A-Za-z]+/)")
+_NAME = re.compile(r"(?:[A-Za-z]{2,30}(?:/[A-Za-z0-9_+-]{1,30}){1,2}|UTC)\Z")
 _MOMENT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:T(\d{2})(\d{2})(\d{2})(Z?))?\Z")
 _DURATION = re.compile(r"P(?:(\d{1,4})W)?(?:(\d{1,4})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,5})M)?(?:(\d{1,6})S)?)?\Z")
 Values = dict[str, tuple[dict[str, str], str]]  # name -> parameters, value: the first of each
@@ -104,10 +108,12 @@ def _moment(parameters: dict[str, str], value: str, zone: ZoneInfo) -> tuple[dat
 
 
 def _zone(name: str) -> ZoneInfo | None:
-    if not re.fullmatch(r"[A-Za-z]{2,30}(?:/[A-Za-z_+-]{1,30}){1,2}|UTC", name):
+    """The zone of a name as calendars write it: of the IANA, behind a maker's prefix, or of Windows (CLDR, windowsZones)."""
+    plain = str(get_global("windows_zone_mapping").get(name, "")) or _PREFIX.sub("", name)
+    if not _NAME.match(plain):
         return None
     try:
-        return ZoneInfo(name)
+        return ZoneInfo(plain)
     except (KeyError, ValueError, OSError):
         return None
 

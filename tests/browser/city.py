@@ -27,17 +27,31 @@ Zeiten
 """.replace(b"\n", b"\r\n")
 
 
+PICTURED = b"""From: Karl <karl@news.example.org>
+To: ben.b@ahaus.net
+Subject: Bunter Brief
+MIME-Version: 1.0
+Content-Type: text/html; charset=utf-8
+
+<p>Bunt <img src="https://cdn.example/eins.png" alt="Eins" width="40"><img src="https://cdn.example/zwei.png" alt=""></p>
+""".replace(b"\n", b"\r\n")
+
+
 def _people(city: Any, now: Any) -> None:
-    """Anna with some mail, somebody at the desk and the officer, and a message of the city."""
+    """Anna and Ben with some mail, somebody at the desk and the officer, and a message of the city."""
     from datetime import timedelta
 
     from stadtmail.mail.actions import accounts
+    from stadtmail.mail.verdicts import Verdict
     from stadtmail.tenants import news
     from tests.doors.web import cast
 
     accounts.open_roles(city, now=now)
     cast.resident(city, "anna.k", now)
     cast.deliver(LETTER, "anna.k@ahaus.net", "datenschutz@ahaus.net", now=now)
+    cast.resident(city, "ben.b", now, street="Wallstraße 3", birth_date="1979-11-02")
+    found = b"Authentication-Results: mx.ahaus.net; dmarc=pass header.from=news.example.org\r\n"
+    cast.deliver(PICTURED, "ben.b@ahaus.net", now=now, verdict=Verdict(dmarc="pass", authentication_results=found))
     for role in ("desk", "officer"):
         cast.doris(city, now, role)
     words = news.Words("Rathaus geschlossen", "Am 24. Dezember ist das Rathaus zu."), news.Words("Town hall closed", "On 24 December.")
@@ -66,7 +80,7 @@ def main() -> None:
         _people(ahaus, now)
     granian = Path(sys.executable).with_name("granian")
     options = ("--interface", "wsgi", "--host", "127.0.0.1", "--port", sys.argv[1], "--blocking-threads", "4", "--no-log")
-    os.execv(granian, [str(granian), *options, "stadtmail.wsgi:application"])
+    os.execv(granian, [str(granian), *options, "tests.browser.serving:application"])
 
 
 if __name__ == "__main__":

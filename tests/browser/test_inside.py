@@ -3,6 +3,8 @@
 The list of pages is the URL table: a page that is added is walked as well, unless it says here why there is nothing to look at.
 """
 
+from pathlib import Path
+
 import pytest
 
 from tests.browser.conftest import Driver
@@ -20,6 +22,7 @@ NO_PAGE = frozenset(
 )  # fmt: skip
 INSIDE = [table.PAGES[name] for name in sorted((table.RESIDENTS | table.READERS | table.SEARCH) - NO_PAGE)]
 ANNA = {"address": "anna.k@ahaus.net", "password": cast.PASSWORD}
+BEN = {"address": "ben.b@ahaus.net", "password": cast.PASSWORD}
 MOST_BYTES = 150_000
 
 pytestmark = pytest.mark.timeout(600)
@@ -43,6 +46,35 @@ def test_pages_of_the_staff(chromium: Driver, login: str, paths: list[str]) -> N
     seen = chromium("inside", paths=paths, login=login, password=cast.STAFF_PASSWORD)
     assert set(seen["statuses"].values()) == {200}
     assert (seen["overflow"], seen["violations"], seen["storage"]) == ([], [], [])
+
+
+@pytest.mark.parametrize("prefix", ["", pytest.param("/en", marks=pytest.mark.long)])
+def test_a_shared_folder_from_its_holder_to_its_guest(chromium: Driver, prefix: str) -> None:
+    seen = chromium("shares", guest=BEN["address"], prefix=prefix, **ANNA)
+    assert seen["steps"] == ["Kiosk am Bahnhof"]
+    assert (seen["overflow"], seen["violations"]) == ([], [])
+
+
+@pytest.mark.parametrize("prefix", ["", pytest.param("/en", marks=pytest.mark.long)])
+def test_the_notice_about_pictures_in_every_state(chromium: Driver, served: tuple[str, dict[str, str]], prefix: str) -> None:
+    demo = chromium("pictures", prefix=prefix, only=True, **BEN)
+    may_fetch = Path(served[1]["STADTMAIL_DATA"]) / "may-fetch"
+    may_fetch.touch()
+    try:
+        seen = chromium("pictures", prefix=prefix, **BEN)
+    finally:
+        may_fetch.unlink()
+    assert demo["steps"] == ["they wait: 0"]
+    assert seen["steps"] == ["they wait: 0", "they are shown: 2", "they are always shown: 2"]
+    assert demo["overflow"] + seen["overflow"] == []
+    assert demo["violations"] + seen["violations"] == []
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_session_ends_while_somebody_writes(chromium: Driver, javascript: bool) -> None:
+    seen = chromium("lost", javascript=javascript, prefix="", **BEN)
+    assert seen["steps"] == ["Was lange dauert", "Lange Probe", "Was lange dauert"]
+    assert (seen["overflow"], seen["violations"]) == ([], [])
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -457,6 +457,99 @@ const tasks = {
     seen.cookies.push(...(await context.cookies()).map((cookie) => cookie.name));
   },
 
+  async shares(browser) {
+    // a folder from its holder to its guest and back, every page of both looked at
+    const [, mine] = await open(browser);
+    await enter(mine);
+    const here = `${base}${options.prefix}/postfach/freigaben`;
+    await mine.goto(here);
+    await look(mine, "nothing shared");
+    await fill(mine, { address: "niemand@ahaus.net" });
+    await mine.locator("#folder").selectOption("1");
+    await mine.locator('button[value="give"]').click();
+    await mine.locator("#fehler").waitFor();
+    await look(mine, "nobody to share with");
+    await fill(mine, { address: options.guest });
+    await mine.locator('button[value="give"]').click();
+    await mine.waitForURL(/fertig=freigegeben/);
+    await look(mine, "a folder shared");
+    const [, theirs] = await open(browser);
+    await theirs.goto(`${base}/anmelden`);
+    await fill(theirs, { address: options.guest, password: options.password });
+    await theirs.locator('button[value="cookie"]').click();
+    await theirs.waitForURL(/postfach/);
+    await theirs.goto(here);
+    await look(theirs, "a folder offered");
+    await theirs.locator('button[value="show"]').click();
+    await theirs.waitForURL(/geteilt/);
+    await look(theirs, "a folder of somebody else");
+    await theirs.locator(".mail__main a.letter").first().click();
+    await theirs.locator("#betreff").waitFor();
+    await look(theirs, "a message of somebody else");
+    seen.steps.push(await theirs.locator("#betreff").innerText());
+    await theirs.goto(here);
+    await look(theirs, "a folder accepted");
+    await theirs.locator('button[value="hide"]').click();
+    await theirs.waitForURL(/fertig=ausgeblendet/);
+    await look(theirs, "a folder put away");
+    await theirs.locator('button[value="leave"]').click();
+    await theirs.waitForURL(/fertig=verlassen/);
+    await look(theirs, "a folder given back");
+  },
+
+  async pictures(browser) {
+    // the notice about pictures from the internet in its states: they wait, they are shown, they are always shown
+    const [, page] = await open(browser);
+    await enter(page);
+    await page.goto(`${base}${options.prefix}/postfach`);
+    await page.locator("a.letter", { hasText: "Bunter Brief" }).click();
+    await page.locator("#bilder").waitFor();
+    const drawn = async (label) => {
+      await look(page, label);
+      const pictures = await page.frames().at(-1).locator("img[src]").evaluateAll((found) => found.filter((one) => one.naturalWidth).length);
+      seen.steps.push(`${label}: ${pictures}`);
+    };
+    await drawn("they wait");
+    if (options.only) return;
+    await page.locator('button[value="once"]').click();
+    await page.waitForURL(/bilder=/);
+    await drawn("they are shown");
+    await page.locator('button[value="always"]').click();
+    await page.locator('#bilder ~ p a[href$="/einstellungen/bilder"]').waitFor();
+    await drawn("they are always shown");
+    await page.goto(`${base}${options.prefix}/postfach/einstellungen/bilder`);
+    await look(page, "whose pictures are shown");
+    await page.locator('main form[action$="/bilder"] button').first().click();
+    await page.waitForURL(/fertig=bilder-weg/);
+    await look(page, "nobody's pictures are shown");
+  },
+
+  async lost(browser) {
+    // a session ends while its owner writes: what they typed is there again
+    const [context, page] = await open(browser, { javaScriptEnabled: options.javascript });
+    await enter(page);
+    await page.goto(`${base}${options.prefix}/postfach/schreiben`);
+    await fill(page, { to: options.address, subject: "Lange Probe", text: "Was lange dauert" });
+    const file = { name: "gross.bin", mimeType: "application/octet-stream", buffer: Buffer.alloc(20_000_000, "a") };
+    if (!options.javascript) await page.locator("#file").setInputFiles([file]);
+    const other = await context.newPage();
+    await other.goto(`${base}/postfach`);
+    await other.locator('form[action$="/abmelden"] button').click();
+    await other.waitForURL(/abgemeldet/);
+    await page.locator('button.kern-btn[value="save"]').click();
+    await page.locator("textarea[readonly]").waitFor();
+    await look(page, "nobody's form");
+    seen.steps.push(await page.locator("#text").inputValue());
+    await enter(other);
+    await other.waitForURL(/postfach/);
+    await page.locator('main form[action*="/schreiben"] button').click();
+    await page.locator("#fehler").waitFor();
+    await look(page, "the form again");
+    await page.locator('button.kern-btn[value="save"]').click();
+    await page.waitForURL(/stand=gespeichert/);
+    seen.steps.push(await page.locator("#subject").inputValue(), await page.locator("#text").inputValue());
+  },
+
   async link(browser) {
     const [context, page] = await open(browser, { javaScriptEnabled: options.javascript });
     await page.goto(`${base}/anmelden`);

@@ -45,6 +45,20 @@ def test_days_durations_and_times_without_a_zone() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "hour"),
+    [("Eastern Standard Time", 19), ("W. Europe Standard Time", 13), ("UTC", 14), ("/freeassociation.sourceforge.net/America/New_York", 19),
+     ("America/Argentina/Buenos_Aires", 17)],
+)  # fmt: skip
+def test_zones_as_outlook_and_evolution_name_them(name: str, hour: int) -> None:
+    """Taken for a time of the city, a call with New York would be six hours early."""
+    for written in (name, f'"{name}"'):
+        found = event(f"DTSTART;TZID={written}:20260115T140000")
+        assert found is not None
+        assert found.start == datetime(2026, 1, 15, hour, tzinfo=UTC)
+        assert not found.is_floating
+
+
+@pytest.mark.parametrize(
     "lines",
     [["SUMMARY:x"], ["DTSTART:gestern"], ["DTSTART:20261340T250000Z"], ["DTSTART:00000101T000000Z"], ["DTSTART;TZID=../../etc/passwd:x"]],
 )

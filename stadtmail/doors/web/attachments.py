@@ -25,12 +25,20 @@ from stadtmail.wire import pictures
 
 MOST_PREVIEW = 8 * 1024 * 1024  # bytes of a picture that is shown
 MOST_PREVIEWS = 12  # pictures of one message that the page shows at once
+# what a device runs when it is opened, whatever its sender called it (names that Windows, macOS and office programs run)
+PROGRAMS = frozenset(
+    {
+        "app", "appx", "bat", "cmd", "com", "cpl", "dll", "dmg", "docm", "exe", "gadget", "hta", "img", "inf", "iso", "jar", "js", "jse",
+        "lnk", "msc", "msi", "msix", "pif", "pkg", "pptm", "ps1", "psm1", "reg", "rgs", "scr", "sct", "sh", "url", "vb", "vbe", "vbs",
+        "vhd", "vhdx", "ws", "wsc", "wsf", "wsh", "xll", "xlsm",
+    }
+)  # fmt: skip
 PICTURE_POLICY = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
 
 
 @dataclass(frozen=True)
 class File:
-    """An attachment as the page shows it; `is_picture`, `is_pdf`: there is a preview of it."""
+    """An attachment as the page shows it; `is_picture`, `is_pdf`: there is a preview of it; `is_program`: opening it runs it."""
 
     id: str
     name: str
@@ -38,6 +46,7 @@ class File:
     size_bytes: int
     is_picture: bool
     is_pdf: bool
+    is_program: bool
 
 
 class NoPicture(errors.NotFound):
@@ -49,8 +58,9 @@ def files(view: Any) -> list[File]:
     shown = [part.id for part in view.parts if part.type in mailhtml.PICTURES and part.size_bytes <= MOST_PREVIEW][:MOST_PREVIEWS]
     return [
         File(
-            part.id, part.filename or _("anhang"), shown_type(part.type), part.size_bytes, part.id in shown,
-            pdf.is_one(part.type, part.filename, part.size_bytes),
+            part.id, part.filename or _("anhang"), _("Programm") if is_program(part.filename) else shown_type(part.type),
+            part.size_bytes, part.id in shown and not is_program(part.filename),
+            pdf.is_one(part.type, part.filename, part.size_bytes) and not is_program(part.filename), is_program(part.filename),
         )
         for part in view.parts
     ]  # fmt: skip
@@ -93,6 +103,11 @@ def all_as_zip(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpR
         raise queries.NoSuchMessage
     chunks = _zipped(request, box, (folder, uid), [(part.id, part.filename) for part in view.parts])
     return downloads.streamed(request, chunks, f"anhaenge-{folder}-{uid}.zip", kind="application/zip")
+
+
+def is_program(filename: str) -> bool:
+    """Does a device run what has this name? Signs that nobody sees do not hide its end."""
+    return downloads.safe_name(filename).lower().rpartition(".")[2] in PROGRAMS
 
 
 def shown_type(kind: str) -> str:

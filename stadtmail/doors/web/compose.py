@@ -87,6 +87,16 @@ def forward(request: PortalRequest, box: Box, folder: int, uid: int) -> HttpResp
     return HttpResponseRedirect(reverse("draft", args=[saved.uid]))
 
 
+def shown(request: PortalRequest, box: Box, sent: Sent, problems: list[Problem], *, status: int = 400) -> HttpResponse:
+    """The form with what was typed, of which nothing is saved yet; what was attached before is in the draft as it was."""
+    try:
+        older = drafts.draft(box.opened, sent.written.uid)
+    except errors.NotFound:
+        return _page(request, box, sent.written, problems=problems, sent=sent, status=status)
+    written = replace(sent.written, files=older.files, in_reply_to=older.in_reply_to, references=older.references)
+    return _page(request, box, written, problems=problems, sent=sent, status=status)
+
+
 def _done(request: PortalRequest, box: Box, sent: Sent) -> HttpResponse:
     if sent.step == "discard":
         drafting.discard(box.opened, sent.written.uid, now=request.now)
@@ -145,15 +155,10 @@ def _again(request: PortalRequest, box: Box, sent: Sent, saved: drafting.Saved, 
 
 
 def _refused(request: PortalRequest, box: Box, sent: Sent, problems: list[Problem]) -> HttpResponse:
-    """It could not be saved: what was typed is on the page, what was attached before is in the draft as it was."""
+    """It could not be saved: what was typed is on the page."""
     if sent.step == "auto":
         return JsonResponse({"said": problems[0].text}, status=413)
-    try:
-        older = drafts.draft(box.opened, sent.written.uid)
-    except errors.NotFound:
-        return _page(request, box, sent.written, problems=problems, sent=sent)
-    written = replace(sent.written, files=older.files, in_reply_to=older.in_reply_to, references=older.references)
-    return _page(request, box, written, problems=problems, sent=sent)
+    return shown(request, box, sent, problems)
 
 
 def _said(request: PortalRequest, saved: drafting.Saved, problems: list[Problem]) -> HttpResponse:
@@ -167,12 +172,13 @@ def _said(request: PortalRequest, saved: drafting.Saved, problems: list[Problem]
 
 
 def _page(
-    request: PortalRequest, box: Box, shown: Draft, *, problems: list[Problem] | None = None, state: str = "", sent: Sent | None = None
+    request: PortalRequest, box: Box, shown: Draft, *, problems: list[Problem] | None = None, state: str = "", sent: Sent | None = None,
+    status: int = 400,
 ) -> HttpResponse:  # fmt: skip
     known = compose_form.identities(request, box)
     selected = compose_form.chosen(known, shown.sender) or known[0]
     folders = mailbox.folders(box)
-    status = 400 if problems else 409 if state == "apart" else 200
+    status = status if problems else 409 if state == "apart" else 200
     values: dict[str, Any] = {
         **mailbox.side(box, folders, next((one for one in folders if one.icon == "drafts"), None)),
         "draft": shown,

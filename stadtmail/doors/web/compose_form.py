@@ -32,6 +32,7 @@ RECIPIENTS = ("to", "cc", "bcc")
 FIELDS = ("sender", *RECIPIENTS, "subject", "text", "html", "receipt", "ident", "draft", "original", "day", "time", "step", "remove")
 MOST_UPLOAD = drafting.MOST_BYTES * 57 // 78 - 256 * 1024  # of all files of a form: 57 bytes are a line of 78 (RFC 2045 6.8)
 MOST_REQUEST = 4 * drafting.MOST_BYTES  # what is larger is not even read
+MOST_TYPED = 2 * 1024 * 1024  # of the fields of a form, as they are sent
 
 
 @dataclass(frozen=True, repr=False)
@@ -104,23 +105,56 @@ def read(request: PortalRequest) -> Sent:
             _read_files(request, handler)
         no_file = ("file",) if request.POST.get("file") == "" else ()  # browsers send the field when nothing was chosen
         refuse_surplus(request.POST, (*FIELDS, *no_file))
-        return _sent(request, handler)
+        return _sent(request, handler.uploads, is_too_large=handler.is_too_large)
     except BaseException:
         handler.forget()
         raise
 
 
-def _read_files(request: PortalRequest, handler: _Sealing) -> None:
+class _Skipping(FileUploadHandler):
+    """Takes no file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_met_one = False
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        """One that is passed over."""
+        super().new_file(*args, **kwargs)
+        self.has_met_one = True
+        raise SkipFile
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        """Never asked."""
+
+    def file_complete(self, file_size: int) -> None:
+        """Never asked."""
+
+
+def salvaged(request: PortalRequest) -> tuple[Sent, bool]:
+    """What was typed into a form that nobody may send any more, and whether there were files with it, which are passed over.
+
+    Raises BadRequest, RequestDataTooBig, places.NoPlace.
+    """
+    handler = _Skipping()
+    if request.content_type == bodies.FORM:
+        bodies.read(request)
+    else:
+        _read_files(request, handler, most=MOST_UPLOAD + MOST_TYPED)
+    return _sent(request, []), handler.has_met_one
+
+
+def _read_files(request: PortalRequest, handler: FileUploadHandler, *, most: int = MOST_REQUEST) -> None:
     if request.content_type != "multipart/form-data":
         raise BadRequest
-    if int(request.META.get("CONTENT_LENGTH") or 0) > MOST_REQUEST:
+    if int(request.META.get("CONTENT_LENGTH") or 0) > most:
         raise RequestDataTooBig
     request.upload_handlers = [handler]
     with Place(origin.network(request)):
         request.POST  # noqa: B018 - reading is the point
 
 
-def _sent(request: PortalRequest, handler: _Sealing) -> Sent:
+def _sent(request: PortalRequest, uploads: list[drafting.Upload], *, is_too_large: bool = False) -> Sent:
     given = {name: request.POST.get(name, "") for name in FIELDS}
     number, html = given["draft"], mailhtml.written(given["html"])
     uid = int(number) if number.isascii() and number.isdecimal() and len(number) <= 10 else 0
@@ -134,7 +168,7 @@ def _sent(request: PortalRequest, handler: _Sealing) -> Sent:
             receipt=bool(given["receipt"]),
         ),
         drop=(given["remove"][:80],) if given["remove"] else (),
-        uploads=handler.uploads, day=given["day"].strip(), time=given["time"].strip(), is_too_large=handler.is_too_large,
+        uploads=uploads, day=given["day"].strip(), time=given["time"].strip(), is_too_large=is_too_large,
     )  # fmt: skip
 
 

@@ -198,7 +198,8 @@ def _correct(request: PortalRequest, by: UUID, contract_id: UUID) -> HttpRespons
 def _search(request: PortalRequest, given: dict[str, str], problems: list[Problem], *, locked: str = "") -> HttpResponse:
     address = Field("address", _("Genaue E-Mail-Adresse"), type="email", autocomplete="off", value=given.get("address", ""),
                     error=errors_of(problems).get("address", ""))  # fmt: skip
-    page = _why(request, "web/desk_search.html", {"address": address, "locked": locked}, _purposes(), problems)
+    context = {"address": address, "locked": locked, "purpose": given.get("purpose", "")}
+    page = _why(request, "web/desk_search.html", context, _purposes(), problems)
     page.status_code = 403 if locked else page.status_code
     return page
 

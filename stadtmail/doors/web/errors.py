@@ -15,7 +15,7 @@ from django.utils import translation
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import throttle, tokens, visit
+from stadtmail.doors.web import cookies, throttle, tokens, visit
 from stadtmail.doors.web.request import PROBE
 from stadtmail.kit import clock, log
 from stadtmail.kit import errors as kinds
@@ -66,6 +66,8 @@ def answer(request: HttpRequest, error: Exception) -> HttpResponse:
     if isinstance(error, AWAY):
         log.bug(error, role="web")
         return bare(503)
+    if isinstance(error, tokens.StaleForm) and _has_ended(request):
+        return page(request, 403, "ended")
     for kind in type(error).__mro__:
         if kind in CODES:
             code, reason = CODES[kind]
@@ -79,7 +81,7 @@ def page(request: HttpRequest, code: int, reason: str = "") -> HttpResponse:
     if not hasattr(request, "policy"):
         return bare(code)
     words = _words(code, reason)
-    again = f"/{request.get_full_path_info().lstrip('/')}" if code in AGAIN or reason == "stale" else ""
+    again = f"/{request.get_full_path_info().lstrip('/')}" if code in AGAIN or reason in ("stale", "ended") else ""
     context = {"words": words, "code": code, "again": again}
     html = render_to_string("web/error.html", context, request=request)
     response = HttpResponse(html, status=code, headers={"Cache-Control": "no-store"})
@@ -126,6 +128,12 @@ def server_error(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
     return bare(500)
 
 
+def _has_ended(request: HttpRequest) -> bool:
+    """Does the browser bring a session that is none any more?"""
+    brought = request.COOKIES.get(cookies.name(request)) or visit.URL_SESSION.match(request.path)
+    return getattr(request, "visit", None) is None and bool(brought)
+
+
 def _tally(request: HttpRequest, error: TooManyFieldsSent) -> None:
     """Only how many: neither the field nor what was in it (C-2.1). What our own measures send is counted apart."""
     kind = "surplus_probes" if PROBE in request.META else "surplus_fields"
@@ -151,6 +159,10 @@ def _words(code: int, reason: str) -> Words:
         (403, "stale"): Words(
             _("Das Formular ist abgelaufen"),
             _("Öffnen Sie die Seite bitte neu und senden Sie das Formular noch einmal ab. Es wurde nichts gespeichert."),
+        ),
+        (403, "ended"): Words(
+            _("Sie sind nicht mehr angemeldet"),
+            _("Ihre Sitzung ist zu Ende. Es wurde nichts gespeichert. Melden Sie sich bitte wieder an, und versuchen Sie es noch einmal."),
         ),
         (403, "foreign"): Words(
             _("Diese Anfrage kam von einer anderen Website"),

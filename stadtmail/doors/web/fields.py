@@ -1,12 +1,16 @@
 """Form fields as the templates draw them, and the rule for what a form may send: nothing that it did not ask (C-2.1)."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from django.core.exceptions import TooManyFieldsSent
 from django.http import QueryDict
 
 ALWAYS = frozenset({"token"})
+MEGA = 1024 * 1024
+_NUMBER = re.compile(r"[0-9]{1,5}([.,][0-9]{1,3})?\Z")
 
 
 @dataclass(frozen=True)
@@ -68,3 +72,9 @@ def errors_of(problems: Collection[Problem]) -> Mapping[str, str]:
     for problem in problems:
         found.setdefault(problem.field, problem.text)
     return found
+
+
+def megabytes(text: str) -> int | None:
+    """A size in MB as somebody typed it ("5", "0,5", "0.5"), in bytes; None for what is none, and for nothing."""
+    value = Decimal(text.replace(",", ".")) if _NUMBER.match(text) else Decimal()
+    return int(value * MEGA) or None

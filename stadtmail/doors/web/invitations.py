@@ -1,4 +1,4 @@
-"""A calendar invitation in a message, shown as one: what, when in the city's time, where, by whom. Nothing is answered by itself."""
+"""A calendar invitation in a message, shown as one: what, when in the reader's time, where, by whom. Nothing is answered by itself."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -8,6 +8,7 @@ from typing import Any
 from babel.dates import format_date, format_datetime
 from django.utils.translation import gettext as _
 
+from stadtmail.doors.web import viewing
 from stadtmail.doors.web.access import Box
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.doors.web.templatetags.portal import region
@@ -38,7 +39,7 @@ def of(request: PortalRequest, box: Box, at: tuple[int, int], view: Any) -> Show
     if part is None:
         return None
     _name, _type, chunks = queries.part(box.opened, *at, part.id)
-    found = invitation.read(b"".join(islice(chunks, 100)), zone=request.policy.tz)
+    found = invitation.read(b"".join(islice(chunks, 100)), zone=viewing.zone(request))
     if found is None:
         return None
     titles = {
@@ -54,7 +55,7 @@ def of(request: PortalRequest, box: Box, at: tuple[int, int], view: Any) -> Show
 def _when(request: PortalRequest, found: Invitation) -> str:
     if not isinstance(found.start, datetime):
         return _days(found.start, found.end)
-    zone, lang = request.policy.tz, region()
+    zone, lang = viewing.zone(request), region()
     start = found.start.astimezone(zone)
     pattern = "EEEE, d MMMM y, HH:mm" if lang == "en_GB" else "EEEE, d. MMMM y, HH:mm"
     text = str(format_datetime(start, pattern, tzinfo=zone, locale=lang))

@@ -30,12 +30,7 @@ class Label:
 
 def of(box: Box) -> dict[int, Label]:
     """bit -> label, by name. Keywords that programs use among themselves are none."""
-    known = _known()
-    found = [
-        Label(bit, known.get(name.lower()) or words.shown(name), colour)
-        for bit, (name, colour) in queries.labelled(box.opened).items()
-        if words.is_label(name)
-    ]
+    found = [Label(bit, named(name), colour) for bit, (name, colour) in queries.labelled(box.opened).items() if words.is_label(name)]
     return {one.bit: one for one in sorted(found, key=lambda one: one.name.casefold())}
 
 
@@ -105,7 +100,12 @@ def colours() -> dict[str, str]:
     return dict(zip(words.COLOURS, named, strict=True))
 
 
-def _known() -> dict[str, str]:
+def named(keyword: str) -> str:
+    """A keyword as a label is called, on every page."""
+    return known().get(keyword.lower()) or words.shown(keyword)
+
+
+def known() -> dict[str, str]:
     """The five labels that Thunderbird begins with."""
-    named = (_("Wichtig"), _("Dienstlich"), _("Persönlich"), _("Zu erledigen"), _("Später"))
-    return dict(zip(words.KNOWN, named, strict=True))
+    names = (_("Wichtig"), _("Dienstlich"), _("Persönlich"), _("Zu erledigen"), _("Später"))
+    return dict(zip(words.KNOWN, names, strict=True))

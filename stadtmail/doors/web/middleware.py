@@ -14,7 +14,7 @@ from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 from django.utils import translation
 
-from stadtmail.doors.web import bodies, cookies, errors, headers, maintenance, origin, tokens, visit
+from stadtmail.doors.web import bodies, compose_lost, cookies, errors, headers, maintenance, origin, tokens, visit
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.kit import clock
 from stadtmail.kit.errors import NotAllowed, NotFound, TryLater
@@ -47,7 +47,7 @@ class Portal:
         cookies.enforce(request, response)
         return response
 
-    def process_view(self, request: PortalRequest, *_view: Any) -> HttpResponse | None:
+    def process_view(self, request: PortalRequest, *_view: Any) -> HttpResponseBase | None:
         """Every POST has a token of its own form, city and session, and does not come from another site."""
         if request.method != "POST":
             return None
@@ -61,10 +61,9 @@ class Portal:
             if form not in IN_ADDRESS:
                 bodies.read(request)
             given = request.GET if form in IN_ADDRESS else request.POST
-            tokens.check(request.city.id, form, given.get("token", ""), session=mark, now=request.now)
-        except (NotAllowed, TryLater, BadRequest, SuspiciousOperation, UnreadablePostError) as error:
+            return _checked(request, form, given.get("token", ""), mark)
+        except (NotAllowed, NotFound, TryLater, BadRequest, SuspiciousOperation, UnreadablePostError) as error:
             return errors.answer(request, error)  # Django shows process_exception only what a page raises
-        return None
 
     def process_exception(self, request: PortalRequest, error: Exception) -> HttpResponse:
         """Expected errors have their page; anything else is a bug."""
@@ -130,3 +129,15 @@ class Portal:
         session, peer = request.visit.session, request.META.get("REMOTE_ADDR", "")
         with connections.open_connection("web", peer=peer, tenant=request.city.id, person=session.person or session.staff, now=request.now):
             return self.get_response(request)
+
+
+def _checked(request: PortalRequest, form: str, token: str, mark: str) -> HttpResponseBase | None:
+    """Nothing for a token that is good. A message that was being written comes back to its writer; else raises tokens.StaleForm."""
+    is_writing = form == "compose"
+    try:
+        tokens.check(request.city.id, form, token, session=mark, now=request.now)
+    except tokens.StaleForm:
+        if not is_writing:
+            raise
+        return compose_lost.page(request)
+    return compose_lost.page(request) if is_writing and request.visit is None else None

@@ -14,12 +14,12 @@ from django.utils.translation import gettext as _
 
 from stadtmail.doors.web import access, mailbox, rows, tokens
 from stadtmail.doors.web.access import Box
-from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus, texts
+from stadtmail.doors.web.fields import Field, Problem, errors_of, megabytes, refuse_surplus, texts
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.mail import finding
 
 FORM, STATE = "find", "suche"
-TEXTS = ("text", "sender", "receiver", "subject", "name", "since", "until", "folder")
+TEXTS = ("text", "sender", "receiver", "subject", "name", "since", "until", "larger", "folder")
 MARKS = ("attached", "unread")
 MOST = 200  # signs of a field
 
@@ -54,6 +54,8 @@ def _problems(given: dict[str, str], shown: list[mailbox.Folder]) -> list[Proble
     if not set(given) - {"folder"}:
         return [Problem("text", _("Schreiben Sie bitte, wonach wir suchen sollen."))]
     found = [Problem(name, _("Dieses Datum gibt es nicht.")) for name in ("since", "until") if name in given and _day(given[name]) is None]
+    if "larger" in given and megabytes(given["larger"]) is None:
+        found.append(Problem("larger", _("Bitte geben Sie eine Zahl an, zum Beispiel 5 oder 0,5.")))
     if "folder" in given and given["folder"] not in {str(one.number) for one in shown}:
         found.append(Problem("folder", _("Diesen Ordner gibt es nicht.")))
     return found
@@ -83,6 +85,7 @@ def _wish(request: PortalRequest, given: dict[str, str]) -> finding.Wish:
         name=given.get("name", ""),
         since=_midnight(request, since) if since else None,
         before=_midnight(request, until + timedelta(days=1)) if until and until < date.max else None,
+        larger=megabytes(given.get("larger", "")) or 0,
         has_attachments="attached" in given,
     )  # fmt: skip
 
@@ -115,11 +118,11 @@ def _fields(given: dict[str, str], wrong: Any) -> dict[str, Field]:
     labels = {
         "text": (_("Suchen nach"), "text"), "sender": (_("Absender"), "text"), "receiver": (_("Empfänger"), "text"),
         "subject": (_("Betreff"), "text"), "name": (_("Name einer Datei im Anhang"), "text"), "since": (_("Eingegangen ab"), "date"),
-        "until": (_("Eingegangen bis"), "date"),
+        "until": (_("Eingegangen bis"), "date"), "larger": (_("Größer als (in MB)"), "text"),
     }  # fmt: skip
-    hints = {"text": _("Wörter oder ihr Anfang; „in Anführungszeichen“ genau so.")}
+    hints = {"text": _("Wörter oder ihr Anfang; „in Anführungszeichen“ genau so."), "larger": _("Mit allen Anhängen, zum Beispiel 5.")}
     return {
         name: Field(name, label, type=kind, value=given.get(name, ""), error=wrong.get(name, ""), required=False, maxlength=MOST,
-                    hint=hints.get(name, ""), autocomplete="off")
+                    hint=hints.get(name, ""), autocomplete="off", inputmode="decimal" if name == "larger" else "")
         for name, (label, kind) in labels.items()
     }  # fmt: skip

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import TooManyFieldsSent
@@ -11,13 +10,14 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import access, mailbox, settings, settings_rules, settings_words
-from stadtmail.doors.web.fields import Field, Problem, errors_of, refuse_surplus, texts
+from stadtmail.doors.web import access, labels, mailbox, settings, settings_rules, settings_words
+from stadtmail.doors.web.fields import MEGA, Field, Problem, errors_of, megabytes, refuse_surplus, texts
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.doors.web.settings import Choice
 from stadtmail.kit import errors
 from stadtmail.mail import queries, trying
 from stadtmail.mail.actions import filters, rules
+from stadtmail.mail.labels import KNOWN, is_label
 from stadtmail.mail.rulewriting import COPY, KEEP, MOVE, PLACES, TEXTS, TRASH, Condition, Rule
 from stadtmail.wire.sievelex import Wrong
 
@@ -29,9 +29,7 @@ MOST_NAME, MOST_TEXT, MOST_HEADER = 60, 200, 60
 PARTS = ("what", "how", "text", "header")
 PLAIN = ("step", "version", "rows", "name", "any", "place", "folder", "seen", "flagged", "label", "forward", "stop")
 STEPS = ("save", "more", "try")
-MEGA = 1024 * 1024
 _HEADER = re.compile(r"[A-Za-z0-9_-]+\Z")
-_KEYWORD = re.compile(r"[A-Za-z0-9$_.-]{1,60}\Z")
 Given = dict[str, str]
 
 
@@ -142,7 +140,7 @@ def _made(request: PortalRequest, o: Any, given: Given, id_: str, *, with_name: 
         else:
             folder, role = state.name, state.role
     if given["label"] and given["label"] not in {one.value for one in _labels(o, given)}:
-        problems.append(Problem("label", _("Dieses Schlagwort gibt es nicht.")))
+        problems.append(Problem("label", _("Dieses Etikett gibt es nicht.")))
     if given["forward"] and not rules.confirmed(o).get(given["forward"].lower()):
         problems.append(Problem("forward", _("Diese Adresse ist noch nicht bestätigt.")))
     name = given["name"] or (conditions[0].text or settings_words.whats()[conditions[0].what] if conditions else "")
@@ -176,7 +174,7 @@ def _conditions(given: Given) -> tuple[list[Condition], list[Problem]]:
         if wrong:
             problems.append(Problem(f"text{number}", wrong))
         elif what in ("larger", "smaller"):
-            found.append(Condition(what, text=str(_bytes(text))))
+            found.append(Condition(what, text=str(megabytes(text))))
         elif what in TEXTS:
             found.append(Condition(what, how, text, header if what == "header" else ""))
         else:
@@ -189,7 +187,7 @@ def _conditions(given: Given) -> tuple[list[Condition], list[Problem]]:
 def _wrong(what: str, how: str, text: str, header: str) -> str:
     if what not in settings_words.whats() or (what in TEXTS and how not in settings_words.hows()):
         return _("Bitte wählen Sie, was verglichen werden soll.")
-    if what in ("larger", "smaller") and _bytes(text) is None:
+    if what in ("larger", "smaller") and megabytes(text) is None:
         return _("Bitte geben Sie eine Zahl an, zum Beispiel 5 oder 0,5.")
     if what in TEXTS and not (text and settings.is_line(text, MOST_TEXT)):
         return _("Bitte geben Sie einen Text mit höchstens %(most)s Zeichen an.") % {"most": MOST_TEXT}
@@ -198,14 +196,6 @@ def _wrong(what: str, how: str, text: str, header: str) -> str:
     if what == "body" and how not in ("contains", "not_contains"):
         return _("Im Text der Nachricht geht nur „enthält“ und „enthält nicht“.")
     return ""
-
-
-def _bytes(text: str) -> int | None:
-    try:
-        value = Decimal(text.replace(",", ".")) if re.fullmatch(r"[0-9]{1,5}([.,][0-9]{1,3})?", text) else None
-    except InvalidOperation:
-        return None
-    return int(value * MEGA) if value is not None and value > 0 else None
 
 
 def _given(rule: Rule, o: Any) -> Given:
@@ -235,9 +225,10 @@ def _rows(given: Mapping[str, str]) -> int:
 
 
 def _labels(o: Any, given: Given) -> list[Choice]:
-    words = settings_words.labels()
-    own = {name: words.get(name.lower(), name) for name in queries.keywords(o).values() if _KEYWORD.match(name)}
-    return [Choice(name, label, name == given.get("label")) for name, label in {**words, **own}.items()]
+    """The labels that a rule may give: those of every mail program, and the mailbox's own."""
+    own = [name for name in queries.keywords(o).values() if is_label(name)]
+    known = {name.lower(): name for name in (*KNOWN, *own)}
+    return [Choice(name, labels.named(name), name == given.get("label")) for name in known.values()]
 
 
 def _page(
@@ -252,6 +243,7 @@ def _page(
         "name": Field("name", _("Name der Regel"), hint=_("Nur für Sie. Ohne Namen nehmen wir die erste Bedingung."), required=False,
                       value=given.get("name", ""), maxlength=MOST_NAME, error=wrong.get("name", ""), autocomplete="off"),
         "places": _places(given), "place_error": wrong.get("place", ""), "folder_error": wrong.get("folder", ""),
+        "label_error": wrong.get("label", ""), "forward_error": wrong.get("forward", ""),
         "folders": [Choice(str(one.number), name, str(one.number) == given.get("folder"))
                     for one, name in settings.folders(o, lang=request.language)],
         "labels": _labels(o, given), "forwards": [Choice(one, one, one == given.get("forward")) for one in agreed], "section": "mail",

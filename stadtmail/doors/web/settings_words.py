@@ -4,11 +4,10 @@ from babel.lists import format_list
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from stadtmail.doors.web import labels
 from stadtmail.doors.web.templatetags.portal import size
 from stadtmail.mail.folders import standard_name
 from stadtmail.mail.rulewriting import COPY, MOVE, TRASH, Condition, Rule
-
-LABELS = ("$label1", "$label2", "$label3", "$label4", "$label5")  # what mail programs know by these names
 
 
 def whats() -> dict[str, str]:
@@ -26,12 +25,6 @@ def hows() -> dict[str, str]:
         "contains": _("enthält"), "not_contains": _("enthält nicht"), "is": _("ist genau"), "is_not": _("ist nicht"),
         "begins": _("beginnt mit"), "ends": _("endet mit"),
     }  # fmt: skip
-
-
-def labels() -> dict[str, str]:
-    """Labels that every mail program knows."""
-    words = (_("Wichtig"), _("Arbeit"), _("Privat"), _("Zu erledigen"), _("Später"))
-    return dict(zip(LABELS, words, strict=True))
 
 
 def said(rule: Rule, *, lang: str) -> tuple[str, str]:
@@ -96,6 +89,6 @@ def _actions(rule: Rule, lang: str) -> list[str]:
     found = [places[rule.place] % {"folder": folder}] if rule.place in places else []
     found += [_("als gelesen markieren")] if rule.seen else []
     found += [_("mit Stern markieren")] if rule.flagged else []
-    found += [_("mit „%(label)s“ kennzeichnen") % {"label": labels().get(rule.label, rule.label)}] if rule.label else []
+    found += [_("das Etikett „%(label)s“ geben") % {"label": labels.named(rule.label)}] if rule.label else []
     found += [_("an %(address)s weiterleiten") % {"address": rule.forward}] if rule.forward else []
     return found or [_("im Posteingang lassen")]

@@ -3,6 +3,7 @@
 Each page asks for the right anew, so it ends with the right. Who looked at what, and when, is kept nowhere (C-4.2).
 """
 
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -11,7 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from stadtmail.doors.web import access, attachments, downloads, lines, mailbox, mailhtml, message, sharing
+from stadtmail.doors.web import access, attachments, downloads, lines, mailbox, mailhtml, message, senders, sharing
 from stadtmail.doors.web.access import Box
 from stadtmail.doors.web.request import PortalRequest
 from stadtmail.mail import given, listing, queries, views
@@ -48,6 +49,7 @@ def read(request: PortalRequest, box: Box, share: UUID, uid: int) -> HttpRespons
         **_side(box, one), "uid": uid, "newer": newer, "older": older, "subject": view.subject or _("(kein Betreff)"),
         "people": message.people_of(view), "at": view.received_at, "claimed": message.claimed(view), "files": attachments.files(view),
         "as_html": as_html, "has_both": view.html is not None and view.text is not None, "blocked": safe.blocked,
+        "is_cut": safe.is_cut, "is_empty": as_html and not mailhtml.is_visible(safe.html), **_judged(request, box, one, view),
         "text": "" if as_html else mailhtml.plain(view.text or ""),
     }  # fmt: skip
     return render(request, "web/shared_message.html", context)
@@ -70,6 +72,13 @@ def part(request: PortalRequest, box: Box, share: UUID, uid: int, part: str) -> 
     one = _readable(box, share)
     filename, kind, chunks = queries.part(one.opened(), one.state.number, mailbox.number(uid), part)
     return downloads.streamed(request, chunks, filename or _("anhang"), kind=kind)
+
+
+def _judged(request: PortalRequest, box: Box, one: given.Given, view: Any) -> dict[str, Any]:
+    """What should make its reader careful, as in a mailbox of their own. Who writes for the first time writes to somebody else here."""
+    if one.state.role in ("sent", "drafts"):
+        return {}
+    return {"proof": senders.proof(view), "cautions": [found for found in senders.cautions(request, box, view) if found.kind != "info"]}
 
 
 def _readable(box: Box, share: UUID) -> given.Given:

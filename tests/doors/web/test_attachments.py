@@ -3,6 +3,7 @@
 import re
 from base64 import b64encode
 from io import BytesIO
+from urllib.parse import quote
 from zipfile import ZipFile
 
 import pytest
@@ -163,3 +164,15 @@ def test_ways_to_the_neighbours(anna, now) -> None:
     html = anna.get("/postfach/1/3").response.content.decode()
     assert re.findall(r'rel="(prev|next)" href="([^"]+)"', html) == [("prev", "/postfach/1/4"), ("next", "/postfach/1/2")]
     assert 'rel="prev"' not in anna.get("/postfach/1/4").response.content.decode()
+
+
+def test_a_program_is_called_one_whatever_its_sender_called_it(anna, now) -> None:
+    """A right-to-left sign makes "…fdp.exe" read "…exe.pdf"; its type says PDF."""
+    name = "Rechnung\u202efdp.exe"
+    kind = 'application/pdf; name="x.pdf"'
+    raw = mixed((kind, "NAME", b"MZ"), ("application/pdf", "ruhig.pdf", b"%PDF-1.4"))
+    raw = raw.replace(b'filename="NAME"', b"filename*=utf-8''" + quote(name).encode())
+    page = show(anna, now, raw)
+    assert "ist ein Programm." in page.text
+    assert page.text.count("PDF-Dokument, ") == 1
+    assert [link for link in page.links if "/pdf/" in link] == ["/postfach/1/2/pdf/3"]

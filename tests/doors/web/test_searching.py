@@ -70,6 +70,19 @@ def test_the_exact_form(anna, now) -> None:
     assert "Nichts gefunden" in anna.send(form, status=302, text="brief", attached="1").text
 
 
+def test_by_size(anna, now) -> None:
+    deliver("Klein", "Brief", now)
+    deliver("Gross", "Brief " * 400_000, now)
+    form = anna.get("/postfach/suchen").form("postfach/suchen")
+    assert [word in anna.send(form, status=302, larger="2").text for word in ("Gross", "Klein")] == [True, False]
+    assert [word in anna.send(form, status=302, larger="0,001", text="brief").text for word in ("Gross", "Klein")] == [True, False]
+    assert "Nichts gefunden" in anna.send(form, status=302, larger="99").text
+    for wrong in ("viel", "0", "-1", "1e9", "5 MB"):
+        page = anna.send(form, status=400, larger=wrong, text="brief")
+        assert "zum Beispiel 5 oder 0,5" in page.text
+        assert f'value="{wrong}"' in page.response.content.decode()
+
+
 NOT_MEANT = [{}, {"since": "2026-02-30"}, {"since": "gestern"}, {"until": "9999-99-99"},
              {"folder": "99", "text": "x"}, {"folder": "a", "text": "x"}]  # fmt: skip
 

@@ -4,7 +4,7 @@ import pytest
 
 from stadtmail.kit import clock
 from stadtmail.people import queries as people
-from stadtmail.usage import connections, folder, volatile
+from stadtmail.usage import connections, folder, sessions, volatile
 from tests.doors.web import cast
 from tests.doors.web.browsing import Browser
 
@@ -108,3 +108,17 @@ def test_c32_a_new_password_and_log_out_everywhere_end_all_the_others(anna, prog
     assert other.client.get(PAGE).status_code == 302
     assert anna.client.get(PAGE).status_code == (200 if how == "password" else 302)
     assert not any(one.beat(clock.now()) for one in programs.values())
+
+
+@pytest.mark.parametrize("way", ["cookie", "url"])
+def test_a_form_of_a_session_that_has_ended_says_so(ahaus, contract, way) -> None:
+    """Not "the form is too old": who has been away for half an hour wants to know that they are logged out."""
+    browser = logged_in(ADDRESS, way)
+    prefix = browser.at.partition("/postfach")[0]
+    form = browser.get(f"{prefix}/postfach/etiketten").form("etiketten")
+    sessions.end_person(ahaus.id, contract.person_id)
+    page = browser.send(form, status=403, tun="anlegen", name="Verein", farbe="blue")
+    assert "Sie sind nicht mehr angemeldet" in page.text
+    assert "Es wurde nichts gespeichert" in page.text
+    assert "/postfach/etiketten" in page.links
+    assert "Das Formular ist abgelaufen" in Browser().send(form, status=403, tun="anlegen", name="x", farbe="blue").text or way == "url"

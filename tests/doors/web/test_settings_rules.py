@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 import pytest
 
 from stadtmail.kit import config
-from stadtmail.mail import filtering, queries, rulebook, views
-from stadtmail.mail.actions import changing, filters, rules
+from stadtmail.mail import filtering, labels, queries, rulebook, views
+from stadtmail.mail.actions import changing, filters, handling, rules
 from stadtmail.mail.models import Mailbox
 from stadtmail.wire import sievecheck, sieveparse
 from tests.doors.web import cast
@@ -52,6 +52,21 @@ def test_a_rule_by_form_puts_the_next_message_into_its_folder(settled, o, now) -
     assert sievecheck.compiled(text)
     assert [(one.name, one.is_active) for one in filters.listed(o)] == [(rules.NAME, True)]
     assert rulebook.written(rulebook.read(text)) == text
+
+
+def test_a_rule_gives_the_labels_that_the_mailbox_has_under_their_own_names(settled, o, now) -> None:
+    """One with an umlaut or a blank is another word between programs; what programs alone use is offered to nobody."""
+    for name in ("Müllabfuhr", "Steuer 2026"):
+        handling.make_label(o, name, "blue", now=now)
+    changing.keyword_bits(o, ["$Forwarded"], now=now)
+    html = settled.get(NEW).response.content.decode()
+    offered = html.partition('id="label"')[2].partition("</select>")[0]
+    assert [word in offered for word in (">Müllabfuhr<", ">Steuer 2026<", ">Dienstlich<", "Forwarded")] == [True, True, True, False]
+    page = save(settled, name="Tonne", label=labels.keyword("Müllabfuhr"))
+    assert "das Etikett „Müllabfuhr“ geben" in page.text
+    cast.deliver(LETTER, "anna.k@ahaus.net", now=now)
+    assert "Müllabfuhr" in settled.get("/postfach/5").text
+    assert rulebook.written(rulebook.read(filters.text_of(o, rules.NAME))) == filters.text_of(o, rules.NAME)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ import pytest
 
 from stadtmail.kit import clock
 from stadtmail.mail import queries, views
-from stadtmail.mail.actions import filing, foldering, sealed
+from stadtmail.mail.actions import changing, filing, foldering, sealed
 from stadtmail.mail.shares import Share
+from stadtmail.mail.verdicts import Verdict
 from stadtmail.people import queries as people
 from tests.doors.web import cast
 from tests.doors.web.browsing import Browser, Form
@@ -156,3 +157,23 @@ def test_c61_my_data_says_it_in_words(world) -> None:
     for browser, words in ((anna, ("Geteilt mit", "ben.b@ahaus.net")), (ben, ("Geteilt von", "anna.k@ahaus.net"))):
         text = browser.get("/datenschutz/meine-daten").text
         assert all(word in text for word in words)
+
+
+def test_whoever_reads_in_another_folder_is_warned_as_in_their_own(world, now) -> None:
+    """A forgery does not become a letter of the club by being read in the club's folder."""
+    _, o, folder, anna, ben = world
+    head = b"From: Stadtverwaltung Ahaus <info@peer.example>\r\nSubject: Bescheid\r\n"
+    forged = head + b"Content-Type: text/html\r\n\r\n<style>p{}</style>\r\n"
+    found = Verdict(dmarc="fail", authentication_results=b"Authentication-Results: mx.ahaus.net; dmarc=fail header.from=peer.example\r\n")
+    cast.deliver(forged, "anna.k@ahaus.net", now=now, verdict=found)
+    inbox = next(one for one in queries.folders(o) if one.role == "inbox")
+    uid = max(row.uid for row in queries.page(o, inbox.number))
+    changing.move(o, inbox.id, [uid], to=folder, now=now)
+    give(anna, o)
+    do(ben, "show", share=str(Share.objects.get().id))
+    letter = max(link for link in ben.get(f"/postfach/geteilt/{Share.objects.get().id}").links if "/geteilt/" in link)
+    page = ben.get(letter)
+    assert "Absender gefälscht?" in page.text
+    assert "Der Name klingt nach der Stadtverwaltung" in page.text
+    assert "zum ersten Mal" not in page.text
+    assert "nur aus Inhalten, die wir zu Ihrem Schutz nicht zeigen" in page.text

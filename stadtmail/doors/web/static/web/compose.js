@@ -24,7 +24,7 @@ if (form) {
         form.elements.draft.value = answer.draft;
         form.elements.ident.value = answer.ident;
       } else isChanged = true;
-      said.textContent = answer.said;
+      if (said.textContent !== answer.said) said.textContent = answer.said;
     } catch {
       isChanged = true;
       said.textContent = form.dataset.failed;
@@ -54,8 +54,11 @@ if (form) {
       }
       const page = new DOMParser().parseFromString(request.responseText, "text/html");
       const theirs = page.querySelector("form[data-compose]");
-      if (theirs) for (const name of ["draft", "ident"]) form.elements[name].value = theirs.elements[name].value;
-      fail(page.querySelector("#file-error"));
+      if (theirs) {
+        for (const name of ["draft", "ident"]) form.elements[name].value = theirs.elements[name].value;
+        form.action = theirs.getAttribute("action");
+      }
+      fail(page.querySelector("#file-error") || page.querySelector("main h1"));
     });
     request.addEventListener("error", () => fail());
     const fail = (why) => {
