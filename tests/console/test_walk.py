@@ -62,7 +62,12 @@ def test_nobody_can_order_its_address(ahaus, now) -> None:
     assert [(problem.field, problem.code) for problem in found] == [("localpart", "bad_localpart")]
 
 
-@pytest.mark.parametrize("where", ["_receive", "_read", "_look", "_correct", "_withdraw", "_is_closed", "_is_gone", "_is_proven"])
+def rarely(*values):
+    """All but the last in the long tests alone: each walks a whole life twice."""
+    return [pytest.param(value, marks=pytest.mark.long) for value in values[:-1]] + [values[-1]]
+
+
+@pytest.mark.parametrize("where", rarely("_receive", "_read", "_look", "_correct", "_withdraw", "_is_closed", "_is_proven", "_is_gone"))
 def test_what_a_crash_leaves_the_next_walk_clears(ahaus, now, monkeypatch, where) -> None:
     def die(*_: object) -> None:
         raise Crash
@@ -77,7 +82,7 @@ def test_what_a_crash_leaves_the_next_walk_clears(ahaus, now, monkeypatch, where
     assert rows() == before
 
 
-@pytest.mark.parametrize("fatal", range(1, 11))
+@pytest.mark.parametrize("fatal", rarely(*range(1, 11)))
 def test_a_crash_between_two_erasures_is_cleared_too(ahaus, now, monkeypatch, fatal) -> None:
     calls = []
 

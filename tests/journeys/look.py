@@ -3,6 +3,7 @@
 scan            residue scan for the tokens on standard input, one a line
 neighbour ADDR  digests of a resident's opened data and of their sealed bytes
 due             every unit with its date
+all             the present moment, every unit with its date, and a residue scan for the tokens on standard input if there are any
 alias ADDR NAME a further address of a resident's
 volatile-folder where the volatile store of the instance lies
 """
@@ -16,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 
-def scan() -> dict[str, Any]:
+def scan(tokens: str = "") -> dict[str, Any]:
     """Hits with their explanation; `bytes` shows that something was read."""
     from stadtmail.kit import clock
     from stadtmail.privacy.scan import run
 
-    report = run(sys.stdin.read().split("\n"), now=clock.now())
+    report = run((tokens or sys.stdin.read()).split("\n"), now=clock.now())
     return {"hits": [hit.as_dict() for hit in report.hits], "bytes": report.bytes_lying + report.bytes_opened}
 
 
@@ -49,6 +50,14 @@ def due() -> list[list[str]]:
     from stadtmail.privacy.models import Unit
 
     return [[str(unit.id), unit.category, str(unit.due_at)] for unit in Unit.objects.order_by("due_at")]
+
+
+def everything() -> dict[str, Any]:
+    """What a journey asks at each of its dates, by one process instead of three."""
+    from stadtmail.kit import clock
+
+    at, tokens = clock.now().isoformat(), sys.stdin.read()
+    return {"moment": at, "due": due(), "scan": scan(tokens) if tokens else None}
 
 
 def alias(address: str, localpart: str) -> str:
@@ -96,7 +105,8 @@ def main(what: str, *more: str) -> None:
     django.setup()
     from stadtmail.usage import folder
 
-    known = {"scan": scan, "neighbour": neighbour, "due": due, "alias": alias, "volatile-folder": lambda: str(folder.current())}
+    known = {"scan": scan, "neighbour": neighbour, "due": due, "all": everything, "alias": alias}
+    known["volatile-folder"] = lambda: str(folder.current())
     print(json.dumps(known[what](*more)))
 
 

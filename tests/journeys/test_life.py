@@ -6,6 +6,7 @@ Order, log in, receive, read, see, end, gone (issue 2). The mail is what others 
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -28,15 +29,18 @@ def here():
         yield made
 
 
-def advance_to(here: Running, to: datetime) -> None:
-    """Walk the instance's clock beside it, through everything that falls due on the way."""
-    seconds = max(1, int((to - moment(here)).total_seconds()))  # on a slow machine the moment may have come by itself
+def advance_to(here: Running, to: datetime, now: datetime | None = None) -> None:
+    """Walk the instance's clock beside it, through everything that falls due on the way. `now`: its moment, if somebody has just looked."""
+    seconds = max(1, int((to - (now or moment(here))).total_seconds()))  # on a slow machine the moment may have come by itself
     here.command("clock", "advance", f"PT{seconds}S", timeout=1200)
 
 
 def scan(here: Running, *tokens: str) -> list[dict]:
     """Every hit of every token, in every store."""
-    report = here.look("scan", given="\n".join(tokens))
+    return hits_of(here.look("scan", given="\n".join(tokens)))
+
+
+def hits_of(report: dict) -> list[dict]:
     assert report["bytes"] > 100_000
     return report["hits"]
 
@@ -45,10 +49,22 @@ def unexplained(hits: list[dict]) -> list[dict]:
     return [hit for hit in hits if not hit["explained"]]
 
 
-def waiting(here: Running, mine: set[str]) -> list[tuple[datetime, str]]:
-    """(due, category) of the units of one person that still wait, the next one first."""
-    found = [(datetime.fromisoformat(due), category) for unit, category, due in here.look("due") if unit in mine and due != "None"]
-    return sorted(found)
+@dataclass(frozen=True)
+class Seen:
+    """An instance at a moment: what of one person still waits, (due, category), the next one first; and what a scan found of them."""
+
+    moment: datetime
+    units: set[str]
+    waiting: list[tuple[datetime, str]]
+    hits: list[dict]
+
+
+def looked(here: Running, mine: set[str], *tokens: str) -> Seen:
+    """Look at everything at once; without tokens nothing is scanned for."""
+    found = here.look("all", given="\n".join(tokens))
+    waiting = sorted((datetime.fromisoformat(due), category) for unit, category, due in found["due"] if unit in mine and due != "None")
+    hits = hits_of(found["scan"]) if tokens else []
+    return Seen(datetime.fromisoformat(found["moment"]), {unit for unit, _, _ in found["due"]}, waiting, hits)
 
 
 def units_of(here: Running) -> set[str]:
@@ -200,20 +216,23 @@ def see(resident: Resident, sent: list[bytes]) -> None:
 
 def live_on(here: Running, resident: Resident, mine: set[str], *, kill: bool) -> None:
     """Walk to every due moment; shortly before it all is there, at it what was due is gone, and the scan explains the rest."""
-    while left := waiting(here, mine):
-        due = left[0][0]
-        if due - moment(here) > 3 * MARGIN:
+    seen = looked(here, mine)
+    while left := seen.waiting:
+        due, now = left[0][0], seen.moment
+        if due - now > 3 * MARGIN:
             if kill:
                 power_fails_on_the_way(here, due - 2 * MARGIN)
-                kill = False
-            advance_to(here, due - MARGIN)
-            assert moment(here) < due
-            assert waiting(here, mine) == left, "erased before it was due"
-        advance_to(here, due + timedelta(seconds=1))
-        now = moment(here)
-        assert waiting(here, mine) == [one for one in left if one[0] > now], "still there after it was due"
-        assert unexplained(scan(here, *resident.planted)) == []
-    assert not units_of(here) & mine
+                kill, now = False, moment(here)
+            advance_to(here, due - MARGIN, now)
+            seen = looked(here, mine)
+            assert seen.moment < due
+            assert seen.waiting == left, "erased before it was due"
+        advance_to(here, due + timedelta(seconds=1), seen.moment)
+        seen = looked(here, mine, *resident.planted)
+        assert seen.moment > due
+        assert seen.waiting == [one for one in left if one[0] > seen.moment], "still there after it was due"
+        assert unexplained(seen.hits) == []
+    assert not seen.units & mine
 
 
 def power_fails_on_the_way(here: Running, to: datetime) -> None:

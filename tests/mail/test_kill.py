@@ -1,21 +1,27 @@
-"""kill -9 at every numbered step of a delivery: no half message, no lost message that had been accepted (law 6)."""
+"""kill -9 at every numbered step of a delivery: no half message, no lost message that had been accepted (law 6); a hold keeps it whole."""
 
 import os
 import random
 import subprocess
 import sys
 import time
+from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 from django.db import connections
 
-from stadtmail.kit import clock
+from stadtmail.kit import clock, store
 from stadtmail.mail import jobs, queries
 from stadtmail.mail.models import Body, Folder, Mailbox, Message
+from stadtmail.privacy import events, holds, recovery, sweep
+from stadtmail.privacy.models import Unit
 from stadtmail.vault import blobs
 from tests.mail.conftest import opened
 
 SMALL, LARGE = 100, 200_000
+# (step, size, messages that are stored then)
+STEPS = [(1, SMALL, 0), (1, LARGE, 0), (2, LARGE, 0), (3, SMALL, 0), (3, LARGE, 0), (4, SMALL, 1), (4, LARGE, 1), (5, SMALL, 1)]
 pytestmark = pytest.mark.postgres
 
 
@@ -51,15 +57,44 @@ def check(tenant, account, accepted: set[str]) -> list[str]:
     return subjects
 
 
-@pytest.mark.parametrize(
-    ("step", "size", "stored"),
-    [(1, SMALL, 0), (1, LARGE, 0), (2, LARGE, 0), (3, SMALL, 0), (3, LARGE, 0), (4, SMALL, 1), (4, LARGE, 1), (5, SMALL, 1)],
-)
+@pytest.mark.parametrize(("step", "size", "stored"), STEPS)
 def test_killed_at_a_step(step, size, stored, ahaus, anna) -> None:
     child = start(step, size)
     out, _ = child.communicate(timeout=60)
     assert child.returncode == -9
     assert len(check(ahaus, anna, set(out.split()))) == 1 + stored
+
+
+def hold(tenant, unit: UUID, now: datetime) -> UUID:
+    """A court's order to keep a mailbox."""
+    order = {"type": "legal_hold", "reason": "court_order", "by": "desk:1", "approved_by": "officer:2"}
+    return holds.place(tenant=tenant, units=[unit], review_at=now + timedelta(days=30), now=now, **order).id
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("when", ["before", "between", "after"])
+@pytest.mark.parametrize(("step", "size", "stored"), STEPS)
+def test_c41_a_hold_around_a_killed_delivery_keeps_all_of_it(step, size, stored, when, ahaus, anna, now) -> None:
+    """Nothing of it goes while the hold stands, and with its release everything does, once."""
+    unit = Mailbox.objects.get(contract=anna.contract).unit_id
+    placed = [hold(ahaus, unit, now)] if when == "before" else []
+    child = start(step, size)
+    out, _ = child.communicate(timeout=60)
+    assert child.returncode == -9
+    placed += [hold(ahaus, unit, now)] if when == "between" else []
+    recovery.replay(now)
+    kept = check(ahaus, anna, set(out.split()))
+    assert len(kept) == 1 + stored
+    placed += [hold(ahaus, unit, now)] if when == "after" else []
+    with store.writing():
+        events.record(tenant=ahaus, anchor_kind="contract", anchor=anna.contract, name="contract_end", at=now, now=now)
+    due = Unit.objects.get(id=unit).due_at
+    sweep.run(due)
+    assert check(ahaus, anna, set()) == kept
+    assert holds.release(placed[0], tenant=ahaus, now=due) == 1
+    assert not Message.objects.exists()
+    assert not Body.objects.exists()
+    assert list(blobs.every()) == []
 
 
 @pytest.mark.long

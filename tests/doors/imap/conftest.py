@@ -4,7 +4,6 @@ import asyncio
 import socket
 import ssl
 import threading
-import time
 
 import pytest
 
@@ -12,13 +11,9 @@ from stadtmail.doors.imap import server as doors
 from stadtmail.doors.imap.bounds import Bounds
 from stadtmail.kit import clock
 from stadtmail.mail.actions import delivery
-from stadtmail.people import queries as people
-from stadtmail.people.actions import credentials
-from stadtmail.usage import connections, volatile
+from tests.doors.opening import PASSWORD, client, door, opening, residents, wait_for  # noqa: F401 - what all mail doors do alike
 from tests.doors.smtp.conftest import tls  # noqa: F401 - a certificate
 from tests.mail.conftest import _no_old_blobs, anna, ben, contract, deliver, writer  # noqa: F401 - the standing cast
-
-PASSWORD = "ein langer Satz 7"
 
 
 class Door:
@@ -105,50 +100,10 @@ class Client:
         self.socket.close()
 
 
-def wait_for(what, seconds: float = 5.0) -> bool:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if what():
-            return True
-        time.sleep(0.02)
-    return False
-
-
 @pytest.fixture
 def open_door():
-    volatile.clear()
-    opened: list[Door] = []
-
-    def make(tls_context=None, **bounds) -> Door:
-        opened.append(Door(tls_context, **bounds))
-        return opened[-1]
-
-    yield make
-    for door in opened:
-        door.close()
-        assert not door.server._sessions
-        assert not door.server._waiting
-    assert connections.count(clock.now()) == 0
-    volatile.clear()
-
-
-@pytest.fixture
-def residents(ahaus, anna, ben):  # noqa: F811
-    """Anna and Ben, whose mail programs may use the login password."""
-    for one in (anna, ben):
-        credentials.set_mail_login(people.contract(ahaus, one.contract), tenant=ahaus, on=True, password=PASSWORD)
-
-
-@pytest.fixture
-def door(open_door, residents) -> Door:
-    return open_door()
-
-
-@pytest.fixture
-def client(door):
-    made = door.client()
-    yield made
-    made.close()
+    with opening(Door, "_sessions", "_waiting") as make:
+        yield make
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import shutil
+from functools import partial
 
 import pytest
 from cryptography import x509
@@ -10,9 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from stadtmail.doors.smtp.server import tls_context
-from stadtmail.kit import clock
-from stadtmail.usage import connections, volatile
 from stadtmail.vault import blobs
+from tests.doors.opening import opening
 from tests.doors.smtp.fakes import Door, MailRoom
 
 
@@ -23,20 +23,8 @@ def room() -> MailRoom:
 
 @pytest.fixture
 def open_door(room: MailRoom):
-    volatile.clear()
-    doors: list[Door] = []
-
-    def make(**more) -> Door:
-        doors.append(Door(room, **more))
-        return doors[-1]
-
-    yield make
-    for door in doors:
-        door.close()
-        assert not door.server._running
-        assert not door.server._networks
-    assert connections.count(clock.now()) == 0
-    volatile.clear()
+    with opening(partial(Door, room), "_running", "_networks") as make:
+        yield make
 
 
 @pytest.fixture

@@ -7,16 +7,13 @@ import pytest
 
 from stadtmail.doors.smtp import server as doors
 from stadtmail.doors.smtp.bounds import Bounds
-from stadtmail.kit import clock
 from stadtmail.mail import queries
 from stadtmail.people import verified
 from stadtmail.people.actions import app_passwords, credentials
-from stadtmail.usage import connections, volatile
+from tests.doors.opening import PASSWORD, opening
 from tests.doors.smtp.conftest import tls  # noqa: F401 - a certificate
 from tests.doors.smtp.fakes import Client
 from tests.mail.conftest import _no_old_blobs, anna, ben, contract, deliver, opened, writer  # noqa: F401 - the standing cast
-
-PASSWORD = "ein langer Satz 7"
 
 
 class Door:
@@ -56,21 +53,9 @@ class Door:
 
 @pytest.fixture
 def open_door():
-    volatile.clear()
     verified.forget()
-    opened_doors: list[Door] = []
-
-    def make(context=None, **bounds) -> Door:
-        opened_doors.append(Door(context, **bounds))
-        return opened_doors[-1]
-
-    yield make
-    for door in opened_doors:
-        door.close()
-        assert not door.server._running
-        assert not door.server._networks
-    assert connections.count(clock.now()) == 0
-    volatile.clear()
+    with opening(Door, "_running", "_networks") as make:
+        yield make
 
 
 @pytest.fixture
