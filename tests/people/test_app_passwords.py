@@ -10,9 +10,10 @@ from stadtmail.people import jobs, passwords, proofs, queries, scram, verified
 from stadtmail.people.actions import app_passwords, contracts, credentials, maillogin
 from stadtmail.people.actions.credentials import WrongCredentials
 from stadtmail.people.models import AppPassword, Credential
-from stadtmail.privacy import holdings, sweep, units
+from stadtmail.privacy import holdings, recovery, sweep, units
 from stadtmail.privacy.models import Unit
 from stadtmail.vault import keys
+from tests import backups
 from tests.people.people import PASSWORD, order
 from tests.people.traces import files_with
 
@@ -266,3 +267,16 @@ def test_what_was_right_a_moment_ago_is_forgotten_after_a_minute(ahaus, anna, mo
     assert opens(ahaus, PASSWORD)
     assert worked == [True]
     assert not any(PASSWORD.encode() in key + value for key, (value, _) in verified._known.items())
+
+
+def test_c28_a_restored_backup_brings_no_revoked_one_back(ahaus, anna, make, now) -> None:
+    """Rows of before its revocation come back; the ledger names it, and its key is gone. The one that was not revoked goes on."""
+    revoked, kept = make(label="verloren"), make(label="behalten")
+    put_back = backups.backup()
+    assert app_passwords.revoke(anna, revoked.id, tenant=ahaus, now=now)
+    put_back()
+    assert AppPassword.objects.count() == 2
+    recovery.replay(now)
+    verified.forget()
+    assert not opens(ahaus, revoked.password)
+    assert opens(ahaus, kept.password)

@@ -18,6 +18,7 @@ from stadtmail.people.models import Authenticator, Credential, SpareCode
 from stadtmail.people.webauthn import Place
 from stadtmail.privacy import erasure, holdings, recovery, sweep
 from stadtmail.privacy.models import Unit
+from tests import backups
 from tests.instance import POSTGRES
 from tests.people.authenticator import Device
 from tests.people.people import PASSWORD, clerk, order
@@ -245,6 +246,17 @@ def test_a_restored_file_brings_no_used_code_back(owner, now) -> None:
     assert recovery.replay(now) == 1
     assert not spares(owner, made.codes[0])
     assert spares(owner, made.codes[1])
+
+
+def test_c28_a_restored_backup_brings_no_factor_back_that_was_taken_off(owner, now) -> None:
+    turn_on(owner, now)
+    put_back = backups.backup()
+    assert second_factors.turn_off(owner, now=now)
+    put_back()
+    assert second_factor.is_on(owner)  # the restored rows would
+    recovery.replay(now)
+    assert not second_factor.is_on(owner)
+    assert not SpareCode.objects.exists()
 
 
 def test_killed_after_the_claim_a_code_is_used_all_the_same(owner, now, monkeypatch) -> None:

@@ -16,9 +16,13 @@ def forms(canary: str) -> list[bytes]:
 
 def files_with(canary: str) -> list[str]:
     """Names of the files in which the value lies, in any form."""
+    return files_with_bytes(*forms(canary))
+
+
+def files_with_bytes(*wanted: bytes) -> list[str]:
+    """Names of the files in which any of these lies, as it is."""
     for alias in connections:
         connections[alias].close()
-    wanted = forms(canary)
     found = []
     for path in sorted(Path(config.load().data).rglob("*")):
         if path.is_file() and any(one in path.read_bytes() for one in wanted):

@@ -163,18 +163,21 @@ def test_a_bug_says_so_and_nothing_else(browser: Browser, monkeypatch) -> None:
 
 
 def test_a_cookie_that_no_policy_lists_is_dropped(browser: Browser, monkeypatch) -> None:
-    from stadtmail.doors.web import cookies
+    from stadtmail.doors.web import headers
 
-    real = cookies.enforce
+    real, planted = headers.secure, []
 
     def plant(request, response) -> None:
+        real(request, response)
         response.set_cookie("sessionid", "erika@ahaus.net")
         response.set_cookie("stadtmail", "x", max_age=3600)
-        real(request, response)
+        planted.append(request.path)
 
-    monkeypatch.setattr(cookies, "enforce", plant)
-    assert not browser.get("/").cookies
-    assert not browser.get("/static/web/app.css").cookies
+    monkeypatch.setattr(headers, "secure", plant)
+    paths = ["/", "/static/web/app.css", "/gibt-es-nicht", "/en/"]
+    for path in paths:
+        assert not browser.get(path).cookies
+    assert planted == paths
 
 
 def test_nothing_of_an_unfinished_order_stays(browser: Browser, wait) -> None:
