@@ -1,7 +1,8 @@
 """Living connections: one UsageRecord each (C-2.5), sealed under a key that only this process has, gone at its end (C-4.2).
 
 The entry is on a lease: whoever serves the connection beats within 30 seconds, or it has ended at its last beat. A beat that
-is refused says that the connection must be cut: absolute limit, end of its person's sessions, or a new start.
+is refused says that the connection must be cut: absolute limit, end of its person's sessions, or a new start. A stranger's
+connection may wait for its first beat to be entered: what ends before that was never written anywhere.
 """
 
 import json
@@ -49,24 +50,43 @@ class Live:
 
 
 class Connection:
-    """One living connection of this process. Not a record of anybody: that is sealed in the store."""
+    """One living connection of this process. Once it is entered, its record lies sealed in the store and nowhere else."""
 
     def __init__(
         self, record: UsageRecord, *, tenant: UUID, until: datetime, via: bytes = b"", network: bytes = b"", outline: bytes = b""
     ) -> None:
         self.id = record.id
         self._tenant, self._service, self._until = tenant, record.service, until
-        self._key = bytearray(os.urandom(32))
-        sealed = seal(bytes(self._key), _written(record), tenant=tenant, category=SERVICES[record.service], object=f"use {self.id}")
-        self._value = len(outline).to_bytes(2, "big") + outline + sealed
-        lease = min(record.begin_at + LEASE, until)
-        volatile.put("connection", self.id.bytes, self._value, until=lease, person=record.subject_ref or network, via=via)
+        self._owner, self._via, self._outline = record.subject_ref or network, via, outline
+        self._record: UsageRecord | None = record
+        self._key, self._value, self._has_ended = bytearray(), b"", False
+
+    @property
+    def is_entered(self) -> bool:
+        """Do the other processes know of it?"""
+        return bool(self._value)
+
+    def enter(self, now: datetime) -> None:
+        """Seal the record into the store. From another thread than the one that ends it, too: nothing stays behind."""
+        record = self._record
+        if record is None:
+            return
+        key = os.urandom(32)
+        sealed = seal(key, _written(record), tenant=self._tenant, category=SERVICES[self._service], object=f"use {self.id}")
+        value = len(self._outline).to_bytes(2, "big") + self._outline + sealed
+        volatile.put("connection", self.id.bytes, value, until=min(now + LEASE, self._until), person=self._owner, via=self._via)
+        self._key[:], self._value, self._record = key, value, None
+        if self._has_ended:  # meanwhile
+            self.end()
 
     def beat(self, now: datetime) -> bool:
-        """Renew the lease. False: the connection is over and has to be cut."""
+        """Renew the lease, or enter it for the first time. False: the connection is over and has to be cut."""
         if now >= self._until:
             self.end()
             return False
+        if not self._value:
+            self.enter(now)
+            return not self._has_ended
         return volatile.replace("connection", self.id.bytes, self._value, until=min(now + LEASE, self._until), now=now)
 
     def record(self, now: datetime) -> UsageRecord | None:
@@ -79,16 +99,20 @@ class Connection:
 
     def end(self) -> None:
         """The connection has ended: its entry is dropped, its key overwritten. Idempotent."""
-        volatile.drop("connection", self.id.bytes)
+        self._has_ended, self._record = True, None
+        if self._value:
+            volatile.drop("connection", self.id.bytes)
         self._key[:] = bytes(len(self._key))
 
 
 def begin(
-    service: str, *, peer: str, tenant: UUID | None, person: UUID | None, now: datetime, via: UUID | None = None, network: str = ""
-) -> Connection:
+    service: str, *, peer: str, tenant: UUID | None, person: UUID | None, now: datetime, via: UUID | None = None, network: str = "",
+    is_entered: bool = True,
+) -> Connection:  # fmt: skip
     """Begin a connection; whoever begins one ends it (or uses open_connection).
 
-    `via`: the credential that it began with. `network`: of a stranger, to be counted (of_network).
+    `via`: the credential that it began with. `network`: of a stranger, to be counted (of_network). `is_entered` off: its first
+    beat enters it, and whoever serves it beats soon.
     """
     rules = policy.current(tenants.city(tenant)) if tenant else None
     limit = rules.limits["session_absolute"] if rules else None
@@ -106,7 +130,10 @@ def begin(
     mark = marks.of_person(tenant, via) if tenant and via else b""
     counted = marks.of_network(network) if network and person is None else b""
     outline = _outline(record, tenant, person) if tenant and person and service in HELD else b""
-    return Connection(record, tenant=tenant or _NO_CITY, until=now + lasts, via=mark, network=counted, outline=outline)
+    made = Connection(record, tenant=tenant or _NO_CITY, until=now + lasts, via=mark, network=counted, outline=outline)
+    if is_entered:
+        made.enter(now)
+    return made
 
 
 @contextmanager

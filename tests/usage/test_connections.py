@@ -125,3 +125,43 @@ def test_a_new_start_and_the_end_of_a_person_cut_their_connections(ahaus, now) -
     assert other.beat(now + SECOND)
     volatile.clear()
     assert not other.beat(now + 2 * SECOND)
+
+
+def test_a_stranger_is_entered_at_the_first_beat_and_gone_at_the_end(now) -> None:
+    short, long = (connections.begin("smtp", peer=PEERS[0], tenant=None, person=None, now=now, is_entered=False) for _ in range(2))
+    short.end()
+    assert connections.count(now) == 0
+    assert not short.beat(now + SECOND)
+    assert connections.count(now + SECOND) == 0  # what has ended does not come back
+    assert long.beat(now + SECOND)
+    assert long.is_entered
+    assert long.record(now + SECOND).begin_at == now
+    assert connections.count(now + 30 * SECOND) == 1  # its lease begins with its entry
+    long.end()
+    assert connections.count(now + SECOND) == 0
+    assert not any(long._key)
+
+
+def test_an_end_while_it_is_entered_leaves_nothing(now, monkeypatch) -> None:
+    connection = connections.begin("smtp", peer=PEERS[0], tenant=None, person=None, now=now, is_entered=False)
+    put = volatile.put
+
+    def raced(*args, **more) -> None:
+        connection.end()
+        put(*args, **more)
+
+    monkeypatch.setattr(volatile, "put", raced)
+    assert not connection.beat(now)
+    assert connections.count(now) == 0
+    assert not any(connection._key)
+
+
+def test_what_could_not_be_entered_is_entered_by_a_later_beat(now, monkeypatch) -> None:
+    connection = connections.begin("smtp", peer=PEERS[0], tenant=None, person=None, now=now, is_entered=False)
+    with monkeypatch.context() as broken:
+        broken.setattr(volatile, "put", lambda *_, **__: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            connection.beat(now)
+    assert not connection.is_entered
+    assert connection.beat(now)
+    assert connections.count(now) == 1

@@ -10,7 +10,7 @@ import ssl
 import stat
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import datetime
@@ -174,7 +174,10 @@ class Server:
             del self._networks[network]  # the name of a network does not stay longer than its connections
 
     async def _serve(self, stream: Stream, network: str) -> None:
-        """The life of one connection: registered first, served, and gone from RAM at its end whatever ended it."""
+        """The life of one connection: registered first, served, and gone from RAM at its end whatever ended it.
+
+        What lasts longer than a moment `_watch` enters into the store: two writes that most mail never needs.
+        """
         try:
             connection = await self.crew.light(partial(self._register, stream.peer, network))
         except Exception as error:  # noqa: BLE001 - a connection that cannot be registered is not served
@@ -203,7 +206,7 @@ class Server:
         now, most = clock.now(), self.bounds.arrivals_a_minute
         if not self._is_trusted(network) and not limits.allow(f"{self.service}.arrival", network, limit=most, per_seconds=60, now=now):
             return None
-        return connections.begin(self.service, peer=peer, tenant=None, person=None, now=now)
+        return connections.begin(self.service, peer=peer, tenant=None, person=None, now=now, is_entered=False)
 
     def _is_trusted(self, network: str) -> bool:
         return self.is_lmtp or network in self.bounds.trusted_networks
@@ -226,28 +229,33 @@ class Server:
         while True:
             await asyncio.sleep(self.bounds.beat_seconds)
             try:
-                await self._beat()
+                await self._beat(self._live)
                 if time.monotonic() - logged >= LOG_SECONDS:
                     logged = time.monotonic()
                     await self.crew.quick(self._write_counts)
             except Exception as error:  # noqa: BLE001 - the next beat may succeed
                 log.bug(error, role="doors")
 
-    async def _beat(self) -> None:
-        for connection in await self.crew.quick(partial(_lost, list(self._live))):
+    async def _beat(self, these: Iterable[Connection]) -> None:
+        self._cut(await self.crew.quick(partial(_lost, list(these))))
+
+    def _cut(self, these: Iterable[Connection]) -> None:
+        for connection in these:
             if connection in self._live:
                 self._live[connection].interrupt(only_idle=False)
 
     async def _watch(self) -> None:
-        """Connections that were ended from elsewhere (a revoked password, logging out everywhere) are cut within a second."""
+        """Once a second: connections that have lasted a moment are entered, or cut where that cannot be; those that were ended from
+        elsewhere (a revoked password, logging out everywhere) are cut, too."""
         ended = None
         while True:
+            fresh = [one for one in self._live if not one.is_entered]
             try:
                 before, ended = ended, await self.crew.quick(connections.endings)
-                if before not in (None, ended):
-                    await self._beat()
+                await self._beat(self._live if before not in (None, ended) else fresh)
             except Exception as error:  # noqa: BLE001 - the next look may succeed
                 log.bug(error, role="doors")
+                self._cut(fresh)
             await asyncio.sleep(self.bounds.watch_seconds)
 
     def _write_counts(self) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 import threading
+import time
 from concurrent.futures import Future
 
 import uvloop
@@ -151,3 +152,11 @@ class Client:
 
     def close(self) -> None:
         self.socket.close()
+
+
+def wait_for(what, seconds: float = 10) -> None:
+    """Until it is so; what happens in another thread or process needs a moment."""
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.01)

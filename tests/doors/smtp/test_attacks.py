@@ -11,14 +11,7 @@ import pytest
 from stadtmail.kit import clock, config, log
 from stadtmail.usage import connections, limits, volatile
 from tests.doors.smtp import fakes
-
-
-def wait_for(what, seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
+from tests.doors.smtp.fakes import wait_for
 
 ENDS = [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\r\n\x00.\n", b"\n\r\n.\n"]
 
@@ -257,7 +250,7 @@ def test_nul_octets_in_a_mail_arrive(client, room) -> None:
 def test_c42_a_connection_is_in_ram_while_it_lasts(door) -> None:
     client = door.client()
     client.reply()
-    assert connections.count(clock.now()) == 1
+    wait_for(lambda: connections.count(clock.now()) == 1)
     client.close()
     wait_for(lambda: connections.count(clock.now()) == 0)
 
@@ -266,8 +259,19 @@ def test_c42_a_connection_whose_record_has_ended_is_cut(door) -> None:
     """A new start of `serve`, or the absolute limit: the next beat ends it."""
     client = door.client()
     client.reply()
+    wait_for(lambda: connections.count(clock.now()) == 1)
     volatile.clear()
     assert client.replies_until_end() == ["421 4.3.2 Closing for now, please come back"]
+
+
+def test_c42_a_connection_that_cannot_be_entered_is_cut(door, monkeypatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(volatile, "put", full)
+    client = door.client()
+    assert client.replies_until_end()[-1].startswith("421")
+    assert not door.server._live
 
 
 def test_c42_half_open_connections_are_cut_at_the_absolute_limit(door, monkeypatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 from stadtmail.doors.smtp.spool import Spooled
 from stadtmail.kit import config
 from stadtmail.vault import blobs
-from tests.doors.smtp.test_attacks import wait_for
+from tests.doors.smtp.fakes import wait_for
 
 
 def test_a_mail_of_25_mb_is_spooled_sealed_and_forgotten(client, room) -> None:

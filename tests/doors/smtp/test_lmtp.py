@@ -102,7 +102,7 @@ def test_a_stranger_is_turned_away_before_anything_is_read(open_door, room) -> N
 
 def test_c42_a_connection_is_a_record_in_ram_and_ends(lmtp, talk) -> None:
     begin(talk)
-    assert connections.count(clock.now()) == 1
+    fakes.wait_for(lambda: connections.count(clock.now()) == 1)
 
 
 @pytest.mark.skipif(shutil.which("smtp-source") is None, reason="Postfix's smtp-source is not here")
