@@ -121,3 +121,9 @@ def test_tables_of_another_version_are_refused(place, tmp_path) -> None:
     done = stadtmail(data, "city", "list")
     assert done.returncode == 1
     assert "privacy_hold.remark is unknown" in done.stderr
+
+
+def test_publish_comes_up_before_it_loads_a_room(place) -> None:
+    done = stadtmail(place / "data", "policy", "publish", "nowhere")
+    assert done.returncode == 1, done.stderr
+    assert "bug" not in done.stderr
