@@ -74,8 +74,8 @@ def records(tenant: Tenant, *, dkim: Sequence[tuple[str, str]]) -> list[Record]:
         weight = 0 if one.security == TLS or one.kind == "sieve" else 10
         value = f"{weight} 1 {one.port} {one.host}."
         found.append(Record(name, "SRV", value, "mail programs find the server (RFC 6186, 8314)", is_needed=False))
-    for name, program in (("autoconfig", "Thunderbird and others"), ("autodiscover", "Outlook")):
-        found.append(Record(f"{name}.{domain}", "CNAME", f"{host}.", f"{program} set themselves up", is_needed=False))
+    for name, use in (("autoconfig", "Thunderbird and others set themselves up"), ("autodiscover", "Outlook sets itself up")):
+        found.append(Record(f"{name}.{domain}", "CNAME", f"{host}.", use, is_needed=False))
     found.append(Record(f"_autodiscover._tcp.{domain}", "SRV", f"0 0 443 {host}.", "Outlook sets itself up", is_needed=False))
     return [*found, *(_caa(name) for name in dict.fromkeys((domain, mx, host)))]
 

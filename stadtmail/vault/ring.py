@@ -134,6 +134,7 @@ def recover(kit: bytes, private: bytes, *, root_key_path: Path) -> None:
 
 
 def _write_private(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         os.fchmod(fd, 0o600)  # before the first byte: one that lay there may have been open to others

@@ -113,6 +113,30 @@ def test_the_recovery_kit_brings_back_root_key_and_ring(place, tmp_path) -> None
     assert before[0] not in (tmp_path / "kit").read_bytes()
 
 
+def test_the_kit_makes_an_instance_on_another_machine(place, tmp_path) -> None:
+    """What docs/operate.md says: instance.json and the kit, and the folder of the root key need not be there yet."""
+    stadtmail(place / "data", "keys", "pair", str(tmp_path / "private"), str(tmp_path / "public"))
+    assert stadtmail(place / "data", "keys", "escrow", str(tmp_path / "public"), str(tmp_path / "kit")).returncode == 0
+    there = tmp_path / "data"
+    there.mkdir(mode=0o700)
+    told = json.loads((place / "data" / "instance.json").read_text())
+    (there / "instance.json").write_text(json.dumps({**told, "root_key": str(tmp_path / "etc" / "root.key")}))
+    missing = stadtmail(there, "keys", "recover", str(tmp_path / "no kit"), str(tmp_path / "private"))
+    assert (missing.returncode, "no kit: No such file" in missing.stderr) == (1, True), missing.stderr
+    done = stadtmail(there, "keys", "recover", str(tmp_path / "kit"), str(tmp_path / "private"))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "etc" / "root.key").read_bytes() == (place / "root.key").read_bytes()
+    assert (there / "ring").read_bytes() == (place / "data" / "ring").read_bytes()
+
+
+def test_a_root_key_that_cannot_be_written_makes_no_instance(tmp_path) -> None:
+    (tmp_path / "file").touch()
+    done = stadtmail(tmp_path / "data", "init", "--root-key", str(tmp_path / "file" / "root.key"))
+    assert done.returncode == 1, done.stderr
+    assert "cannot be written" in done.stderr
+    assert not (tmp_path / "data" / "instance.json").exists()
+
+
 def test_tables_of_another_version_are_refused(place, tmp_path) -> None:
     data = tmp_path / "data"
     shutil.copytree(place / "data", data)
@@ -121,3 +145,9 @@ def test_tables_of_another_version_are_refused(place, tmp_path) -> None:
     done = stadtmail(data, "city", "list")
     assert done.returncode == 1
     assert "privacy_hold.remark is unknown" in done.stderr
+
+
+def test_publish_comes_up_before_it_loads_a_room(place) -> None:
+    done = stadtmail(place / "data", "policy", "publish", "nowhere")
+    assert done.returncode == 1, done.stderr
+    assert "bug" not in done.stderr

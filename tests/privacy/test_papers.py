@@ -1,14 +1,17 @@
 """What is compiled beside the notice: register with deletion concept, annex to the contract, imprint."""
 
+from dataclasses import replace
+
 import pytest
 
 from stadtmail.privacy import policy as policies
 from stadtmail.privacy.notice import annex, imprint, register, words
 from stadtmail.privacy.notice.contacts import MEASURES
 from stadtmail.privacy.notice.register import START_TYPES
-from stadtmail.privacy.notice.texts import papers
+from stadtmail.privacy.notice.texts import papers, sentences
 from stadtmail.privacy.policy.clauses import BY_ID
 from stadtmail.privacy.policy.lint import EVENTS
+from tests.privacy.papers import clause, plain
 from tests.privacy.policy_files import policy
 
 LANGUAGES = ("de", "en")
@@ -30,6 +33,36 @@ def test_the_register_has_every_purpose_category_and_cookie(slug, lang):
         assert row.rule == (words.due(rule, lang) if rule else row.rule)
         assert row.lateness
         assert row.holds
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_register_says_who_gets_mail_and_pictures_wherever_they_are(lang):
+    """Art. 30(1)(d) and (e) GDPR: recipients whom users choose, and that they may be in a third country; nowhere else."""
+    compiled = policies.load("ahaus.net")
+    asked, never = papers(lang)["asked_third_country"], papers(lang)["no_third_country"]
+    purposes = {*compiled.categories["TRANSIT"].purposes, compiled.pictures.purpose}
+    assert {a.code for a in register(compiled, lang).activities if a.third_countries == asked} == purposes
+    without_pictures = replace(compiled, pictures=None)
+    assert {a.code for a in register(without_pictures, lang).activities if a.third_countries == asked} == set(
+        compiled.categories["TRANSIT"].purposes
+    )
+    others = [a for a in register(compiled, lang).activities if a.code not in purposes]
+    assert {a.third_countries for a in others} == {never}
+    carried = {a.code: plain(a.recipients) for a in register(compiled, lang).activities}
+    for code in compiled.categories["TRANSIT"].purposes:
+        assert sentences(lang)["phrase"]["transit.recipient"] in carried[code]
+
+
+@pytest.mark.parametrize(("slug", "lang"), BOTH)
+def test_whoever_writes_to_a_mailbox_has_no_contract_and_a_basis_of_their_own(slug, lang):
+    """Art. 6(1) GDPR: contents are other people's, too; said beside the contract (C-2.8) and the objection (C-6.2e)."""
+    compiled = policies.load(slug)
+    contents = compiled.categories["INH"]
+    articles = {compiled.bases[b].article for code in contents.purposes for b in compiled.purposes[code].basis}
+    assert articles == {"6-1-b", "6-1-e"}
+    named = plain(compiled.bases["task"].law[lang])
+    assert named in plain(clause(compiled, "C-2.8", lang).text)
+    assert compiled.purposes["correspondents"].name[lang] in plain(clause(compiled, "C-6.2e", lang).text)
 
 
 def test_the_deletion_concept_tells_duty_and_promise_apart():

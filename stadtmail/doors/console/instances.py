@@ -38,7 +38,10 @@ def run_init(chosen: argparse.Namespace) -> None:
         if root.stat().st_size != ring.KEY_BYTES:
             raise CannotMake(f"{root} is no root key: it has {root.stat().st_size} bytes instead of {ring.KEY_BYTES}")
     else:
-        ring.make_root_key(root)
+        try:
+            ring.make_root_key(root)
+        except OSError as problem:
+            raise CannotMake(f"{root} cannot be written: {problem.strerror}") from None
     instance.create(data, kind="production", root_key=root)
     start.serving().release()
     print(f"made: a production instance in {data}, root key {root}")

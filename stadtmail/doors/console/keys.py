@@ -73,12 +73,14 @@ def run_recover(chosen: argparse.Namespace) -> None:
     """Write root key and ring where the instance expects them. Raises CannotKeep for a wrong kit or key."""
     from stadtmail.doors.console import lock
 
-    private, kit = _key(chosen.private), chosen.kit.read_bytes()
+    private = _key(chosen.private)
     held = lock.take_alone()
     try:
-        ring.recover(kit, private, root_key_path=start.known().root_key)
+        ring.recover(chosen.kit.read_bytes(), private, root_key_path=start.known().root_key)
     except seal.Unreadable:
         raise CannotKeep("the kit does not open: wrong key, or damaged") from None
+    except OSError as problem:
+        raise CannotKeep(f"{problem.filename}: {problem.strerror}") from None
     finally:
         held.release()
     print(f"root key written to {instance.current().root_key}, ring written; now start the instance")

@@ -41,11 +41,11 @@ def run_lint(chosen: argparse.Namespace) -> int:
 
 def run_publish(chosen: argparse.Namespace) -> int:
     """Publish the city's file. Returns 1 where the policy is refused."""
+    held = start.joining()
     from stadtmail.privacy import policy
     from stadtmail.privacy.policy import actions
     from stadtmail.tenants import queries as tenants
 
-    held = start.joining()
     try:
         row = actions.publish(tenants.city_of_slug(chosen.slug), now=clock.now())
     except policy.PolicyRefused as refused:

@@ -12,6 +12,8 @@ from stadtmail.privacy.notice.safe import fill, safe
 from stadtmail.privacy.notice.texts import papers
 from stadtmail.privacy.policy.model import Category, Cookie, Policy, Purpose
 
+TRANSIT = "TRANSIT"
+
 # the three starts of DIN 66398: E collection, V end of a process, B end of the relationship with the data subject
 START_TYPES: dict[str, str] = {
     "contract_end": "B", "role_end": "B",
@@ -110,8 +112,8 @@ def _activity(purpose: Purpose, policy: Policy, found: Facts, lang: str) -> Acti
     said = papers(lang)
     mine: list[Data] = [found[c.code] for c in policy.categories.values() if purpose.code in c.purposes]
     others = [known.recipient(r, policy, lang) for r in policy.recipients if r.purpose == purpose.code]
-    if policy.pictures and policy.pictures.purpose == purpose.code:
-        others.append(known.phrase(lang, "pictures.recipient"))
+    asked = _asked(purpose, policy, lang)
+    others += asked
     code = "recipients_some" if others else "recipients"
     return Activity(
         code=purpose.code,
@@ -121,8 +123,15 @@ def _activity(purpose: Purpose, policy: Policy, found: Facts, lang: str) -> Acti
         categories=tuple(mine),
         subjects=tuple(dict.fromkeys(row.subjects for row in mine)),
         recipients=fill(said["register"][code], {"operator": found["operator"], "list": listed(others, lang)}),
-        third_countries=safe(said["no_third_country"]),
+        third_countries=safe(said["asked_third_country" if asked else "no_third_country"]),
     )
+
+
+def _asked(purpose: Purpose, policy: Policy, lang: str) -> list[SafeString]:
+    """Who gets something because a user wants it, wherever they are: recipients of mail, and servers of pictures (Art. 30(1)(d) GDPR)."""
+    sends = TRANSIT in policy.categories and purpose.code in policy.categories[TRANSIT].purposes
+    loads = policy.pictures is not None and policy.pictures.purpose == purpose.code
+    return [known.phrase(lang, f"{code}.recipient") for code, wanted in (("transit", sends), ("pictures", loads)) if wanted]
 
 
 def _deletion(category: Category, found: Facts, lang: str) -> Deletion:
