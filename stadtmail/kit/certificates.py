@@ -5,6 +5,7 @@ A self-signed certificate keeps eavesdroppers out and proves nothing about who a
 
 import fcntl
 import os
+import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -17,10 +18,33 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from stadtmail.kit import config
+from stadtmail.kit import config, errors
 
 LIFE = timedelta(days=825)
 RENEW_BEFORE = timedelta(days=30)
+PKCS8 = b"-----BEGIN PRIVATE KEY-----"
+
+
+class NotUsable(errors.NotAllowed):
+    """The configured certificate or its key cannot be used; the text says which and why."""
+
+
+def check() -> None:
+    """Can every door use the certificate that the settings name, if they name one? Raises NotUsable."""
+    chosen = config.load()
+    if not chosen.tls_cert:
+        return
+    for path in (Path(chosen.tls_cert), Path(chosen.tls_key)):
+        try:
+            path.read_bytes()
+        except OSError as problem:
+            raise NotUsable(f"{path} cannot be read (STADTMAIL_TLS_CERT, STADTMAIL_TLS_KEY): {problem.strerror}") from None
+    if PKCS8 not in Path(chosen.tls_key).read_bytes():
+        raise NotUsable(f"{chosen.tls_key} is no PKCS#8 key without password: `openssl pkcs8 -topk8 -nocrypt -in OLD -out NEW` makes one")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(chosen.tls_cert, chosen.tls_key)
+    except ssl.SSLError:
+        raise NotUsable(f"{chosen.tls_cert} and {chosen.tls_key} are no certificate chain (PEM) and its key") from None
 
 
 def paths(names: Sequence[str]) -> tuple[Path, Path]:

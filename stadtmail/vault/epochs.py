@@ -34,6 +34,11 @@ def current(now: datetime) -> ring.Epoch:
         return found[-1] if found else ring.add(1, _day(now))
 
 
+def are_lost() -> bool:
+    """Has the keystore keys, and the ring not one epoch?"""
+    return not ring.epochs() and Key.objects.exists()
+
+
 def key(number: int) -> bytes | None:
     """The key of an epoch, or None when it has left the ring."""
     with _lock:

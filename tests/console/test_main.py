@@ -137,6 +137,32 @@ def test_a_root_key_that_cannot_be_written_makes_no_instance(tmp_path) -> None:
     assert not (tmp_path / "data" / "instance.json").exists()
 
 
+def test_a_lost_ring_is_told_and_none_is_made_in_its_place(place, tmp_path) -> None:
+    shutil.copytree(place / "data", tmp_path / "data")
+    assert stadtmail(tmp_path / "data", "city", "open", "ahaus.net", "--host", "ahaus.localhost").returncode == 0
+    (tmp_path / "data" / "ring").unlink()
+    done = stadtmail(tmp_path / "data", "city", "list")
+    assert done.returncode == 1
+    assert "keys recover" in done.stderr
+    assert not (tmp_path / "data" / "ring").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"STADTMAIL_DATABASE_URL": "postgresql://u:geheim@127.0.0.1:1/x"}, "a database does not answer"),
+        ({"STADTMAIL_DATA": "/dev/null/x"}, "Not a directory"),
+        ({"STADTMAIL_TLS_CERT": "/nowhere", "STADTMAIL_TLS_KEY": "/nowhere"}, "STADTMAIL_TLS_CERT"),
+        ({"STADTMAIL_TLS_CERT": __file__, "STADTMAIL_TLS_KEY": __file__}, "PKCS#8"),
+    ],
+)
+def test_what_is_wrong_with_the_machine_is_no_bug(place, settings, told) -> None:
+    done = stadtmail(place / "data", "serve", **settings)
+    assert (done.returncode, told in done.stderr) == (1, True), done.stderr
+    assert "bug" not in done.stderr
+    assert "geheim" not in done.stderr
+
+
 def test_tables_of_another_version_are_refused(place, tmp_path) -> None:
     data = tmp_path / "data"
     shutil.copytree(place / "data", data)

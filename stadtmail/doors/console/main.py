@@ -5,9 +5,12 @@ setting; 70 a bug (noted in the log by class and place, never with a value).
 """
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
+
+from django.db.utils import OperationalError
 
 from stadtmail.doors.console import (
     cities,
@@ -59,11 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CANNOT
-    except Exception as problem:
-        if os.environ.get("PYTHONDEVMODE"):
-            raise
-        log.bug(problem, role="console")
-        return _say(f"bug: {type(problem).__name__} at {log.place(problem)}", BUG)
+    except Exception as problem:  # noqa: BLE001 - the last place where anything can be said
+        return _unexpected(problem)
 
 
 def sentence(problem: Exception) -> str:
@@ -71,6 +71,24 @@ def sentence(problem: Exception) -> str:
     text = str(problem).strip()
     about = (type(problem).__doc__ or "").strip().partition("\n")[0]
     return text or f"{type(problem).__name__}: {about}"
+
+
+def _unexpected(problem: Exception) -> int:
+    if told := _of_the_machine(problem):
+        return _say(told, CANNOT)
+    if os.environ.get("PYTHONDEVMODE"):
+        raise problem
+    log.bug(problem, role="console")
+    return _say(f"bug: {type(problem).__name__} at {log.place(problem)}", BUG)
+
+
+def _of_the_machine(problem: Exception) -> str | None:
+    """What is wrong outside of this program: a database that does not answer, a full disk, a file that may not be opened."""
+    if isinstance(problem, OperationalError):
+        return f"a database does not answer or refuses: {str(problem).strip().partition(chr(10))[0]}"
+    if isinstance(problem, OSError) and (problem.filename or problem.errno == errno.ENOSPC):
+        return f"{problem.strerror}: {problem.filename or config.load().data}"
+    return None
 
 
 def _say(text: str, code: int) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from stadtmail.doors.console import ports, roles, start, supervisor
-from stadtmail.kit import config, errors
+from stadtmail.kit import certificates, config, errors
 
 
 class CouldNotServe(errors.TryLater):
@@ -21,7 +21,8 @@ def add(verbs: Any) -> None:
 
 
 def run(chosen: argparse.Namespace) -> None:
-    """Serve. Raises start.CannotStart, ports.Taken, lock.InUse."""
+    """Serve. Raises start.CannotStart, ports.Taken, lock.InUse, certificates.NotUsable."""
+    certificates.check()
     if chosen.role:
         roles.run(chosen.role)
     else:

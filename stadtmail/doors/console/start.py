@@ -110,6 +110,7 @@ def _come_up() -> None:
     from stadtmail.vault import epochs
 
     tables.migrate()
+    _refuse(_ring())
     now = clock.now()
     epochs.current(now)  # the very first one is made here, so that the ring exists from the first start on
     _refuse(tables.problems() + _undeclared(now) + _close_cities(now))
@@ -167,6 +168,15 @@ def _witness(now: datetime) -> list[str]:
         return ["the logs of this instance and of its witness have different pasts: look into it, then `stadtmail witness settle`"]
     print(f"this machine was rolled back; its witness gave back {caught.erasures} erasure(s), {caught.leaves} leaf/leaves", file=sys.stderr)
     return []
+
+
+def _ring() -> list[str]:
+    """A keystore that has keys has a ring: a new one would open none of them, and stand in the way of the one that does."""
+    from stadtmail.vault import epochs
+
+    if not epochs.are_lost():
+        return []
+    return ["the ring is gone, and no key opens without it: `stadtmail keys recover KIT PRIVATE` writes it (docs/operate.md)"]
 
 
 def _keystore() -> list[str]:

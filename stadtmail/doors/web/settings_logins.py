@@ -1,6 +1,6 @@
 """Notes of log-ins: off until somebody wants them, in their own mailbox, and gone with one click (C-2.6, C-6.2e)."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -38,7 +38,7 @@ def page(request: PortalRequest, contract: "Contract") -> HttpResponse:
     return render(request, "web/settings_logins.html", context)
 
 
-def _turned_on(request: PortalRequest, o: object) -> str:
+def _turned_on(request: PortalRequest, o: Any) -> str:
     try:
         loginnotes.turn_on(o, lang=request.language, now=request.now)
     except foldering.TooManyFolders:

@@ -60,7 +60,7 @@ class Came:
 
 def is_on(o: queries.Opened) -> bool:
     """Does its holder want log-ins to be noted?"""
-    return _folder(o.mailbox.tenant, o.mailbox.contract_id) is not None
+    return number(o) is not None
 
 
 def number(o: queries.Opened) -> int | None:
@@ -95,7 +95,7 @@ def note(tenant: Tenant, contract: UUID, came: Came, *, now: datetime) -> None:
         log.event("login_unnoted", error=type(error).__name__)
 
 
-def _folder(tenant: Tenant, contract: UUID | None) -> tuple[UUID, UUID] | None:
+def _folder(tenant: Tenant, contract: UUID) -> tuple[UUID, UUID] | None:
     for folder, mailbox in store.select(_ON, [tenant.id, contract, USE]):
         return store.as_id(folder), store.as_id(mailbox)
     return None
