@@ -33,7 +33,7 @@ class KeyGone(errors.NotFound):
 
 
 class CityKeyLost(errors.TryLater):
-    """A key of the city itself is not there or does not open: look at STADTMAIL_KEYS_URL, put back a keystore, or a ring as new as it is."""
+    """A key of the city itself is not there or does not open: look at STADTMAIL_KEYS_URL, put back a keystore, or a ring as new as it."""
 
 
 class StillRead(errors.TryLater):
