@@ -547,7 +547,7 @@ const tasks = {
     await look(page, "the form again");
     await page.locator('button.kern-btn[value="save"]').click();
     await page.waitForURL(/stand=gespeichert/);
-    seen.steps.push(await page.locator("#subject").inputValue(), await page.locator("#text").inputValue());
+    seen.steps.push(await page.locator("#subject").inputValue(), (await page.locator("#text").inputValue()).trimEnd());
   },
 
   async link(browser) {

@@ -98,6 +98,7 @@ def test_c26_a_withdrawn_detail_is_gone_in_every_file_and_the_other_one_stays(ah
     assert voluntary.withdraw(contract, "nickname", tenant=ahaus, now=now)
     assert not voluntary.withdraw(contract, "nickname", tenant=ahaus, now=now)
     assert keys.exists([unit.key]) == set()
+    assert store.truncate_log("default")  # as the work role does every minute; its key is gone already
     assert files_with_bytes(sealed) == []
     assert [row.field for row in queries.voluntary(ahaus, contract)] == ["contact_mail"]
     ended = Consent.objects.get(purpose="nickname")

@@ -124,7 +124,7 @@ def begin(
     if not stands():
         sessions.end(token)
         return to_login(request)
-    if kind == "person":
+    if "contract" in data:  # the place after the end of a contract has no mailbox to write into
         loginnotes.note(request.city, UUID(data["contract"]), loginnotes.Came(loginnotes.WEB), now=request.now)
     if without_cookie:
         set_script_prefix(f"/s/{token}{'/en' if request.language == 'en' else ''}/")

@@ -14,7 +14,7 @@ from tests.doors.web.browsing import Browser
 from tests.doors.web.test_every_page import LETTER, PAGES, PUBLIC
 
 STATIC = Path(door.__path__[0]) / "static"
-MOST, MOST_UNPACKED = 150_000, 200_000  # bytes, without attachments
+MOST, MOST_UNPACKED = 150_000, 210_000  # bytes, without attachments; the notice alone is 70 kB of words
 FONTS = ("fira-sans-latin-400-normal.woff2", "fira-sans-latin-600-normal.woff2")  # the others are for signs that few pages have
 ORDINARY = (
     b"From: Karla Kolumbus-Reiter %d <karla.kolumbus@verein-der-freunde.example>\r\n"
