@@ -14,12 +14,19 @@ from tests.instance import POSTGRES
 PURE = ("tests/test_", "tests/wire/", "tests/kit/", "tests/console/", "tests/journeys/", "tests/verifier/")  # those that need rows say so
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest asks which marks are wanted
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Every test of a room works on real, committed rows in all stores."""
     elsewhere = [] if POSTGRES else [item for item in items if item.get_closest_marker("only_postgres")]
     if elsewhere:
         config.hook.pytest_deselected(items=elsewhere)
         items[:] = [item for item in items if item not in elsewhere]
+    seen: set[object] = set()
+    for item in items:
+        if item.get_closest_marker("matrix"):
+            if item.function in seen:  # type: ignore[attr-defined]
+                item.add_marker(pytest.mark.long)
+            seen.add(item.function)  # type: ignore[attr-defined]
     items.sort(key=lambda item: "journeys/test_life" not in item.nodeid)  # minutes long: who begins with it does not end with it
     for item in items:
         place = item.nodeid if item.nodeid.startswith("tests/") else f"tests/{item.nodeid}"

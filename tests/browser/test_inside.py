@@ -70,7 +70,8 @@ def test_the_notice_about_pictures_in_every_state(chromium: Driver, served: tupl
     assert demo["violations"] + seen["violations"] == []
 
 
-@pytest.mark.parametrize("javascript", [True, False])
+@pytest.mark.matrix
+@pytest.mark.parametrize("javascript", [False, True])
 def test_a_session_ends_while_somebody_writes(chromium: Driver, javascript: bool) -> None:
     seen = chromium("lost", javascript=javascript, prefix="", **BEN)
     assert seen["steps"] == ["Was lange dauert", "Lange Probe", "Was lange dauert"]
@@ -83,7 +84,8 @@ def test_every_place_is_in_sight_without_javascript(chromium: Driver, width: int
     assert seen["steps"] == ["Postfach", "Suche", "Meine Daten", "Hilfe", "Abmelden"] * 4
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.matrix
+@pytest.mark.parametrize("width", [390, 1280])
 def test_log_in_read_search_and_log_out_by_keyboard_alone(chromium: Driver, width: int) -> None:
     seen = chromium("keysInside", width=width, word="Kiosk", **ANNA)
     assert seen["steps"] == ["Kiosk am Bahnhof", "#inhalt", "1 found", "/abgemeldet"]

@@ -8,7 +8,7 @@ from tests.browser.test_public_pages import GIVEN
 pytestmark = pytest.mark.timeout(600)
 
 
-@pytest.mark.parametrize(("javascript", "prefix"), [(True, ""), pytest.param(True, "/en", marks=pytest.mark.long), (False, "")])
+@pytest.mark.parametrize(("javascript", "prefix"), [(True, ""), pytest.param(True, "/en", marks=pytest.mark.long), pytest.param(False, "", marks=pytest.mark.long)])
 def test_writing(chromium: Driver, javascript: bool, prefix: str) -> None:
     name = f"erika.schreibt{prefix.replace('/', '.')}{'' if javascript else '.ohne'}"
     chromium("order", javascript=True, given={**GIVEN, "localpart": name}, widths=[])

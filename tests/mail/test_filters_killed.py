@@ -16,6 +16,7 @@ fileinto :copy "Archiv";
 """
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(("step", "size", "stored"), [(1, 100, 0), (2, 200_000, 0), (3, 100, 0), (4, 100, 1), (4, 200_000, 1), (5, 100, 1)])
 def test_killed_at_a_step(step, size, stored, ahaus, anna, now) -> None:
     o = opened(ahaus, anna)

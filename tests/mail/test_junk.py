@@ -186,6 +186,7 @@ def test_law5_nobody_elses_folder_teaches_a_mailbox(ahaus, anna, ben, box, now) 
     assert box.state().packed() == before
 
 
+@pytest.mark.long
 def test_it_never_grows_beyond_its_bound_and_forgets_the_old_first() -> None:
     state, rand = Learned(), random.Random(7)
     old = [rand.getrandbits(64) for _ in range(50)]

@@ -57,6 +57,7 @@ def check(tenant, account, accepted: set[str]) -> list[str]:
     return subjects
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(("step", "size", "stored"), STEPS)
 def test_killed_at_a_step(step, size, stored, ahaus, anna) -> None:
     child = start(step, size)

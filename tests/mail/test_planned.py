@@ -59,6 +59,7 @@ def test_nothing_of_bcc_is_in_what_is_delivered(ahaus, anna, ben) -> None:
 
 
 @pytest.mark.postgres
+@pytest.mark.matrix
 @pytest.mark.parametrize("size", [10, 200_000])
 @pytest.mark.parametrize(("where", "sent"), [("prepared", 0), ("marked", 0), ("done", 1)])
 def test_killed_while_it_sends_it_is_neither_lost_nor_doubled(ahaus, anna, ben, where: str, sent: int, size: int) -> None:

@@ -64,6 +64,7 @@ def test_who_has_it_gets_it_once_and_who_had_no_room_gets_it_when_there_is_some(
     assert set(blobs.every()) == set(Message.objects.exclude(blob=None).values_list("blob", flat=True))
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(("step", "stored"), [(3, 0), (4, 1), (5, 1)])
 def test_kill_9_between_the_try_and_its_answer_doubles_and_loses_nothing(step, stored, ahaus, anna, ben, almost_full, deliver) -> None:
     environment = dict(os.environ, DJANGO_SETTINGS_MODULE="stadtmail.settings")

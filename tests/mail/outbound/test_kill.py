@@ -31,6 +31,7 @@ def start(step: int, sink, dns) -> subprocess.Popen:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(("step", "copies"), [(1, 2), (2, 2), (3, 2), (4, 1)])
 def test_a_worker_killed_after_the_remote_answer(step, copies, ahaus, anna, now, sink, dns, carry) -> None:
     sending.send(ahaus, contract=anna.contract, sender="anna@ahaus.net", recipients=["a@example.org"], raw=MAIL, now=now)
@@ -45,6 +46,7 @@ def test_a_worker_killed_after_the_remote_answer(step, copies, ahaus, anna, now,
     assert not Leg.objects.exists()
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("step", [2, 3, 4])
 def test_a_leg_to_a_mailbox_here_comes_exactly_once(step, ahaus, anna, ben, now, sink, dns, carry) -> None:
     outgoing.enqueue(ahaus, sender="anna@ahaus.net", recipients=["ben@ahaus.net"], raw=MAIL, now=now)
@@ -55,6 +57,7 @@ def test_a_leg_to_a_mailbox_here_comes_exactly_once(step, ahaus, anna, ben, now,
     assert not Leg.objects.exists()
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("step", [2, 3, 4])
 def test_a_bounce_comes_exactly_once(step, ahaus, anna, now, sink, dns, carry) -> None:
     sink.answers = {"gone@example.org": "550 5.1.1 no"}
