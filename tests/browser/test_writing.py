@@ -8,7 +8,8 @@ from tests.browser.test_public_pages import GIVEN
 pytestmark = pytest.mark.timeout(600)
 
 
-@pytest.mark.parametrize(("javascript", "prefix"), [(True, ""), pytest.param(True, "/en", marks=pytest.mark.long), pytest.param(False, "", marks=pytest.mark.long)])
+@pytest.mark.matrix
+@pytest.mark.parametrize(("javascript", "prefix"), [(True, ""), (True, "/en"), (False, "")])
 def test_writing(chromium: Driver, javascript: bool, prefix: str) -> None:
     name = f"erika.schreibt{prefix.replace('/', '.')}{'' if javascript else '.ohne'}"
     chromium("order", javascript=True, given={**GIVEN, "localpart": name}, widths=[])
