@@ -48,14 +48,16 @@ def test_pages_of_the_staff(chromium: Driver, login: str, paths: list[str]) -> N
     assert (seen["overflow"], seen["violations"], seen["storage"]) == ([], [], [])
 
 
-@pytest.mark.parametrize("prefix", ["", pytest.param("/en", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("prefix", ["", "/en"])
 def test_a_shared_folder_from_its_holder_to_its_guest(chromium: Driver, prefix: str) -> None:
     seen = chromium("shares", guest=BEN["address"], prefix=prefix, **ANNA)
     assert seen["steps"] == ["Kiosk am Bahnhof"]
     assert (seen["overflow"], seen["violations"]) == ([], [])
 
 
-@pytest.mark.parametrize("prefix", ["", pytest.param("/en", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("prefix", ["", "/en"])
 def test_the_notice_about_pictures_in_every_state(chromium: Driver, served: tuple[str, dict[str, str]], prefix: str) -> None:
     demo = chromium("pictures", prefix=prefix, only=True, **BEN)
     may_fetch = Path(served[1]["STADTMAIL_DATA"]) / "may-fetch"
