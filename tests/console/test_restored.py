@@ -7,16 +7,19 @@ from datetime import timedelta
 from multiprocessing import get_context
 
 import pytest
+from django.db import connections
 
 from stadtmail.doors.console import restored, work
-from stadtmail.mail.actions import sending
+from stadtmail.mail import finding
+from stadtmail.mail.actions import delivery, indexing, sending
+from stadtmail.mail.index import files
 from stadtmail.mail.leaving import HELD, WAITING, Leg
 from stadtmail.mail.models import Folder, Mailbox
 from stadtmail.privacy import erasure, generation, guard, holds, witness
 from stadtmail.privacy.evidence import log
 from stadtmail.privacy.models import Generation, Hold, Lived, Unit
 from tests.backups import backup
-from tests.mail.conftest import anna, contract  # noqa: F401 - fixtures
+from tests.mail.conftest import anna, contract, opened, writer  # noqa: F401 - fixtures
 
 pytestmark = [pytest.mark.django_db(transaction=True, databases="__all__"), pytest.mark.postgres]
 RAW = b"From: anna@ahaus.net\r\nSubject: einmal\r\n\r\nText\r\n"
@@ -190,6 +193,38 @@ def hold(tenant, now, contract) -> Hold:  # noqa: F811
     unit = Unit.objects.get(anchor=contract.id, category="BD")
     given = {"type": "objection", "reason": "invoice_objection", "by": SOMEONE, "review_at": now + timedelta(days=30)}
     return holds.place(tenant=tenant, units=[unit.id], now=now, **given)
+
+
+def found(o, word: str) -> list[str]:
+    return [row.row.subject for row in finding.find(o, finding.Wish(text=word)).rows]
+
+
+def test_a_search_finds_what_is_there_and_nothing_of_what_came_since_the_backup(ahaus, anna, writer, now) -> None:  # noqa: F811
+    restored.replay(now)
+    o = opened(ahaus, anna)
+
+    def deliver(subject: str) -> None:
+        target = [delivery.recipient("anna@ahaus.net", now=now)]
+        raw = f"Subject: {subject}\r\n\r\nText\r\n".encode()
+        assert writer.submit(raw, target, received=b"", now=now).result(timeout=30) == [None]
+
+    deliver("Aprikose")
+    indexing.follow(o, seconds=60)
+    put_back = backup()
+    for subject in ("Brombeere", "Brombeere", "Brombeere"):
+        deliver(subject)
+    indexing.follow(o, seconds=60)
+    assert len(found(o, "Brombeere")) == 3
+    tick(now)
+    connections.close_all()
+    put_back()
+    restored.replay(now)
+    deliver("Clementine")
+    while indexing.run(now):
+        pass
+    assert [len(found(o, word)) for word in ("Aprikose", "Brombeere", "Clementine")] == [1, 0, 1]
+    for place in indexing.places(o):
+        assert b"rombeere" not in b"".join(files.pages(place)).lower(), "no word of what is gone is kept"
 
 
 def test_c43b_a_hold_that_was_placed_since_is_missed_and_nothing_goes_by_date(ahaus, contract, waiting, now, capsys) -> None:  # noqa: F811

@@ -8,7 +8,7 @@ import sys
 from datetime import datetime
 
 from stadtmail.kit import log as lines
-from stadtmail.mail.actions import legs, planning, renumbering, sharing
+from stadtmail.mail.actions import indexing, legs, planning, renumbering, sharing
 from stadtmail.people import jobs as people
 from stadtmail.privacy import generation, guard, recovery, restored
 
@@ -34,6 +34,7 @@ def _meet(again: int, now: datetime) -> None:
     _say(f"the main database was put back from a backup; {again} erasure(s) since were repeated")
     _say("what else it has forgotten stands in docs/operate.md, under Restore")
     renumbering.renumber(now)
+    indexing.begin_anew()
     restored.release_again(now)
     if lost := restored.lost_holds():
         guard.pause(now)

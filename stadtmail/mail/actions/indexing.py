@@ -20,7 +20,7 @@ from stadtmail.mail.index import files, words
 from stadtmail.mail.index.files import Place
 from stadtmail.mail.index.tables import Cursor, Index
 from stadtmail.mail.index.words import Said
-from stadtmail.mail.models import Expunged, IndexWork, Mailbox, Message
+from stadtmail.mail.models import Expunged, IndexWork, Mailbox, MailboxKey, Message
 from stadtmail.mail.queries import Opened
 from stadtmail.privacy import units
 from stadtmail.vault import blobs, seal
@@ -53,6 +53,16 @@ def forget(mailbox: UUID, messages: Sequence[UUID], halves: Mapping[UUID, bytes]
         return
     except Exception as error:  # noqa: BLE001 - the messages are gone, and that was the answer
         log.bug(error, role="mail")
+
+
+def begin_anew() -> int:
+    """Rows were put back from a backup: the indexes know mail that there is no more, and count further than the folders do, so that
+    what comes now would be passed over. They go, and are made anew from the mail. Returns how many there were.
+    """
+    count = files.remove(list(files.every()))
+    with store.writing():
+        note(MailboxKey.objects.values_list("unit_id", flat=True))
+    return count
 
 
 def places(o: Opened) -> list[Place]:
