@@ -15,6 +15,7 @@ from stadtmail.mail.index.tables import Index, number_of
 from stadtmail.mail.index.words import MOST_WORD, folded, is_plain
 
 MOST_EXPANDED = 400  # words that a piece of a word may stand for; beyond, it narrows nothing
+FIRST_ASKED = 2  # words that are asked for together at first; twice as many each time: common ones meet many messages, and leave few
 FEW_MESSAGES = 500  # with a word that narrows a search enough
 SHORTEST_PIECE = 4  # signs of a word that people may have meant as a part of a longer one
 COLUMNS = {"FROM": ("sender",), "TO": ("receiver",), "CC": ("cc",), "BCC": ("bcc",), "SUBJECT": ("subject",), "NAME": ("names",),
@@ -40,16 +41,15 @@ class Wish:
 def having(index: Index, key: str, text: str, folder: UUID) -> set[int]:
     """The uids in a folder of the messages that have the text in the key's field, whatever its case (RFC 9051 6.4.4)."""
     columns, wanted = COLUMNS[key], text.casefold()
+    if key in ("BODY", "TEXT") and is_plain(text) and len(wanted) <= MOST_WORD // 2:
+        return _having_piece(index, columns, wanted, folder)
     found = _candidates(index, columns, text)
     if found is None:
         rows = index.db.execute("SELECT id, uid FROM doc WHERE folder = ?", (folder.bytes,)).fetchall()
     elif found:
-        sql = "SELECT doc.id, doc.uid FROM fts JOIN doc ON doc.id = fts.rowid WHERE fts MATCH ? AND doc.folder = ?"
-        rows = index.db.execute(sql, (found, folder.bytes)).fetchall()
+        rows = _matching(index, found, folder)
     else:
         return set()
-    if key in ("BODY", "TEXT") and found is not None and is_plain(text):
-        return {uid for _, uid in rows}
     return {uid for number, uid in rows if _says(index, number, columns, wanted)}
 
 
@@ -111,6 +111,54 @@ def _match(index: Index, wish: Wish) -> tuple[str | None, list[tuple[tuple[str, 
                 terms = _words_with(index, word) if len(word) >= SHORTEST_PIECE and not is_phrase else []
                 parts.append(_any([f'"{word[:MOST_WORD]}" *', *(f'"{one}"' for one in (terms or []))], columns))
     return (" AND ".join(parts) if parts else None), exact
+
+
+def _having_piece(index: Index, columns: tuple[str, ...], piece: str, folder: UUID) -> set[int]:
+    """Who has a piece of a word for which folding does nothing: told by the words in which it lies. Only who is in doubt is opened."""
+    sure, doubtful = _lying_in(index, piece)
+    if len(sure) + len(doubtful) <= MOST_EXPANDED:
+        found = {uid for _, uid in _matching(index, _any((f'"{term}"' for term in sure), columns), folder)} if sure else set()
+        rows = _matching(index, _any((f'"{term}"' for term in doubtful), columns), folder) if doubtful else []
+        return found | {uid for number, uid in rows if uid not in found and _says(index, number, columns, piece)}
+    uids = dict(index.db.execute("SELECT id, uid FROM doc WHERE folder = ?", (folder.bytes,)).fetchall())
+    having, rest = _with_any(index, columns, sure, set(uids))
+    if not rest:
+        maybe, rest = _with_any(index, columns, doubtful, uids.keys() - having)
+        rest |= maybe
+    return {uids[number] for number in having} | {uids[number] for number in rest if _says(index, number, columns, piece)}
+
+
+def _lying_in(index: Index, piece: str) -> tuple[list[str], list[str]]:
+    """The words in which a piece lies, and those in which it may: an umlaut written out has swallowed its e. The most common first."""
+    rest = piece.removeprefix("e")
+    terms = [term for (term,) in index.db.execute("SELECT term FROM word WHERE instr(term, ?) ORDER BY n DESC", (rest,))]
+    if rest == piece:
+        return terms, []
+    swallowed = [vowel + rest for vowel in "aou"]
+    others = (term for term in terms if piece not in term)
+    return [term for term in terms if piece in term], [term for term in others if any(one in term for one in swallowed)]
+
+
+def _with_any(index: Index, columns: tuple[str, ...], terms: list[str], left: set[int]) -> tuple[set[int], set[int]]:
+    """Of these ids (taken from `left`): who has one of the words; and who has to be opened, because they are fewer than the words that were
+    asked for in vain and than those that remain: looking up a word costs about as much as opening a message.
+    """
+    having: set[int] = set()
+    at, width = 0, FIRST_ASKED
+    while at < len(terms) and min(at, len(terms) - at) < len(left):
+        match = _any((f'"{term}"' for term in terms[at : at + width]), columns)
+        (numbers,) = index.db.execute("SELECT group_concat(rowid) FROM fts WHERE fts MATCH ?", (match,)).fetchone()  # a row costs more
+        told = left.intersection(map(int, numbers.split(","))) if numbers else set()
+        having |= told
+        left -= told
+        at, width = at + width, min(2 * width, MOST_EXPANDED)
+    return having, left if at < len(terms) else set()
+
+
+def _matching(index: Index, match: str, folder: UUID) -> list[tuple[int, int]]:
+    """(id, uid) of what matches in a folder."""
+    sql = "SELECT doc.id, doc.uid FROM fts JOIN doc ON doc.id = fts.rowid WHERE fts MATCH ? AND doc.folder = ?"
+    return index.db.execute(sql, (match, folder.bytes)).fetchall()  # type: ignore[no-any-return]
 
 
 def _candidates(index: Index, columns: tuple[str, ...], text: str) -> str | None:

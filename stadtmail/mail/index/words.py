@@ -60,9 +60,12 @@ def folded(text: str) -> str:
 
 
 def is_plain(text: str) -> bool:
-    """Does folding change nothing of this text but its case, and is it one word? Then finding its word is finding it."""
+    """Does folding change nothing of this text but its case, and is it one word? Then finding its word is finding it.
+
+    Only an e at its beginning may have gone, with a vowel before it.
+    """
     plain = text.casefold()
-    return plain.isascii() and plain.isalnum() and not plain.startswith("e") and not _UMLAUT.search(plain)
+    return plain.isascii() and plain.isalnum() and not _UMLAUT.search(plain)
 
 
 def people(addresses: Addresses) -> str:
