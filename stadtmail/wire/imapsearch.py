@@ -126,7 +126,10 @@ class _Reader:
         if word in TEXTS or word in DATES or word in NUMBERS:
             cursor.space()
             read = self._text if word in TEXTS else cursor.date if word in DATES else cursor.number
-            return Key(word, read())
+            value = read()
+            if value == 0 and word in ("OLDER", "YOUNGER"):
+                raise BadSyntax("an interval is at least a second")  # RFC 5032 3
+            return Key(word, value)
         if word in ("KEYWORD", "UNKEYWORD"):
             cursor.space()
             found = Key("KEYWORD", cursor.word())

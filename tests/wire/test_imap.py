@@ -172,3 +172,11 @@ def test_a_list_that_is_too_long_ends_with_a_whole_address() -> None:
     assert said.count(b'"verein.example"') == imapwrite.MOST_ADDRESSES
     wide = imapwrite.addresses(b", ".join(b"%b%d@verein.example" % (b"p" * 500, n) for n in range(400)))
     assert 200 < wide.count(b"(NIL NIL") == wide.count(b'"verein.example"') < 400
+
+
+@pytest.mark.parametrize("asked", [b"OLDER 0", b"YOUNGER 0", b"NOT OLDER 0"])
+def test_an_interval_of_nothing_is_none(asked: bytes) -> None:
+    """RFC 5032 3: nz-number."""
+    with pytest.raises(BadSyntax):
+        imapsearch.keys(Cursor(asked))
+    assert imapsearch.keys(Cursor(asked.replace(b"0", b"1")))
