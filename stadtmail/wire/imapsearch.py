@@ -125,11 +125,7 @@ class _Reader:
         cursor = self._cursor
         if word in TEXTS or word in DATES or word in NUMBERS:
             cursor.space()
-            read = self._text if word in TEXTS else cursor.date if word in DATES else cursor.number
-            value = read()
-            if value == 0 and word in ("OLDER", "YOUNGER"):
-                raise BadSyntax("an interval is at least a second")  # RFC 5032 3
-            return Key(word, value)
+            return Key(word, self._text() if word in TEXTS else cursor.date() if word in DATES else self._number(word))
         if word in ("KEYWORD", "UNKEYWORD"):
             cursor.space()
             found = Key("KEYWORD", cursor.word())
@@ -154,6 +150,12 @@ class _Reader:
                 cursor.space()
             return Key("MODSEQ", cursor.number())
         raise BadSyntax("no such key")
+
+    def _number(self, word: str) -> int:
+        found = self._cursor.number()
+        if found == 0 and word in ("OLDER", "YOUNGER"):
+            raise BadSyntax("an interval is at least a second")  # RFC 5032 3
+        return found
 
     def _text(self) -> str:
         try:
