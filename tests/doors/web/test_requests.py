@@ -1,7 +1,9 @@
 """What strangers and proxies claim, what is too much, what comes from elsewhere: refused, and told how to go on (C-2.1, C-1.1)."""
 
 import pytest
+from django.http import HttpRequest
 
+from stadtmail.doors.web import origin
 from tests.doors.web.conftest import GIVEN, Browser, order
 
 
@@ -34,6 +36,16 @@ def test_claims_of_proxies_are_not_believed(ahaus, musterstadt) -> None:
     response = browser.get("/", headers=claims)
     assert "AHAUS.NET" in browser.text
     assert "Strict-Transport-Security" not in response.headers
+
+
+@pytest.mark.parametrize("header", ["HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP", "HTTP_FORWARDED", "HTTP_TRUE_CLIENT_IP"])
+def test_c25_a_claimed_address_is_nobodys_network(header: str) -> None:
+    """Else whoever claims another one for each guess is never counted."""
+    request = HttpRequest()
+    request.META |= {"REMOTE_ADDR": "198.51.100.7", header: "203.0.113.9"}
+    assert origin.network(request) == "198.51.100.0/24"
+    origin.forget_claims(request)
+    assert header not in request.META
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND"])
