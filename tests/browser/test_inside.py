@@ -86,6 +86,14 @@ def test_every_place_is_in_sight_without_javascript(chromium: Driver, width: int
     assert seen["steps"] == ["Postfach", "Suche", "Meine Daten", "Hilfe", "Abmelden"] * 4
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("width", [390, 1280])
+def test_answer_and_delete_by_keyboard_alone(chromium: Driver, width: int) -> None:
+    seen = chromium("keysAnswer", width=width, **BEN)
+    assert seen["steps"][0].startswith("Wird gesendet")
+    assert (seen["steps"][1:], seen["errors"]) == (["deleted", "back"], [])
+
+
 @pytest.mark.matrix
 @pytest.mark.parametrize("width", [390, 1280])
 def test_log_in_read_search_and_log_out_by_keyboard_alone(chromium: Driver, width: int) -> None:

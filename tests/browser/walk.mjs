@@ -603,6 +603,45 @@ const tasks = {
     }
   },
 
+  async keysAnswer(browser) {
+    const [, page] = await open(browser, { viewport: { width: options.width, height: 800 } });
+    await page.goto(`${base}/anmelden`);
+    await tabTo(page, "#address");
+    await page.keyboard.type(options.address);
+    await tabTo(page, "#password");
+    await page.keyboard.type(options.password);
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/start/);
+    await tabTo(page, 'a[href$="/postfach"]');
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/postfach$/);
+    await tabTo(page, ".letter");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#betreff");
+    await tabTo(page, '[href*="/antworten"]');
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("form[data-compose]");
+    if (!(await page.evaluate(() => document.activeElement.matches("#text")))) await tabTo(page, "#text");
+    await page.keyboard.type("Mit den Tasten.");
+    await tabTo(page, 'button.kern-btn[value="send"]');
+    await page.keyboard.press("Enter");
+    await page.waitForURL((url) => !url.pathname.includes("schreiben") && !url.pathname.includes("antworten"));
+    seen.steps.push(await page.locator("[role=status]").first().innerText());
+    await page.goto(`${base}/postfach`);
+    await tabTo(page, ".letter");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#betreff");
+    await tabTo(page, 'button[name="tun"][value="loeschen"]');
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/getan=/);
+    seen.steps.push((await page.locator(".done").innerText()).includes("Papierkorb") ? "deleted" : page.url());
+    await tabTo(page, 'form[action*="zurueck"] button, form[action*="rueckgaengig"] button');
+    const before = page.url();
+    await page.keyboard.press("Enter");
+    await page.waitForURL((url) => String(url) !== before);
+    seen.steps.push((await page.locator(".done").innerText()).includes("zurück in") ? "back" : page.url());
+  },
+
   async keysInside(browser) {
     const [, page] = await open(browser, { viewport: { width: options.width, height: 800 }, reducedMotion: "reduce" });
     const go = async (selector) => {
